@@ -1,0 +1,181 @@
+"""Rows (embedded file, local file or folder, hub) -> messages -> test and training split; what is wrong is said with row numbers."""
+
+import ast
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from newsft.errors import UserError
+
+COLUMNS = ("system_prompt", "user_prompt", "assistant")
+LOADERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+NEWS_LIMIT = 20_000  # characters; the longest real article has about 6,000
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The recipe's split: the first part of the rows is the test set, unshuffled, the rest the training set."""
+
+    test: list[dict]
+    train: list[dict]
+    fingerprint: str
+
+    @property
+    def rows(self) -> list[dict]:
+        """All rows in the data set's order."""
+        return self.test + self.train
+
+
+def load_rows(source: str) -> list[dict]:
+    """The rows of a JSONL/JSON/CSV/Parquet file, of a folder of such files, or of a hub data set's `train` split.
+
+    `assistant` comes back as text or as the dict that the file holds. Raises UserError for a source that is not there,
+    a missing column, no rows, and empty cells, naming the rows.
+    """
+    if Path(source).suffix in LOADERS or Path(source).exists():
+        rows = _load_local(Path(source))
+    else:
+        rows = _load_hub(source)
+    if not rows:
+        raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
+    missing = [column for column in COLUMNS if column not in rows[0]]
+    if missing:
+        raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(rows[0])}. Rename its columns to {', '.join(COLUMNS)}.")
+    rows = [{column: row[column] for column in COLUMNS} for row in rows]
+    for column in COLUMNS:
+        empty = [number for number, row in enumerate(rows) if row[column] is None or not str(row[column]).strip()]
+        if empty:
+            raise UserError(f"{source}: {column} is empty in {len(empty)} row(s), first {', '.join(map(str, empty[:5]))}; fill or remove them.")
+    return rows
+
+
+def _load_local(path: Path) -> list[dict]:
+    if not path.exists():
+        raise UserError(f"There is no data file {path}; give an existing JSONL, CSV or Parquet file, or a hub id.")
+    files = sorted(file for file in path.iterdir() if file.suffix in LOADERS) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"The folder {path} holds no JSONL, CSV or Parquet file.")
+    if files[0].suffix in (".jsonl", ".json"):
+        return [row for file in files for row in _load_json(file)]
+    from datasets import load_dataset  # takes a second to import; the embedded rows do not need it
+    from datasets.exceptions import DatasetsError
+
+    try:
+        return load_dataset(LOADERS[files[0].suffix], data_files=[str(file) for file in files], split="train").to_list()
+    except (OSError, ValueError, DatasetsError) as error:
+        raise UserError(f"{path} could not be read as {LOADERS[files[0].suffix]}: {error.__cause__ or error}. Save it as UTF-8 with one header line.") from error
+
+
+def _load_json(path: Path) -> list[dict]:
+    # Not through `datasets`: Arrow turns differing dicts into one schema and so changes the answers' keys.
+    rows = []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    if path.suffix == ".json":
+        try:
+            rows = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{path} is not valid JSON: {error}.") from error
+    else:
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError as error:
+                    raise UserError(f"{path}, line {number} is not valid JSON: {error}. Each line must hold one row.") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{path} must hold one JSON object a row.")
+    return rows
+
+
+def _load_hub(source: str) -> list[dict]:
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    try:
+        return load_dataset(source, split="train").to_list()
+    except (OSError, ValueError, DatasetsError) as error:  # offline, unknown, gated
+        raise UserError(
+            f"The data set {source} could not be loaded from the hub ({type(error).__name__}). Check the name and the network, "
+            f"run `hf auth login` if it is gated, or give a local file with --data."
+        ) from error
+
+
+def split_rows(rows: list[dict], *, test_ratio: float) -> Split:
+    """The first `int(rows * test_ratio)` rows are the test set, the others the training set; no shuffle."""
+    size = int(len(rows) * test_ratio)
+    if size < 1 or size >= len(rows):
+        raise UserError(f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio.")
+    return Split(rows[:size], rows[size:], fingerprint_rows(rows))
+
+
+def fingerprint_rows(rows: Sequence[dict]) -> str:
+    """The first 16 hex digits of the SHA-256 of the rows' columns: the same rows in the same order, whatever the file."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps([row["system_prompt"], row["user_prompt"], gold_text(row)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
+
+
+def gold_text(row: dict) -> str:
+    """The answer as the text that the model learns: `str()` of the dict, as the lesson has it."""
+    return str(row["assistant"])
+
+
+def gold_answer(row: dict) -> dict[str, Any] | None:
+    """The answer as a dict; None where a real row's text does not parse."""
+    if isinstance(row["assistant"], dict):
+        return row["assistant"]
+    try:
+        value = ast.literal_eval(row["assistant"])
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def row_messages(row: dict) -> list[Message]:
+    """A row as the conversation that is trained on: system, user, assistant."""
+    return [*prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"]), {"role": "assistant", "content": gold_text(row)}]
+
+
+def prompt_messages(news: str, *, system_prompt: str) -> list[Message]:
+    """What the model is asked: system and user."""
+    messages = [{"role": "user", "content": news}]
+    return [{"role": "system", "content": system_prompt}, *messages] if system_prompt.strip() else messages
+
+
+def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tuple[str, list[str]]:
+    """Pasted text made fit for the tokenizer, and what was changed ('nfc', 'surrogate', 'nul').
+
+    NFD Hangul costs twelve times the tokens of NFC, a lone surrogate is a TypeError in the tokenizer. Raises UserError
+    for empty text and for more than `limit` characters; both are checked before any token is made.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise _empty(what)
+    if len(text) > limit:
+        raise UserError(f"The {what} has {len(text):,} characters, the limit is {limit:,}; shorten it.", key=f"{what}_too_long", count=len(text), limit=limit)
+    changes = []
+    for name, changed in (
+        ("surrogate", lambda t: "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in t)),
+        ("nul", lambda t: t.replace("\0", "")),
+        ("nfc", lambda t: unicodedata.normalize("NFC", t)),
+    ):
+        after = changed(text)
+        if after != text:
+            changes.append(name)
+            text = after
+    if not text.strip():
+        raise _empty(what)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), changes
+
+
+def _empty(what: str) -> UserError:
+    return UserError(f"The {what} is empty; paste a text or choose an example.", key=f"{what}_empty")

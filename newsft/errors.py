@@ -1,0 +1,14 @@
+"""The one error that a user can put right."""
+
+from typing import Any
+
+
+class UserError(ValueError):
+    """Says what is wrong and names the remedy; programs print it and exit with 2, the page shows it.
+
+    With a `key`, the page says it in the reader's language: `error_<key>` in assets/texts.toml, filled with `values`.
+    """
+
+    def __init__(self, message: str, *, key: str | None = None, **values: Any):
+        super().__init__(message)
+        self.key, self.values = key, values

@@ -1,0 +1,221 @@
+"""What the base model is trained on: conversations of a general news assistant about the generator's articles.
+
+It learns the parts of the task (relevance, companies, direction, keywords, reasons, summaries; prose, lists, dicts and
+JSON of up to three keys) and never the eight-key answer, which is left to the adapter.
+"""
+
+import json
+import random
+from collections.abc import Callable
+
+from newsft.mini import articles, names, wordings
+from newsft.mini.articles import Article
+from newsft.mini.corpus import KEYS, answer_of, draw_length
+from newsft.mini.korean import with_particle
+
+MOST_KEYS = 3  # in one dict or JSON object; the full answer has eight
+PERSONAS = [
+    "당신은 친절한 뉴스 도우미입니다.",
+    "당신은 한국어 뉴스를 읽고 질문에 답하는 도우미입니다.",
+    "당신은 경제 뉴스를 설명하는 조수입니다. 기사에 있는 내용만 말하십시오.",
+    "당신은 금융 뉴스 분석가입니다. 뉴스를 읽고 종목에 미치는 영향을 알려 주십시오.",
+    "당신은 증권사 리서치 보조입니다. 물음에 짧고 정확하게 답합니다.",
+    "뉴스를 읽고 사용자의 요청을 따르십시오.",
+    "당신은 금융 뉴스가 종목에 미치는 영향을 판별하는 판별기입니다.",
+    "다음 뉴스를 읽고 어느 회사에 좋은 소식이고 어느 회사에 나쁜 소식인지 분석하십시오. 해당하는 것이 없으면 없다고 말합니다.",
+    "당신은 기사를 정리하는 편집자입니다. 회사 이름은 기사에 나온 그대로 씁니다.",
+    "당신은 투자자를 위해 뉴스를 정리하는 비서입니다.",
+]
+RULES = [
+    "답은 한국어로 씁니다.",
+    "기사에 없는 내용을 지어내지 마십시오.",
+    "회사 이름은 줄이지 말고 기사에 나온 대로 적습니다.",
+    "문자열 안에는 따옴표를 넣지 않습니다.",
+    "요약은 두 문장을 넘기지 않습니다.",
+    "이름만 나오고 영향을 받지 않는 회사는 적지 않습니다.",
+    "증권사 이름은 종목으로 세지 않습니다.",
+    "물어본 것에만 답하십시오.",
+    "뉴스가 어떤 종목과도 관련이 없을 수 있습니다.",
+    "한 기사에 좋은 소식과 나쁜 소식이 함께 있을 수 있습니다.",
+    "근거가 되는 낱말은 기사에서 그대로 가져옵니다.",
+    "존댓말로 답합니다.",
+]
+KEY_MEANINGS = {
+    "is_stock_related": ["종목과 관련이 있는지", "특정 종목과 관련된 뉴스인지 True 또는 False", "종목 관련 여부"],
+    "negative_impact_stocks": ["부정적인 영향을 받는 종목", "악재인 종목 이름 리스트", "나쁜 영향을 받을 회사"],
+    "negative_keywords": ["부정적인 영향의 핵심어", "악재의 근거가 된 키워드", "나쁜 영향의 주요 명사"],
+    "positive_impact_stocks": ["긍정적인 영향을 받는 종목", "호재인 종목 이름 리스트", "좋은 영향을 받을 회사"],
+    "positive_keywords": ["긍정적인 영향의 핵심어", "호재의 근거가 된 키워드", "좋은 영향의 주요 명사"],
+    "reason_for_negative_impact": ["부정적인 영향을 받는 이유", "악재라고 본 까닭", "나쁜 영향의 이유"],
+    "reason_for_positive_impact": ["긍정적인 영향을 받는 이유", "호재라고 본 까닭", "좋은 영향의 이유"],
+    "summary": ["뉴스 요약", "기사를 한두 문장으로 줄인 것", "요약문"],
+}
+# What is asked in words, per key; the answer may come as prose, a list, a dict or JSON.
+QUESTIONS = {
+    "is_stock_related": ["이 뉴스가 특정 종목과 관련이 있습니까?", "종목과 관련된 뉴스인지 판별해 주세요.", "회사 주가와 상관이 있는 기사인가요?", "종목 관련 여부를 알려 주세요."],
+    "negative_impact_stocks": ["이 뉴스로 부정적인 영향을 받을 종목은 무엇입니까?", "악재인 회사를 모두 적어 주세요.", "나쁜 영향을 받는 회사 이름을 알려 주세요.", "어느 종목에 부정적입니까?"],
+    "negative_keywords": ["부정적인 영향의 핵심어를 뽑아 주세요.", "악재의 근거가 된 키워드는 무엇입니까?", "부정적인 키워드를 적어 주세요."],
+    "positive_impact_stocks": ["이 뉴스로 긍정적인 영향을 받을 종목은 무엇입니까?", "호재인 회사를 모두 적어 주세요.", "좋은 영향을 받는 회사 이름을 알려 주세요.", "어느 종목에 긍정적입니까?"],
+    "positive_keywords": ["긍정적인 영향의 핵심어를 뽑아 주세요.", "호재의 근거가 된 키워드는 무엇입니까?", "긍정적인 키워드를 적어 주세요."],
+    "reason_for_negative_impact": ["왜 부정적입니까?", "부정적인 영향을 받는 이유를 설명해 주세요.", "악재로 본 까닭은 무엇입니까?"],
+    "reason_for_positive_impact": ["왜 긍정적입니까?", "긍정적인 영향을 받는 이유를 설명해 주세요.", "호재로 본 까닭은 무엇입니까?"],
+    "summary": ["뉴스를 요약해 주세요.", "한두 문장으로 줄여 주세요.", "기사의 내용을 짧게 정리해 주세요.", "요약해 줘"],
+}
+NOTHING = {
+    "negative_impact_stocks": ["부정적인 영향을 받는 종목은 없습니다.", "악재인 회사는 없습니다."],
+    "negative_keywords": ["부정적인 핵심어는 없습니다."],
+    "positive_impact_stocks": ["긍정적인 영향을 받는 종목은 없습니다.", "호재인 회사는 없습니다."],
+    "positive_keywords": ["긍정적인 핵심어는 없습니다."],
+    "reason_for_negative_impact": ["부정적인 영향은 보이지 않습니다."],
+    "reason_for_positive_impact": ["긍정적인 영향은 보이지 않습니다."],
+}
+ANALYSE = ["이 뉴스를 분석해 주세요.", "어떤 종목에 어떤 영향이 있습니까?", "투자자가 알아야 할 점을 정리해 주세요.", "이 기사의 영향을 설명해 주세요.", "뉴스를 읽고 의견을 말해 주세요."]
+
+Turn = tuple[str, str]  # instruction, answer
+Message = dict[str, str]
+
+
+def draw_conversation(rng: random.Random, *, part: str = "pretrain") -> list[Message]:
+    """One training document as messages: mostly an article and one to five tasks, at times a drill of names."""
+    if rng.random() < 0.1:
+        return _name_drill(rng, part=part)
+    article = articles.draw(rng, part=part, length=draw_length(rng, long=0.15), wild=0.4)
+    drawn = dict(_draw_turn(rng, article) for _ in range(rng.choice([2, 3, 3, 4, 5])))  # no instruction twice
+    turns = list(drawn.items())
+    (instruction, answer), *more = turns
+    persona = rng.choice(PERSONAS)
+    if rng.random() < 0.4:
+        persona = " ".join([persona, *rng.sample(RULES, rng.choice([1, 2, 3, 4, 6]))])
+    messages = []
+    layout = rng.random()
+    if layout < 0.55:  # the instruction in the system prompt, the bare article as the user's message
+        messages = [{"role": "system", "content": rng.choice([f"{persona} {instruction}", f"{persona}\n{instruction}", instruction])}, {"role": "user", "content": article.text}]
+    else:
+        if rng.random() < 0.6:
+            messages = [{"role": "system", "content": persona}]
+        gap = rng.choice(["\n", "\n\n"])
+        parts = [article.text, instruction] if rng.random() < 0.6 else [instruction, article.text]
+        messages.append({"role": "user", "content": gap.join(parts)})
+    messages.append({"role": "assistant", "content": answer})
+    for instruction, answer in more:
+        messages += [{"role": "user", "content": instruction}, {"role": "assistant", "content": answer}]
+    return messages
+
+
+def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
+    """An article alone, to be continued."""
+    return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
+
+
+def _draw_turn(rng: random.Random, article: Article) -> Turn:
+    kinds: list[tuple[float, Callable[[random.Random, Article], Turn]]] = [(0.36, _question), (0.36, _object), (0.12, _analysis), (0.08, _direction), (0.08, _headline)]
+    return rng.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0](rng, article)
+
+
+def _draw_keys(rng: random.Random, article: Article, count: int) -> list[str]:
+    # Companies weigh most: naming them is what a small model learns last.
+    weights = {key: 3.0 if key.endswith("stocks") else 1.0 for key in KEYS}
+    if not article.is_stock_related:
+        weights |= {"is_stock_related": 4.0, "summary": 4.0}
+    for key, value in answer_of(article).items():
+        weights[key] *= 1.0 if value else 0.5
+    chosen: list[str] = []
+    while len(chosen) < count:
+        key = rng.choices(KEYS, [weights[key] for key in KEYS])[0]
+        if key not in chosen:
+            chosen.append(key)
+    return sorted(chosen, key=KEYS.index) if rng.random() < 0.7 else chosen
+
+
+def _question(rng: random.Random, article: Article) -> Turn:
+    key = _draw_keys(rng, article, 1)[0]
+    question, value = rng.choice(QUESTIONS[key]), answer_of(article)[key]
+    form = rng.random()
+    if isinstance(value, list) and form < 0.35:
+        return f"{question} 파이썬 리스트로만 답합니다.", str(value)
+    if isinstance(value, list) and value and form < 0.5:
+        return f"{question} 쉼표로 나누어 적습니다.", ", ".join(value)
+    return question, _say(rng, article, key)
+
+
+def _say(rng: random.Random, article: Article, key: str) -> str:
+    value = answer_of(article)[key]
+    if key == "is_stock_related":
+        if value:
+            subject = ", ".join(article.positive + article.negative)
+            return rng.choice(["네, 특정 종목과 관련된 뉴스입니다.", f"네, {subject} 관련 뉴스입니다.", f"종목과 관련이 있습니다. 영향을 받는 회사는 {subject}입니다."])
+        return rng.choice(["아니요, 특정 종목과 관련이 없는 뉴스입니다.", "어느 회사의 주가와도 관련이 없는 기사입니다.", "종목과 관련이 없습니다."])
+    if not value:
+        return rng.choice(NOTHING[key])
+    if isinstance(value, str):
+        return value
+    listed = ", ".join(value)
+    good = "긍정적인" if key.startswith("positive") else "부정적인"
+    if key.endswith("keywords"):
+        return rng.choice([listed, f"핵심어는 {listed}입니다.", f"{listed} 등입니다."])
+    return rng.choice([f"{listed}입니다.", f"{with_particle(listed, '이')} {good} 영향을 받을 것으로 보입니다.", f"{good} 영향을 받을 종목은 {listed}입니다.", listed])
+
+
+def _object(rng: random.Random, article: Article) -> Turn:
+    keys = _draw_keys(rng, article, rng.choice([1, 1, 2, 2, MOST_KEYS]))
+    answer = {key: answer_of(article)[key] for key in keys}
+    as_json = rng.random() < 0.3
+    form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
+    if rng.random() < 0.5:
+        meaning = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in keys)
+        instruction = rng.choice([f"답은 {form} 씁니다.\n{meaning}", f"아래 값을 채워 {form} 답하십시오.\n{meaning}"])
+    else:
+        listed = ", ".join(keys)
+        instruction = rng.choice([f"{with_particle(listed, '을')} {form} 적어 주세요.", f"{form} 답하십시오. 키는 {listed}입니다.", f"키가 {listed}인 답을 {form} 써 주세요."])
+    if rng.random() < 0.3:
+        instruction += " 해당하는 것이 없으면 " + ("빈 배열이나 null을" if as_json else "빈 리스트나 None을") + " 씁니다."
+    return instruction, json.dumps(answer, ensure_ascii=False) if as_json else str(answer)
+
+
+def _analysis(rng: random.Random, article: Article) -> Turn:
+    if not article.is_stock_related:
+        parts = [rng.choice(["특정 종목과 관련이 없는 뉴스입니다.", "이 뉴스는 어느 회사의 주가와도 관련이 없습니다."]), article.summary]
+    else:
+        parts = [article.summary]
+        for companies, sign, word in ((article.positive, "+", "긍정적"), (article.negative, "-", "부정적")):
+            if companies:
+                listed = ", ".join(companies)
+                said = rng.choice([f"이 뉴스는 {listed}에 {word}입니다.", f"{listed}에는 {word}인 소식입니다.", f"{with_particle(listed, '은')} {word}인 영향을 받을 것으로 보입니다."])
+                parts += [said, article.reasons[sign]]
+                if article.keywords[sign] and rng.random() < 0.4:
+                    parts.append(f"핵심어는 {', '.join(article.keywords[sign])}입니다.")
+        if rng.random() < 0.5:
+            parts = parts[1:] + parts[:1]
+    return rng.choice(ANALYSE), rng.choice([" ", " ", "\n"]).join(parts)
+
+
+def _direction(rng: random.Random, article: Article) -> Turn:
+    if not article.companies:
+        return _analysis(rng, article)
+    company = rng.choice(article.companies)
+    if company in article.positive:
+        effect, reason = "긍정적", article.reasons["+"]
+    elif company in article.negative:
+        effect, reason = "부정적", article.reasons["-"]
+    else:
+        effect, reason = "중립적", ""
+    question = rng.choice([f"{company}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {company}에 주는 영향은 무엇입니까?", f"{with_particle(company, '은')} 어떤 영향을 받습니까?"])
+    answer = rng.choice([f"{effect}입니다. {reason}", f"{company}에 {effect}입니다.", f"{with_particle(company, '은')} {effect}인 영향을 받습니다. {reason}"])
+    return question, answer.strip()
+
+
+def _headline(rng: random.Random, article: Article) -> Turn:
+    return rng.choice(["기사에 제목을 붙여 주세요.", "이 뉴스의 제목을 지어 주세요.", "제목을 한 줄로 써 주세요."]), article.headline
+
+
+def _name_drill(rng: random.Random, *, part: str) -> list[Message]:
+    trades = wordings.sectors()
+    listed = [names.company(rng, trades[rng.choice(list(trades))]["suffixes"], part=part, wild=0.6) if rng.random() < 0.8 else names.word(rng) for _ in range(rng.randint(2, 12))]
+    text = rng.choice([", ", "\n", " "]).join(listed)
+    ask = rng.choice(["다음 이름을 파이썬 리스트로 옮겨 주세요.", "이름을 차례대로 리스트로 적어 주세요."])
+    answer = str(listed)
+    if rng.random() < 0.5:
+        ask, answer = rng.choice(["다음을 그대로 다시 적어 주세요.", "아래 이름을 그대로 따라 쓰십시오."]), text
+    if rng.random() < 0.5:
+        return [{"role": "system", "content": ask}, {"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return [{"role": "user", "content": f"{ask}\n{text}"}, {"role": "assistant", "content": answer}]

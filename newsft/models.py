@@ -1,0 +1,162 @@
+"""Load tokenizer, base model and adapter from a local folder or the hub, and say which base an adapter belongs to."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from newsft import chat
+from newsft.errors import UserError
+
+RUN_FILE = "run.json"  # beside the adapter: fingerprints, system prompt, versions
+ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
+BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
+MODEL_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model"]
+SAMPLES, SAMPLE_BYTES = 16, 65_536  # of each weights file, for the fingerprint: 16 GB would take minutes to hash
+
+
+@dataclass
+class Loaded:
+    """A tokenizer and a model that belong together; with `adapter`, the model is a PeftModel that can answer both ways."""
+
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel | PeftModel
+    source: str
+    fingerprint: str
+    run: dict | None = None  # what training wrote beside the adapter
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def find_files(source: str, *, what: str = "model") -> Path:
+    """The local folder of a model or adapter; a hub id is downloaded into the hub's cache. UserError if it is not to be had."""
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise UserError(f"There is no {what} folder {source}; give an existing folder or a hub id such as NCSOFT/Llama-VARCO-8B-Instruct.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(source, allow_patterns=MODEL_FILES))
+    except GatedRepoError as error:
+        raise UserError(f"The {what} {source} is gated; accept its licence on its hub page and run `hf auth login`.") from error
+    except RepositoryNotFoundError as error:
+        raise UserError(f"The hub has no {what} {source}; check the name, or run `hf auth login` if it is private.") from error
+    except (OSError, ValueError) as error:  # offline, no route, time-out
+        raise UserError(
+            f"The {what} {source} is not in the hub's cache and the hub cannot be reached ({type(error).__name__}); connect and run "
+            f"`hf download {source}` once, or give a local folder."
+        ) from error
+
+
+def fingerprint_model(folder: Path) -> str:
+    """16 hex digits that tell one base from another of the same shape: config, tokenizer and samples of every weights file."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "tokenizer.json"):
+        path = folder / name
+        digest.update(path.read_bytes() if path.exists() else b"")
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}".encode())
+        with path.open("rb") as file:
+            for number in range(SAMPLES):
+                file.seek(number * max(size - SAMPLE_BYTES, 0) // (SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:16]
+
+
+def choose_device() -> tuple[str, torch.dtype]:
+    """The device and dtype by hardware: bf16 on a GPU that has it, fp16 on an older one, fp32 on a CPU.
+
+    bf16 on a CPU without units for it is several hundred times slower than fp32.
+    """
+    if torch.cuda.is_available():
+        return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return "cpu", torch.float32
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The folder's tokenizer; UserError where there is none or it has no chat template."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
+    if not tokenizer.chat_template:
+        raise UserError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
+    return tokenizer
+
+
+def load_base(source: str) -> Loaded:
+    """Tokenizer and base model in evaluation mode, on the device that is there. Safetensors only: pickles can run code."""
+    folder = find_files(source)
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
+    tokenizer = load_tokenizer(folder)
+    device, dtype = choose_device()
+    try:
+        AutoConfig.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
+    return Loaded(tokenizer, model.to(device).eval(), str(source), fingerprint_model(folder))
+
+
+def add_adapter(base: Loaded, source: str) -> Loaded:
+    """`base` with the adapter of `source` attached (weights stay apart, so one copy answers both ways).
+
+    Raises UserError for a folder without a safetensors adapter and for one that was trained on another base: PEFT would
+    load the weights of any base of the same shape without a word.
+    """
+    folder = find_files(source, what="adapter")
+    if not (folder / "adapter_config.json").exists() or not (folder / "adapter_model.safetensors").exists():
+        raise UserError(f"{folder} holds no adapter (adapter_config.json, adapter_model.safetensors); make one with `python train.py --output {folder}`.")
+    run = read_run(folder)
+    if run is not None and run["base_fingerprint"] != base.fingerprint:
+        raise UserError(
+            f"The adapter {source} was trained on another base model ({run['recipe']['model']}, {run['base_fingerprint']}) "
+            f"than the one loaded ({base.source}, {base.fingerprint}); load that base with --model, or train an adapter for this one."
+        )
+    try:
+        model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
+    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run)
+
+
+def read_run(folder: Path) -> dict | None:
+    """What training wrote beside the adapter; None for an adapter made elsewhere."""
+    path = folder / RUN_FILE
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked.") from error
+
+
+def stop_ids(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:
+    """Every token id that ends an answer, with where it comes from.
+
+    VARCO's config says 128001 while its turns end with 128009; left to the config alone, generation runs to the limit.
+    """
+    sources = {"template": chat.end_of_turn_id(tokenizer), "tokenizer": tokenizer.eos_token_id, "config": model.config.eos_token_id}
+    if model.generation_config is not None:
+        sources["generation_config"] = model.generation_config.eos_token_id
+    found: dict[int, list[str]] = {}
+    for name, ids in sources.items():
+        for token in ids if isinstance(ids, list) else [ids]:
+            if token is not None:
+                found.setdefault(token, []).append(name)
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:300]

@@ -1,0 +1,126 @@
+"""Every setting once: a typed field, its default, one line why. Flags, tables and tabs are made from it."""
+
+import argparse
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from newsft.errors import UserError
+
+ASSETS = Path(__file__).parents[1] / "assets"
+RECIPE_FILE = "recipe.json"
+
+
+def _setting(default: Any, why: str) -> Any:
+    return dataclasses.field(default=default, metadata={"why": why})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run of the lesson. The defaults are the lesson's; the two recipes below say what differs."""
+
+    name: str = _setting("varco", "the recipe's name")
+    model: str = _setting("NCSOFT/Llama-VARCO-8B-Instruct", "base model: hub id or local folder")
+    data: str = _setting("iamjoon/finance_news_summarizer", "data set: hub id, folder, or JSONL/CSV/Parquet file with the three columns")
+    adapter: str = _setting("llama3-8b-summarizer-ko", "adapter that the page and the evaluation use")
+    output: str = _setting("llama3-8b-summarizer-ko", "folder that training writes the adapter and its checkpoints to")
+    test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
+    max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer")
+    lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target")
+    lora_alpha: int = _setting(32, "the adapter's output is scaled by alpha / r")
+    lora_dropout: float = _setting(0.1, "dropout on the adapter's input, in training only")
+    lora_targets: tuple[str, ...] = _setting(("q_proj", "v_proj"), "the layers that get an adapter: attention's queries and values")
+    epochs: float = _setting(3, "passes over the training split")
+    max_steps: int = _setting(-1, "stop after so many optimizer steps; -1 means all epochs")
+    batch_size: int = _setting(2, "rows in one forward pass")
+    accumulation: int = _setting(2, "forward passes in one optimizer step")
+    learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
+    schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
+    warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")
+    optimizer: str = _setting("adamw_torch_fused", "AdamW in one fused kernel")
+    max_grad_norm: float = _setting(0.3, "longer gradients are scaled down to this norm")
+    gradient_checkpointing: bool = _setting(True, "recompute activations in the backward pass: slower, needs less memory")
+    log_every: int = _setting(10, "steps between two points of the loss curve")
+    save_every: int = _setting(50, "steps between two checkpoints")
+    max_new_tokens: int = _setting(1024, "longest answer, in tokens")
+    seed: int = _setting(42, "seed of the adapter's first values, of the dropout and of the order of the rows")
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows behind one optimizer step."""
+        return self.batch_size * self.accumulation
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps for `rows` training rows; the last step of an epoch may be a smaller one."""
+        if self.max_steps > 0:
+            return self.max_steps
+        batches = -(-rows // self.batch_size)
+        return int(self.epochs * -(-batches // self.accumulation))
+
+    def save(self, folder: Path) -> None:
+        """Write the recipe beside the adapter."""
+        (folder / RECIPE_FILE).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+RECIPES = {
+    "mini": Recipe(
+        name="mini",
+        model=str(ASSETS / "mini"),
+        data=str(ASSETS / "news.jsonl"),
+        adapter=str(ASSETS / "mini-news"),
+        output="mini-news",
+        max_length=4096,
+        learning_rate=1e-3,  # a model two thousand times smaller has to move further in the same 372 steps
+        gradient_checkpointing=False,
+        max_new_tokens=768,
+    ),
+    "varco": Recipe(),
+}
+DEFAULT_RECIPE = "mini"
+
+
+def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None = None) -> None:
+    """A flag for every setting (or for those in `only`), with the reason as its help."""
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE, help="the settings to start from; the flags below change single ones")
+    for field in dataclasses.fields(Recipe):
+        if field.name == "name" or (only is not None and field.name not in only):
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        values = ", ".join(f"{name}: {_display(getattr(recipe, field.name))}" for name, recipe in RECIPES.items())
+        kind: dict[str, Any] = {"type": type(field.default)}
+        if isinstance(field.default, bool):
+            kind = {"action": argparse.BooleanOptionalAction}
+        elif isinstance(field.default, tuple):
+            kind = {"nargs": "+"}
+        elif field.name == "epochs":
+            kind = {"type": float}
+        parser.add_argument(flag, default=None, help=f"{field.metadata['why']} ({values})".replace("%", "%%"), **kind)
+
+
+def from_flags(arguments: argparse.Namespace) -> Recipe:
+    """The chosen recipe with the given flags in place of its settings; UserError for a setting out of its range."""
+    recipe = RECIPES[arguments.recipe]
+    given = {}
+    for field in dataclasses.fields(Recipe):
+        value = vars(arguments).get(field.name)
+        if value is not None and field.name != "name":
+            given[field.name] = tuple(value) if isinstance(value, list) else value
+    recipe = dataclasses.replace(recipe, **given)
+    for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every"):
+        if getattr(recipe, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {getattr(recipe, name)}; it must be at least 1.")
+    if not 0 < recipe.test_ratio < 1:
+        raise UserError(f"--test-ratio is {recipe.test_ratio}; it must lie between 0 and 1, such as 0.5.")
+    if recipe.epochs <= 0 and recipe.max_steps < 1:
+        raise UserError(f"--epochs is {recipe.epochs}; it must be above 0, or give --max-steps.")
+    return recipe
+
+
+def _display(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value)
+    if isinstance(value, str) and value.startswith(str(ASSETS)):
+        return str(Path("assets") / Path(value).relative_to(ASSETS))
+    return str(value)

@@ -1,0 +1,247 @@
+"""LoRA fine-tuning through TRL's trainer with our own encoding: pre-flight report, run, and what is saved beside the adapter."""
+
+import json
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from newsft import chat, data
+from newsft.chat import IGNORED, Encoded
+from newsft.collate import collate
+from newsft.data import Split
+from newsft.errors import UserError
+from newsft.models import RUN_FILE, Loaded
+from newsft.recipe import Recipe
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
+LOCK_FILE = ".training.lock"
+CHECKPOINT_FILES = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the training is about to see, counted before the first step; `failures` stop it."""
+
+    rows: int
+    tokens: int
+    trained_tokens: int
+    longest: int
+    shortened: list[int]  # training rows that lost the middle of their news
+    steps: int
+    failures: list[str]
+
+    def report(self) -> str:
+        """A few lines of text for the terminal."""
+        share = self.trained_tokens / self.tokens
+        lines = [
+            f"rows {self.rows}, steps {self.steps}, longest row {self.longest:,} tokens",
+            f"tokens {self.tokens:,}, of which trained {self.trained_tokens:,} ({share:.1%}); the rest has the label {IGNORED}",
+        ]
+        if self.shortened:
+            lines.append(f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {_listed(self.shortened)}")
+        lines += [f"FAILED: {failure}" for failure in self.failures] or ["checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is a prefix of its row"]
+        return "\n".join(f"  {line}" for line in lines)
+
+
+def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe) -> list[Encoded]:
+    """Every row as tokens and labels, news shortened to the recipe's length; UserError names a row that cannot fit."""
+    return [chat.encode_row(loaded.tokenizer, data.row_messages(row), max_length=recipe.max_length, name=f"training row {number}") for number, row in enumerate(rows)]
+
+
+def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe) -> Preflight:
+    """Check the invariants of every row (DESIGN: one BOS, a label, end of turn trained, prompt is an id-prefix)."""
+    tokenizer, end_of_turn = loaded.tokenizer, chat.end_of_turn_id(loaded.tokenizer)
+    failed: dict[str, list[int]] = {}
+    shortened = []
+    for number, (row, one) in enumerate(zip(rows, encoded, strict=True)):
+        trained = [label for label in one.labels if label != IGNORED]
+        if tokenizer.bos_token_id is not None and one.input_ids.count(tokenizer.bos_token_id) > 1:
+            failed.setdefault("more than one beginning-of-text token", []).append(number)
+        if not trained:
+            failed.setdefault("no label: nothing would be trained", []).append(number)
+        elif trained[-1] != end_of_turn:
+            failed.setdefault("the end-of-turn token is not the last label: the model would not learn to stop", []).append(number)
+        prompt = chat.encode_prompt(tokenizer, data.row_messages(row)[:-1])
+        if one.input_ids[: len(prompt)] != prompt.input_ids:
+            if chat.ELLIPSIS in one.text and len(prompt) + len(trained) > recipe.max_length:
+                shortened.append(number)
+            else:
+                failed.setdefault("the prompt is not an id-prefix of the row: inference would ask for something else", []).append(number)
+    lengths = Counter({number: len(one) for number, one in enumerate(encoded)})
+    return Preflight(
+        rows=len(rows),
+        tokens=lengths.total(),
+        trained_tokens=sum(label != IGNORED for one in encoded for label in one.labels),
+        longest=max(lengths.values()),
+        shortened=shortened,
+        steps=recipe.steps(len(rows)),
+        failures=[f"{what} (rows {_listed(numbers)})" for what, numbers in failed.items()],
+    )
+
+
+def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> SFTTrainer:
+    """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks."""
+    lora = LoraConfig(
+        r=recipe.lora_r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=list(recipe.lora_targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    on_cpu = loaded.device.type == "cpu"
+    dtype = loaded.model.dtype
+    config = SFTConfig(
+        output_dir=str(output),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=recipe.warmup_ratio,  # below 1 it is the share of the steps; warmup_ratio is gone
+        optim=recipe.optimizer,
+        max_grad_norm=recipe.max_grad_norm,
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16,
+        use_cpu=on_cpu,
+        logging_steps=recipe.log_every,
+        logging_first_step=True,
+        save_steps=recipe.save_every,
+        save_total_limit=2,
+        seed=recipe.seed,
+        max_length=None,  # TRL's own limit would cut the end of the row, which is the answer
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_pin_memory=not on_cpu,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    columns = ("input_ids", "labels", "attention_mask")
+    dataset = Dataset.from_list([{name: getattr(one, name) for name in columns} for one in encoded])
+    pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
+    trainer = SFTTrainer(
+        model=loaded.model,
+        args=config,
+        train_dataset=dataset,
+        processing_class=loaded.tokenizer,
+        data_collator=lambda rows: collate(rows, pad_id=pad_id),
+        peft_config=lora,
+        callbacks=callbacks,
+    )
+    return trainer
+
+
+def find_checkpoint(output: Path) -> Path | None:
+    """The newest checkpoint in the output folder that is whole; a half-written one would crash or continue differently."""
+    found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit() and all((path / name).exists() for name in CHECKPOINT_FILES)]
+    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+def choose_checkpoint(output: Path, *, resume: bool) -> Path | None:
+    """The checkpoint to go on from, or None for a run from the start."""
+    checkpoint = find_checkpoint(output) if resume else None
+    if resume and checkpoint is None:
+        raise UserError(f"{output} holds no whole checkpoint to resume from; run the same command without --resume.")
+    return checkpoint
+
+
+@contextmanager
+def claimed(output: Path, *, resume: bool) -> Iterator[None]:
+    """The output folder for one run alone. An earlier run's results are moved aside, never overwritten.
+
+    Raises UserError where another run is writing there, where the folder holds something else, or cannot be written.
+    """
+    lock = output / LOCK_FILE
+    try:
+        if lock.exists() and _is_running(lock.read_text()):
+            raise UserError(f"Another training run is writing to {output}; wait for it or give another folder with --output.")
+        lock.unlink(missing_ok=True)  # left behind by a run that was killed
+        if output.exists() and any(output.iterdir()) and not resume:
+            _move_aside(output)
+        output.mkdir(parents=True, exist_ok=True)
+        with lock.open("x") as file:
+            file.write(str(os.getpid()))
+    except FileExistsError as error:
+        raise UserError(f"{output} is in use or is not a folder; give another folder with --output.") from error
+    except OSError as error:
+        raise UserError(f"The output folder {output} cannot be written ({error.strerror}); give another one with --output.") from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _move_aside(output: Path) -> None:
+    if not (output / RUN_FILE).exists() and not any(output.glob("checkpoint-*")):
+        raise UserError(f"The folder {output} holds something that is not a training run; give an empty or new folder with --output.")
+    number = 1
+    while (old := output.with_name(f"{output.name}.{number}")).exists():
+        number += 1
+    output.rename(old)
+    print(f"the earlier run in {output} was moved to {old}")
+
+
+def save_run(trainer: SFTTrainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
+    """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
+    trainer.model.save_pretrained(str(output))
+    (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
+    recipe.save(output)
+    prompts = Counter(row["system_prompt"] for row in split.train)
+    history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]
+    run = {
+        "recipe": json.loads((output / "recipe.json").read_text(encoding="utf-8")),
+        "system_prompt": prompts.most_common(1)[0][0],
+        "base_fingerprint": loaded.fingerprint,
+        "data_fingerprint": split.fingerprint,
+        "rows": len(split.train),
+        "steps": trainer.state.global_step,
+        "seconds": round(seconds, 1),
+        "history": history,
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (output / RUN_FILE).write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    draw_curve(history, output / "loss.png")
+
+
+def draw_curve(history: list[dict], path: Path) -> None:
+    """The training loss over the steps as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([entry["step"] for entry in history], [entry["loss"] for entry in history], marker="o", markersize=3)
+    axes.set(xlabel="optimizer step", ylabel="loss per label token", title="Training loss")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+
+
+def _is_running(text: str) -> bool:
+    try:
+        os.kill(int(text), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True

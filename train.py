@@ -1,0 +1,64 @@
+"""Fine-tune the recipe's base model with LoRA and save the adapter.
+
+    python train.py                     the miniature, on any CPU, in minutes
+    python train.py --recipe varco      the lesson's run on the real model and data, on a GPU
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from newsft import recipe
+from newsft.errors import UserError
+
+
+def parse_flags() -> argparse.Namespace:
+    """The recipe's settings as flags, and --resume."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    recipe.add_flags(parser)
+    parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder")
+    return parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Load, encode, check, train, save."""
+    chosen = recipe.from_flags(arguments)
+    print(f"recipe {chosen.name}: {chosen.model} on {chosen.data}")
+    from newsft import data, models, training  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.progress import Progress
+
+    split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
+    output = Path(chosen.output)
+    with training.claimed(output, resume=arguments.resume):
+        checkpoint = training.choose_checkpoint(output, resume=arguments.resume)
+        loaded = models.load_base(chosen.model)
+        encoded = training.encode_rows(loaded, split.train, chosen)
+        report = training.preflight(loaded, split.train, encoded, chosen)
+        print(report.report())
+        if report.failures:
+            raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
+        trainer = training.build_trainer(loaded, encoded, chosen, output, callbacks=[Progress()])
+        print(f"adapter: {trainer.model.get_nb_trainable_parameters()[0]:,} of {trainer.model.get_nb_trainable_parameters()[1]:,} parameters are trained")
+        begun = time.monotonic()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        seconds = time.monotonic() - begun
+        training.save_run(trainer, loaded, split, chosen, output, seconds=seconds)
+    print(f"adapter saved in {output} after {seconds:.0f} s; see it with: python app.py --adapter {output}")
+
+
+def main() -> int:
+    """Exit code 0, 2 for what the user can put right, 130 for Ctrl-C."""
+    try:
+        run(parse_flags())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the last checkpoint is kept, the same command with --resume goes on from it", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
