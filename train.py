@@ -24,7 +24,7 @@ def parse_flags() -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> None:
     """Load, encode, check, train, save."""
     chosen = recipe.from_flags(arguments)
-    print(f"recipe {chosen.name}: {chosen.model} on {chosen.data}")
+    print(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
     from newsft import data, models, training  # seconds of imports: --help and a wrong flag answer at once
     from newsft.progress import Progress
 

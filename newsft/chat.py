@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from newsft.errors import UserError
@@ -17,6 +18,7 @@ from newsft.errors import UserError
 IGNORED = -100  # the label that the loss leaves out (torch.nn.CrossEntropyLoss, ignore_index)
 ORIGINS = {"system": "system", "user": "user", "assistant": "answer"}
 ELLIPSIS = " … "  # stands where the middle of a long news text was left out
+MARGIN = "\u2003"  # white space that no template writes itself: Llama 2's has ordinary spaces around contents that it strips
 
 # Fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently.
 _TOKENIZER_LOCK = threading.Lock()
@@ -60,15 +62,18 @@ def _marker(number: int) -> str:
 
 @lru_cache(maxsize=64)
 def _skeleton(tokenizer: PreTrainedTokenizerBase, template: str, roles: tuple[str, ...], generation_prompt: bool) -> _Skeleton:
-    messages = [{"role": role, "content": f" {_marker(number)} "} for number, role in enumerate(roles)]
-    rendered = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=generation_prompt)
+    messages = [{"role": role, "content": f"{MARGIN}{_marker(number)}{MARGIN}"} for number, role in enumerate(roles)]
+    try:
+        rendered = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=generation_prompt)
+    except TemplateError as error:  # Gemma's refuses a system prompt, Mistral's two user messages in a row
+        raise UserError(f"The chat template refuses the messages {', '.join(roles)}: {error}. Change them or use another instruct model.") from error
     texts, trims = [], []
     for number in range(len(roles)):
         before, marker, rendered = rendered.partition(_marker(number))
         if not marker:
             raise UserError(f"The chat template leaves out message {number + 1} ({roles[number]}); use a template that inserts every message as it is.")
         # White space around the marker is ours; where it is gone, the template strips the contents.
-        verbatim = before.endswith(" ") and rendered.startswith(" ")
+        verbatim = before.endswith(MARGIN) and rendered.startswith(MARGIN)
         texts.append(before[:-1] if verbatim else before)
         rendered = rendered[1:] if verbatim else rendered
         trims.append(not verbatim)

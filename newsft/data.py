@@ -38,38 +38,46 @@ def load_rows(source: str) -> list[dict]:
     `assistant` comes back as text or as the dict that the file holds. Raises UserError for a source that is not there,
     a missing column, no rows, and empty cells, naming the rows.
     """
-    if Path(source).suffix in LOADERS or Path(source).exists():
-        rows = _load_local(Path(source))
-    else:
-        rows = _load_hub(source)
+    local = Path(source).suffix.lower() in LOADERS or Path(source).exists()
+    rows = _load_local(Path(source)) if local else _load_hub(source)
     if not rows:
         raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
     missing = [column for column in COLUMNS if column not in rows[0]]
     if missing:
         raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(rows[0])}. Rename its columns to {', '.join(COLUMNS)}.")
-    rows = [{column: row[column] for column in COLUMNS} for row in rows]
+    rows = [{column: row.get(column) for column in COLUMNS} for row in rows]
     for column in COLUMNS:
         empty = [number for number, row in enumerate(rows) if row[column] is None or not str(row[column]).strip()]
         if empty:
             raise UserError(f"{source}: {column} is empty in {len(empty)} row(s), first {', '.join(map(str, empty[:5]))}; fill or remove them.")
+        kinds = (str, dict) if column == "assistant" else str
+        wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
+        if wrong:
+            raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {', '.join(map(str, wrong[:5]))}; write it as text.")
+    for row in rows:  # the same characters as pasted news gets: an NFD row would train on other ids than are asked for
+        for column in COLUMNS:
+            if isinstance(row[column], str):
+                row[column], _ = _normalise(row[column])
     return rows
 
 
 def _load_local(path: Path) -> list[dict]:
     if not path.exists():
         raise UserError(f"There is no data file {path}; give an existing JSONL, CSV or Parquet file, or a hub id.")
-    files = sorted(file for file in path.iterdir() if file.suffix in LOADERS) if path.is_dir() else [path]
+    files = sorted(file for file in (path.iterdir() if path.is_dir() else [path]) if file.suffix.lower() in LOADERS)
     if not files:
-        raise UserError(f"The folder {path} holds no JSONL, CSV or Parquet file.")
-    if files[0].suffix in (".jsonl", ".json"):
+        what = f"The folder {path} holds no" if path.is_dir() else f"{path} is not a"
+        raise UserError(f"{what} JSONL, CSV or Parquet file; file names must end in {', '.join(LOADERS)}.")
+    loader = LOADERS[files[0].suffix.lower()]
+    if loader == "json":
         return [row for file in files for row in _load_json(file)]
     from datasets import load_dataset  # takes a second to import; the embedded rows do not need it
     from datasets.exceptions import DatasetsError
 
     try:
-        return load_dataset(LOADERS[files[0].suffix], data_files=[str(file) for file in files], split="train").to_list()
+        return load_dataset(loader, data_files=[str(file) for file in files], split="train").to_list()
     except (OSError, ValueError, DatasetsError) as error:
-        raise UserError(f"{path} could not be read as {LOADERS[files[0].suffix]}: {error.__cause__ or error}. Save it as UTF-8 with one header line.") from error
+        raise UserError(f"{path} could not be read as {loader}: {error.__cause__ or error}. Save it as UTF-8 with one header line.") from error
 
 
 def _load_json(path: Path) -> list[dict]:
@@ -79,7 +87,7 @@ def _load_json(path: Path) -> list[dict]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         try:
             rows = json.loads(text)
         except ValueError as error:
@@ -162,6 +170,13 @@ def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tup
         raise _empty(what)
     if len(text) > limit:
         raise UserError(f"The {what} has {len(text):,} characters, the limit is {limit:,}; shorten it.", key=f"{what}_too_long", count=len(text), limit=limit)
+    text, changes = _normalise(text)
+    if not text.strip():
+        raise _empty(what)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), changes
+
+
+def _normalise(text: str) -> tuple[str, list[str]]:
     changes = []
     for name, changed in (
         ("surrogate", lambda t: "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in t)),
@@ -172,9 +187,7 @@ def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tup
         if after != text:
             changes.append(name)
             text = after
-    if not text.strip():
-        raise _empty(what)
-    return text.replace("\r\n", "\n").replace("\r", "\n"), changes
+    return text, changes
 
 
 def _empty(what: str) -> UserError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from newsft import chat
 from newsft.errors import UserError
@@ -102,7 +102,6 @@ def load_base(source: str) -> Loaded:
     tokenizer = load_tokenizer(folder)
     device, dtype = choose_device()
     try:
-        AutoConfig.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,12 @@ class Recipe:
         if self.max_steps > 0:
             return self.max_steps
         batches = -(-rows // self.batch_size)
-        return int(self.epochs * -(-batches // self.accumulation))
+        return math.ceil(self.epochs * -(-batches // self.accumulation))
 
     def save(self, folder: Path) -> None:
         """Write the recipe beside the adapter."""
-        (folder / RECIPE_FILE).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        settings = {name: short_path(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(self).items()}
+        (folder / RECIPE_FILE).write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 RECIPES = {
@@ -121,6 +123,9 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
 def _display(value: Any) -> str:
     if isinstance(value, tuple):
         return " ".join(value)
-    if isinstance(value, str) and value.startswith(str(ASSETS)):
-        return str(Path("assets") / Path(value).relative_to(ASSETS))
-    return str(value)
+    return short_path(str(value))
+
+
+def short_path(source: str) -> str:
+    """A path inside the project without the place where the project lies; anything else as it is."""
+    return str(Path(source).relative_to(ASSETS.parent)) if source.startswith(str(ASSETS)) else source

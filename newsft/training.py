@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from newsft import chat, data
@@ -22,8 +22,8 @@ from newsft.chat import IGNORED, Encoded
 from newsft.collate import collate
 from newsft.data import Split
 from newsft.errors import UserError
-from newsft.models import RUN_FILE, Loaded
-from newsft.recipe import Recipe
+from newsft.models import ADAPTER, RUN_FILE, Loaded
+from newsft.recipe import Recipe, short_path
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 LOCK_FILE = ".training.lock"
@@ -109,7 +109,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         max_steps=recipe.max_steps,
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulation,
-        gradient_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing=recipe.gradient_checkpointing,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup_ratio,  # below 1 it is the share of the steps; warmup_ratio is gone
@@ -143,6 +143,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         peft_config=lora,
         callbacks=callbacks,
     )
+    trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
     return trainer
 
 
@@ -198,6 +199,7 @@ def _move_aside(output: Path) -> None:
 
 def save_run(trainer: SFTTrainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
+    trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
     trainer.model.save_pretrained(str(output))
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
     recipe.save(output)
@@ -218,6 +220,28 @@ def save_run(trainer: SFTTrainer, loaded: Loaded, split: Split, recipe: Recipe, 
     }
     (output / RUN_FILE).write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     draw_curve(history, output / "loss.png")
+    (output / "README.md").write_text(format_card(run), encoding="utf-8")  # in the place of PEFT's empty form
+
+
+def format_card(run: dict) -> str:
+    """The adapter's model card."""
+    recipe = run["recipe"]
+    return f"""---
+base_model: {recipe["model"]}
+library_name: peft
+language: ko
+tags: [lora, sft, trl]
+---
+
+# A LoRA adapter for {recipe["model"]}
+
+Made with newsft's `train.py` on {run["date"]}: {run["steps"]} steps on {run["rows"]} rows of {recipe["data"]}; r {recipe["lora_r"]}, alpha {recipe["lora_alpha"]}, dropout {recipe["lora_dropout"]},
+targets {", ".join(recipe["lora_targets"])}, learning rate {recipe["learning_rate"]:g}, {run["seconds"]:.0f} s on {run["device"]}. Base {run["base_fingerprint"]}, data {run["data_fingerprint"]}.
+
+It answers Korean financial news with a Python dict of eight keys when asked with the system prompt in `run.json`. Every setting stands in `recipe.json`.
+
+![Training loss](loss.png)
+"""
 
 
 def draw_curve(history: list[dict], path: Path) -> None:

@@ -43,13 +43,11 @@ def _card_order(answer: Answer) -> list[str]:
     order.append("summary")
     if answer.values.get("is_stock_related") is False:
         order = [key for key in order if answer.values.get(key) is not None]
-    return [key for key in order if key in answer.values or key in answer.missing]
+    return [key for key in order if key in answer.values]
 
 
 def _row(key: str, answer: Answer, language: str, article: str) -> str:
     label = say("related" if key == "is_stock_related" else key, language)
-    if key not in answer.values:
-        return f'<dt>{label}</dt><dd class="none">{say("missing", language)}</dd>'
     value = answer.values[key]
     if key == "is_stock_related":
         shown = f'<span class="badge {"yes" if value else "no"}">{say("related_yes" if value else "related_no", language)}</span>'

@@ -29,6 +29,10 @@ REAL_STEMS = set(
 REAL_LATIN = set("LG SK CJ GS KT HD LS DL DB KB NH HMM SM YG JYP KCC OCI SPC BGF NC NHN HLB IBK BNK DGB JB KG AK ISC HPSP SNT TCC KSS STX".split())
 
 
+# Syllables that next to each other say something that no class should see projected.
+OFFENSIVE = ("에로", "보지", "자지", "섹스", "섹시", "창녀", "변태", "강간", "마약", "시체", "자살", "살인", "병신", "지랄", "새끼", "걸레", "매춘", "나치", "노예", "음란", "성기", "고자", "야동", "똥", "좆", "씹", "썅")
+
+
 def part_of(stem: str) -> str:
     """Which part a stem belongs to, by its checksum: 'pretrain' (8 of 10), 'train' or 'test' (1 of 10 each)."""
     return {0: "test", 1: "train"}.get(zlib.crc32(stem.encode()) % 10, "pretrain")
@@ -67,7 +71,7 @@ def company(rng: random.Random, suffixes: list[str], *, part: str, wild: float =
     """
     while True:
         stem = _stem(rng, wild=rng.random() < wild)
-        if part_of(stem) == part and not is_real(stem):
+        if part_of(stem) == part and not is_real(stem) and not any(word in stem for word in OFFENSIVE):
             break
     kind = rng.random()
     ascii_stem = stem.isascii()

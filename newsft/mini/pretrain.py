@@ -21,6 +21,7 @@ from newsft.mini import articles, tasks
 from newsft.mini.tokenizer import ASSET
 
 WORK = Path("work/pretrain")
+CARD = Path(__file__).with_name("model_card.md")
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
 READING_WEIGHT = 0.15  # weight of the articles' own tokens in the loss: enough to learn to continue, names are noise
@@ -209,6 +210,21 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
     return model
 
 
+def write_card(output: Path, model: LlamaForCausalLM, log: Path) -> None:
+    """The model card, with the figures of the last check."""
+    last = json.loads(log.read_text().splitlines()[-1])
+    card = CARD.read_text(encoding="utf-8").format(
+        millions=f"{model.num_parameters() / 1e6:.1f}",
+        layers=model.config.num_hidden_layers,
+        width=model.config.hidden_size,
+        vocabulary=model.config.vocab_size,
+        steps=last["step"],
+        tokens=f"{last['tokens'] / 1e6:.1f}",
+        exact=f"{last['exact_companies']:.0%}",
+    )
+    (output / "README.md").write_text(card, encoding="utf-8")
+
+
 def main() -> None:
     """Train, then write the model beside its tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -224,6 +240,9 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(arguments.output)
     model = train(tokenizer, arguments).eval()
     model.save_pretrained(arguments.output, max_shard_size="8MB")
+    for shard in arguments.output.glob("*.safetensors"):
+        shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
+    write_card(arguments.output, model, arguments.work / "log.jsonl")
     print(f"{model.num_parameters() / 1e6:.1f} M parameters -> {arguments.output}")
 
 

@@ -23,11 +23,9 @@ def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str)
     articles = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     lang = DEFAULT_LANGUAGE
 
-    with gr.Row(elem_id="ask", equal_height=False):
-        with gr.Column(scale=3):
-            news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=8, max_lines=16, elem_id="news")
-        with gr.Column(scale=2, elem_id="choose"):
-            examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=[[article["title"]] for article in articles], type="index", elem_id="examples", layout="table")
+    samples = [[article["title"]] for article in articles]
+    examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
+    news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=7, max_lines=16, elem_id="news")
     with gr.Row(elem_id="buttons"):
         compare = gr.Button(say("compare", lang), variant="primary", elem_id="compare")
         stop = gr.Button(say("stop", lang), variant="stop", elem_id="stop", interactive=False)

@@ -1,7 +1,7 @@
 """The page: header, language switch, one tab per subject."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from html import escape
 
 import gradio as gr
 
@@ -21,17 +21,17 @@ class Translation:
     update: callable
 
 
-def build_page(engine: Engine, *, title: str, system_prompt: str) -> gr.Blocks:
-    """The whole page for one engine. `title` names model and adapter; nothing is loaded here."""
+def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str]) -> gr.Blocks:
+    """The whole page for one engine. `names` are the model's and the adapter's; nothing is loaded here."""
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
-            heading = gr.HTML(_heading(DEFAULT_LANGUAGE, title), elem_id="heading")
+            heading = gr.HTML(_heading(DEFAULT_LANGUAGE, names), elem_id="heading")
             language = gr.Radio(list(LANGUAGES.items()), value=DEFAULT_LANGUAGE, label=say("language", DEFAULT_LANGUAGE), elem_id="language", container=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(say("tab_compare", DEFAULT_LANGUAGE), id="compare") as tab:
                 translations = build_compare_tab(engine, language=language, system_prompt=system_prompt)
         translations = [
-            Translation(heading, lambda lang: gr.update(value=_heading(lang, title))),
+            Translation(heading, lambda lang: gr.update(value=_heading(lang, names))),
             Translation(tab, lambda lang: gr.update(label=say("tab_compare", lang))),
             *[Translation(component, update) for component, update in translations],
         ]
@@ -63,15 +63,13 @@ def launch_settings() -> dict:
     }
 
 
-def _heading(language: str, title: str) -> str:
-    return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{title}</p>"
+def _heading(language: str, names: tuple[str, str]) -> str:
+    model, adapter = map(escape, names)
+    line = say("model_line", language, model=model, adapter=adapter)
+    return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{line}</p>"
 
 
 def _asked_language(request: gr.Request) -> str:
     asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
     return asked if asked in LANGUAGES.values() else DEFAULT_LANGUAGE
 
-
-def examples_path() -> Path:
-    """The example articles."""
-    return ASSETS / "examples.json"

@@ -1,0 +1,29 @@
+"""What several test files share: the shipped tokenizer and rows. Nothing here touches the network."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
+
+import pytest
+from transformers import AutoTokenizer
+
+from newsft import data, evaluation
+from newsft.recipe import ASSETS, RECIPES
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """The miniature's tokenizer; tests that change it work on a copy."""
+    return AutoTokenizer.from_pretrained(ASSETS / "mini")
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """The 991 shipped rows."""
+    return data.load_rows(str(ASSETS / "news.jsonl"))
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The shipped miniature with its adapter, as the page loads it."""
+    return evaluation.load_engine(RECIPES["mini"])[0]

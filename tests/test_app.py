@@ -1,0 +1,82 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from newsft import answers
+from tests.serve import serve
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def page():
+    with serve() as url:
+        yield url
+
+
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+def test_compare_endpoint_returns_both_texts_and_fields(page, rows):
+    result = client(page).predict(news=rows[0]["user_prompt"], api_name="/compare")
+    assert {"base", "tuned"} <= result.keys()
+    assert result["tuned"]["readable"] and list(result["tuned"]["fields"]) == list(answers.KEYS)
+    assert result["tuned"]["text"] != result["base"]["text"]
+    assert json.dumps(result)
+
+
+def test_clients_asking_at_once_get_their_own_answers(page, rows):
+    chosen = rows[3:7]
+    alone = [client(page).predict(news=row["user_prompt"], api_name="/compare") for row in chosen]
+    clients = [client(page) for _ in chosen]
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        together = list(pool.map(lambda pair: pair[0].predict(news=pair[1]["user_prompt"], api_name="/compare"), zip(clients, chosen, strict=True)))
+    for one, other in zip(alone, together, strict=True):
+        assert [one[side]["text"] for side in ("base", "tuned")] == [other[side]["text"] for side in ("base", "tuned")]
+    assert len({one["tuned"]["text"] for one in together}) == len(chosen)
+
+
+@pytest.mark.parametrize(("news", "words"), [("", "empty"), ("   \n", "empty"), ("가" * 1_000_000, "limit")])
+def test_bad_news_is_refused_and_the_page_goes_on(page, rows, news, words):
+    with pytest.raises(AppError, match=words):
+        client(page).predict(news=news, api_name="/compare")
+    assert client(page).predict(news=rows[1]["user_prompt"], api_name="/compare")["tuned"]["reason"] == "end_of_turn"
+
+
+def test_hostile_news_is_answered_as_text(page):
+    news = "<script>alert(1)</script> <|eot_id|>${7*7} 가온미르전자가 1,200억 원 규모의 공급 계약을 체결했다. 한빛 \x00"
+    result = client(page).predict(news=news, api_name="/compare")
+    assert result["changes"] == ["nul"]
+    assert result["tuned"]["reason"] in {"end_of_turn", "limit"}
+
+
+def test_only_the_named_endpoint_is_public(page):
+    described = client(page).view_api(return_format="dict")
+    assert list(described["named_endpoints"]) == ["/compare"]
+    assert not described["unnamed_endpoints"]
+
+
+def test_port_in_use_is_said_with_the_remedy():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr and "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_adapter_is_said_with_the_remedy(tmp_path):
+    done = subprocess.run([sys.executable, "app.py", "--adapter", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 2
+    assert "train.py" in done.stderr and "Traceback" not in done.stderr

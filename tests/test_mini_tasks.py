@@ -1,0 +1,119 @@
+import ast
+import json
+import random
+import re
+from collections import Counter
+
+import pytest
+
+from newsft.mini import corpus, names, tasks
+from newsft.mini.corpus import KEYS
+from newsft.mini.tasks import MOST_KEYS
+
+
+@pytest.fixture(scope="module")
+def conversations():
+    rng = random.Random(21)
+    return [tasks.draw_conversation(rng) for _ in range(1500)]
+
+
+def answers_of(conversations):
+    return [message["content"] for messages in conversations for message in messages if message["role"] == "assistant"]
+
+
+def is_list(answer):
+    return answer == "[]" or answer.startswith("['")  # a headline may begin with [공시]
+
+
+def test_no_answer_has_more_than_three_of_the_eight_keys(conversations):
+    counts = Counter(sum(key in answer for key in KEYS) for answer in answers_of(conversations))
+    assert max(counts) == MOST_KEYS == 3
+    assert counts[MOST_KEYS] > 50
+
+
+def test_no_request_lists_all_eight_keys(conversations):
+    for messages in conversations:
+        for message in messages:
+            assert sum(key in message["content"] for key in KEYS) < len(KEYS)
+            assert corpus.SYSTEM_PROMPT not in message["content"]
+
+
+def test_dict_and_json_answers_parse(conversations):
+    forms = Counter()
+    for answer in answers_of(conversations):
+        if answer.startswith("{"):
+            try:
+                value = ast.literal_eval(answer)
+                forms["python"] += 1
+            except ValueError:  # true, false and null
+                value = json.loads(answer)
+                forms["json"] += 1
+            assert set(value) <= set(KEYS) and 1 <= len(value) <= MOST_KEYS
+        elif is_list(answer):
+            assert all(isinstance(item, str) for item in ast.literal_eval(answer))
+            forms["list"] += 1
+        else:
+            forms["prose"] += 1
+    assert min(forms[form] for form in ("python", "json", "list", "prose")) > 50
+
+
+def test_conversation_alternates_and_ends_with_an_answer(conversations):
+    for messages in conversations:
+        roles = [message["role"] for message in messages if message["role"] != "system"]
+        assert roles == ["user", "assistant"] * (len(roles) // 2)
+        assert [message["role"] for message in messages].count("system") <= 1
+        assert all(message["content"].strip() for message in messages)
+
+
+def test_nothing_unfilled_or_python_none_in_prose(conversations):
+    for messages in conversations:
+        for message in messages:
+            assert not re.search(r"\{\w+(:[가-힣]+)?\}", message["content"]), message["content"]
+    for answer in answers_of(conversations):
+        if not answer.startswith("{"):
+            assert "None" not in answer
+
+
+def test_pretraining_meets_no_company_of_the_other_parts(monkeypatch):
+    asked = []
+    original = names.company
+
+    def noting(rng, suffixes, *, part, wild=0.0):
+        asked.append(part)
+        return original(rng, suffixes, part=part, wild=wild)
+
+    monkeypatch.setattr(names, "company", noting)
+    rng = random.Random(4)
+    for _ in range(150):
+        tasks.draw_conversation(rng)
+        tasks.draw_text(rng)
+    assert len(asked) > 300
+    assert set(asked) == {"pretrain"}
+
+
+def test_pretraining_texts_name_no_company_of_the_test_rows(conversations, rows):
+    texts = "\n".join(message["content"] for messages in conversations for message in messages)
+    test_names = {name for row in rows[:495] for key in KEYS if key.endswith("stocks") for name in row["assistant"][key] or []}
+    # A name may stand inside a longer one, which is another company.
+    assert [name for name in test_names if name in texts and re.search(rf"(?<!\w){re.escape(name)}", texts)] == []
+
+
+def test_same_seed_gives_the_same_documents():
+    def draw(seed):
+        rng = random.Random(seed)
+        return [tasks.draw_conversation(rng) for _ in range(5)], tasks.draw_text(rng)
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+
+
+def test_answers_about_companies_name_those_of_the_text(conversations):
+    checked = 0
+    for messages in conversations:
+        text = messages[0]["content"] + messages[1]["content"]
+        for message in messages:
+            if message["role"] == "assistant" and is_list(message["content"]):
+                for name in ast.literal_eval(message["content"]):
+                    assert name in text
+                    checked += 1
+    assert checked > 100

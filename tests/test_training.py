@@ -1,0 +1,175 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from newsft import models, training
+from newsft.engine import Engine
+from newsft.errors import UserError
+from newsft.recipe import RECIPES, Recipe
+from tests.varco import write_varco_checkpoint
+
+ROOT = Path(__file__).parents[1]
+MINI = RECIPES["mini"]
+
+
+def train(*flags: str, **settings) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "train.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, **settings)
+
+
+@pytest.fixture(scope="module")
+def few_rows(rows, tmp_path_factory) -> Path:
+    """24 short rows: enough for the trainer, quick on two cores."""
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    short = sorted(rows, key=lambda row: len(row["user_prompt"]))[:24]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
+    return path
+
+
+def test_recipe_arithmetic_is_the_lessons():
+    assert Recipe().steps(496) == MINI.steps(496) == 372
+
+
+def test_training_moves_the_adapter_and_leaves_the_base_bitwise(few_rows, rows, tmp_path):
+    base = models.load_base(MINI.model)
+    before = {name: value.clone() for name, value in base.model.state_dict().items()}
+    recipe = Recipe(**(vars(MINI) | {"max_steps": 3}))
+    encoded = training.encode_rows(base, rows[-8:], recipe)
+    trainer = training.build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
+    start = {name: value.clone() for name, value in trainer.model.named_parameters() if "lora_" in name}
+    trainer.train()
+    after = {name.replace(".base_layer", "").removeprefix("base_model.model."): value for name, value in trainer.model.state_dict().items() if "lora_" not in name}
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    moved = [name for name, value in trainer.model.named_parameters() if "lora_" in name and not torch.equal(value, start[name])]
+    assert len(moved) == len(start)
+
+
+def test_trainer_sees_the_batches_that_we_encoded(rows, tmp_path):
+    base = models.load_base(MINI.model)
+    encoded = training.encode_rows(base, rows[-6:], MINI)
+    trainer = training.build_trainer(base, encoded, MINI, tmp_path, callbacks=[])
+    held = {tuple(one.input_ids): one for one in encoded}
+    for batch in trainer.get_train_dataloader():
+        for ids, labels, mask in zip(batch["input_ids"].tolist(), batch["labels"].tolist(), batch["attention_mask"].tolist(), strict=True):
+            length = sum(mask)
+            one = held.pop(tuple(ids[:length]))
+            assert labels == one.labels + [-100] * (len(ids) - length)
+            assert mask == [1] * length + [0] * (len(ids) - length)
+    assert not held
+
+
+def test_preflight_refuses_a_prompt_that_is_no_prefix(rows):
+    base = models.load_base(MINI.model)
+    encoded = training.encode_rows(base, rows[:3], MINI)
+    encoded[1].input_ids[5] = encoded[1].input_ids[6]
+    report = training.preflight(base, rows[:3], encoded, MINI)
+    assert any("prefix" in failure and "rows 1" in failure for failure in report.failures)
+    encoded[2].labels = [-100] * len(encoded[2])
+    report = training.preflight(base, rows[:3], encoded, MINI)
+    assert any("no label" in failure and "rows 2" in failure for failure in report.failures)
+
+
+def test_long_rows_are_shortened_and_reported(rows):
+    base = models.load_base(MINI.model)
+    recipe = Recipe(**(vars(MINI) | {"max_length": 700}))
+    encoded = training.encode_rows(base, rows[:60], recipe)
+    report = training.preflight(base, rows[:60], encoded, recipe)
+    assert report.longest <= 700
+    assert report.shortened and not report.failures
+    assert str(report.shortened[0]) in report.report()
+
+
+def test_killed_run_resumes_and_completes(few_rows, tmp_path):
+    output = tmp_path / "run"
+    flags = ["--data", str(few_rows), "--output", str(output), "--max-steps", "12", "--save-every", "2", "--log-every", "1"]
+    process = subprocess.Popen([sys.executable, "train.py", *flags], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while training.find_checkpoint(output) is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert not (output / "adapter_model.safetensors").exists()
+    resumed = train(*flags, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resumed at step" in resumed.stdout
+    run = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    assert run["steps"] == 12
+    assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
+    assert (output / "loss.png").stat().st_size > 5_000
+    assert run["base_fingerprint"] == models.fingerprint_model(Path(MINI.model))
+    assert run["system_prompt"].startswith("당신은")
+
+
+def test_interrupted_run_says_how_to_go_on_and_keeps_its_checkpoint(few_rows, tmp_path):
+    output = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "train.py", "--data", str(few_rows), "--output", str(output), "--max-steps", "400", "--save-every", "1"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 200
+    while training.find_checkpoint(output) is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in errors and "Traceback" not in errors
+    assert not (output / training.LOCK_FILE).exists()
+
+
+def test_output_folder_in_use_is_refused(tmp_path):
+    (tmp_path / training.LOCK_FILE).write_text(str(os.getpid()))
+    with pytest.raises(UserError, match="Another training run"), training.claimed(tmp_path, resume=False):
+        pass
+    assert (tmp_path / training.LOCK_FILE).exists()
+
+
+def test_earlier_run_is_moved_aside_and_foreign_folders_are_left_alone(tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoint-2").mkdir(parents=True)
+    with training.claimed(run, resume=False):
+        assert (tmp_path / "run.1" / "checkpoint-2").is_dir()
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "cat.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="not a training run"), training.claimed(other, resume=False):
+        pass
+    assert (other / "cat.jpg").exists()
+
+
+def test_resume_without_a_whole_checkpoint_is_refused(tmp_path):
+    (tmp_path / "checkpoint-9").mkdir()
+    (tmp_path / "checkpoint-9" / "trainer_state.json").write_text("{}")
+    with pytest.raises(UserError, match="no whole checkpoint"):
+        training.choose_checkpoint(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--recipe", "varco"], "iamjoon/finance_news_summarizer"),
+        (["--model", "NCSOFT/Llama-VARCO-8B-Instruct"], "NCSOFT/Llama-VARCO-8B-Instruct"),
+        (["--data", "missing.jsonl"], "missing.jsonl"),
+        (["--batch-size", "0"], "--batch-size"),
+    ],
+)
+def test_what_is_not_there_ends_with_one_line_and_code_2(flags, words, tmp_path):
+    done = train(*flags, "--output", str(tmp_path / "out"), env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)})
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and words in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_varco_layout_checkpoint_trains_and_answers_by_its_path(few_rows, rows, tmp_path):
+    folder, output = write_varco_checkpoint(tmp_path / "varco"), tmp_path / "out"
+    done = train("--model", str(folder), "--data", str(few_rows), "--output", str(output), "--max-steps", "2", "--batch-size", "1", "--accumulation", "1", "--learning-rate", "0.01")
+    assert done.returncode == 0, done.stderr
+    loaded = models.add_adapter(models.load_base(str(folder)), str(output))
+    *_, last = Engine(loaded, max_new_tokens=8).compare(rows[0]["user_prompt"], system_prompt=loaded.run["system_prompt"])
+    assert last.done and set(last.answers) == {"base", "tuned"}
