@@ -1,7 +1,7 @@
 """The page: paste Korean financial news and compare the base model's and the fine-tuned model's answers.
 
-    python app.py                       the miniature, on any CPU
-    python app.py --recipe varco        VARCO 8B with the adapter that train.py made
+python app.py                       the miniature, on any CPU
+python app.py --recipe varco        VARCO 8B with the adapter that train.py made
 """
 
 import argparse
@@ -51,9 +51,7 @@ def main() -> int:
     from newsft.ui.page import launch_settings
 
     try:
-        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(
-            server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **launch_settings()
-        )
+        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **launch_settings())
     except OSError as error:
         print(f"error: port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
 """Fine-tune the recipe's base model with LoRA and save the adapter.
 
-    python train.py                     the miniature, on any CPU, in minutes
-    python train.py --recipe varco      the lesson's run on the real model and data, on a GPU
+python train.py                     the miniature, on any CPU, in minutes
+python train.py --recipe varco      the lesson's run on the real model and data, on a GPU
 """
 
 import argparse

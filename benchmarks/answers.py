@@ -1,6 +1,6 @@
 """Both answers of the first example article: how long until the first text, and until both are complete.
 
-    python -m benchmarks.answers        beside two sequential `generate` calls of transformers, in the same run
+python -m benchmarks.answers        beside two sequential `generate` calls of transformers, in the same run
 """
 
 import json

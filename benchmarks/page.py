@@ -1,6 +1,6 @@
 """The page as a reader sees it, in Chromium: from the click on 비교 to the first text and to both complete answers.
 
-    python -m benchmarks.page
+python -m benchmarks.page
 """
 
 import json

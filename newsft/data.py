@@ -112,8 +112,7 @@ def _load_hub(source: str) -> list[dict]:
         return load_dataset(source, split="train").to_list()
     except (OSError, ValueError, DatasetsError) as error:  # offline, unknown, gated
         raise UserError(
-            f"The data set {source} could not be loaded from the hub ({type(error).__name__}). Check the name and the network, "
-            f"run `hf auth login` if it is gated, or give a local file with --data."
+            f"The data set {source} could not be loaded from the hub ({type(error).__name__}). Check the name and the network, run `hf auth login` if it is gated, or give a local file with --data."
         ) from error
 
 

@@ -1,6 +1,6 @@
 """The test split through both models, scored.
 
-    python -m newsft.evaluation [--limit N] [--json FILE]
+python -m newsft.evaluation [--limit N] [--json FILE]
 """
 
 import argparse

@@ -40,7 +40,8 @@ def find_files(source: str, *, what: str = "model") -> Path:
     if folder.is_dir():
         return folder
     if source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise UserError(f"There is no {what} folder {source}; give an existing folder or a hub id such as NCSOFT/Llama-VARCO-8B-Instruct.")
+        remedy = "make it with `python train.py`" if what == "adapter" else "give an existing folder"
+        raise UserError(f"There is no {what} folder {source}; {remedy}, or give a hub id such as owner/name.")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
@@ -52,8 +53,7 @@ def find_files(source: str, *, what: str = "model") -> Path:
         raise UserError(f"The hub has no {what} {source}; check the name, or run `hf auth login` if it is private.") from error
     except (OSError, ValueError) as error:  # offline, no route, time-out
         raise UserError(
-            f"The {what} {source} is not in the hub's cache and the hub cannot be reached ({type(error).__name__}); connect and run "
-            f"`hf download {source}` once, or give a local folder."
+            f"The {what} {source} is not in the hub's cache and the hub cannot be reached ({type(error).__name__}); connect and run `hf download {source}` once, or give a local folder."
         ) from error
 
 

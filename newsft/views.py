@@ -9,7 +9,7 @@ from newsft.texts import say
 
 def format_side(side: str, text: str, *, language: str, article: str = "", tokens: int = 0, seconds: float = 0.0, reason: str | None = None, waiting: str = "waiting") -> str:
     """One column of the comparison: heading, the text as it grows, its fields once complete, and its figures."""
-    head = f'<header><h3>{say(side, language)}</h3><p>{say(side + "_note", language)}</p></header>'
+    head = f"<header><h3>{say(side, language)}</h3><p>{say(side + '_note', language)}</p></header>"
     if not text and reason is None:
         return f'<section class="side {side}">{head}<p class="waiting">{say(waiting, language)}</p></section>'
     caret = '<span class="caret" aria-hidden="true"></span>' if reason is None else ""

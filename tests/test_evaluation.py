@@ -17,7 +17,10 @@ GOLD = {
     "reason_for_positive_impact": "이유",
     "summary": "요약",
 }
-ROWS = [{"system_prompt": "가", "user_prompt": "좋음 나쁨", "assistant": GOLD}, {"system_prompt": "가", "user_prompt": "비", "assistant": dict.fromkeys(GOLD) | {"is_stock_related": False, "summary": "비"}}]
+ROWS = [
+    {"system_prompt": "가", "user_prompt": "좋음 나쁨", "assistant": GOLD},
+    {"system_prompt": "가", "user_prompt": "비", "assistant": dict.fromkeys(GOLD) | {"is_stock_related": False, "summary": "비"}},
+]
 
 
 def score(first: str, second: str) -> dict:
@@ -56,7 +59,9 @@ def test_batched_evaluation_gives_the_texts_of_single_comparisons(engine, rows):
 
 def test_command_writes_the_scores(tmp_path):
     target = tmp_path / "scores.json"
-    done = subprocess.run([sys.executable, "-m", "newsft.evaluation", "--limit", "4", "--json", str(target)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(
+        [sys.executable, "-m", "newsft.evaluation", "--limit", "4", "--json", str(target)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | {"HF_HUB_OFFLINE": "1"}
+    )
     assert done.returncode == 0, done.stderr
     written = json.loads(target.read_text(encoding="utf-8"))
     for side in ("base", "tuned"):

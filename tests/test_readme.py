@@ -22,7 +22,9 @@ def test_every_make_target_and_flag_exists(readme):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z]+)", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    helps = "".join(subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout for command in (["app.py"], ["train.py"], ["-m", "newsft.evaluation"]))
+    helps = "".join(
+        subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout for command in (["app.py"], ["train.py"], ["-m", "newsft.evaluation"])
+    )
     flags = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", text))
     assert flags
     assert [flag for flag in flags if flag not in helps] == []

@@ -110,7 +110,11 @@ def test_killed_run_resumes_and_completes(few_rows, tmp_path):
 def test_interrupted_run_says_how_to_go_on_and_keeps_its_checkpoint(few_rows, tmp_path):
     output = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "train.py", "--data", str(few_rows), "--output", str(output), "--max-steps", "400", "--save-every", "1"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "train.py", "--data", str(few_rows), "--output", str(output), "--max-steps", "400", "--save-every", "1"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 200
     while training.find_checkpoint(output) is None and time.monotonic() < deadline:

@@ -1,6 +1,6 @@
 """The embedded data set: 991 invented rows in the real set's columns.
 
-    python -m newsft.mini.corpus        writes assets/news.jsonl (same seed, same bytes)
+python -m newsft.mini.corpus        writes assets/news.jsonl (same seed, same bytes)
 """
 
 import argparse

@@ -14,6 +14,7 @@ from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
 
 MOST_KEYS = 3  # in one dict or JSON object; the full answer has eight
+DRILLS = 0.25  # share of documents that only repeat names: short, and what teaches a small model to copy
 PERSONAS = [
     "당신은 친절한 뉴스 도우미입니다.",
     "당신은 한국어 뉴스를 읽고 질문에 답하는 도우미입니다.",
@@ -77,7 +78,7 @@ Message = dict[str, str]
 
 def draw_conversation(rng: random.Random, *, part: str = "pretrain") -> list[Message]:
     """One training document as messages: mostly an article and one to five tasks, at times a drill of names."""
-    if rng.random() < 0.1:
+    if rng.random() < DRILLS:
         return _name_drill(rng, part=part)
     article = articles.draw(rng, part=part, length=draw_length(rng, long=0.15), wild=0.4)
     drawn = dict(_draw_turn(rng, article) for _ in range(rng.choice([2, 3, 3, 4, 5])))  # no instruction twice

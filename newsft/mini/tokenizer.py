@@ -1,6 +1,6 @@
 """The miniature's tokenizer: byte-level BPE with Llama 3's pre-tokenizer pattern, control-token names and chat template.
 
-    python -m newsft.mini.tokenizer       writes the tokenizer's files to assets/mini/
+python -m newsft.mini.tokenizer       writes the tokenizer's files to assets/mini/
 """
 
 import argparse

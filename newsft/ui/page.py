@@ -27,9 +27,8 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str]) ->
         with gr.Row(elem_id="top"):
             heading = gr.HTML(_heading(DEFAULT_LANGUAGE, names), elem_id="heading")
             language = gr.Radio(list(LANGUAGES.items()), value=DEFAULT_LANGUAGE, label=say("language", DEFAULT_LANGUAGE), elem_id="language", container=False)
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(say("tab_compare", DEFAULT_LANGUAGE), id="compare") as tab:
-                translations = build_compare_tab(engine, language=language, system_prompt=system_prompt)
+        with gr.Tabs(elem_id="tabs"), gr.Tab(say("tab_compare", DEFAULT_LANGUAGE), id="compare") as tab:
+            translations = build_compare_tab(engine, language=language, system_prompt=system_prompt)
         translations = [
             Translation(heading, lambda lang: gr.update(value=_heading(lang, names))),
             Translation(tab, lambda lang: gr.update(label=say("tab_compare", lang))),
@@ -72,4 +71,3 @@ def _heading(language: str, names: tuple[str, str]) -> str:
 def _asked_language(request: gr.Request) -> str:
     asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
     return asked if asked in LANGUAGES.values() else DEFAULT_LANGUAGE
-

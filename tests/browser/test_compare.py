@@ -117,3 +117,13 @@ def test_two_readers_at_once_get_their_own_answers(browser, address, rows):
         assert others[0] not in page.locator("#tuned .raw").inner_text()
     for context in contexts:
         context.close()
+
+
+def test_language_switch_says_a_finished_comparison_again(page, rows):
+    paste(page, rows[1]["user_prompt"])
+    page.click("button#compare")
+    wait_for_answers(page)
+    text = page.locator("#tuned .raw").inner_text()
+    page.locator("#language").get_by_text("English").click()
+    expect(page.locator("#tuned .stats")).to_contain_text("ended by itself")
+    assert page.locator("#tuned .raw").inner_text() == text
