@@ -14,7 +14,6 @@ from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
 
 MOST_KEYS = 3  # in one dict or JSON object; the full answer has eight
-DRILLS = 0.25  # share of documents that only repeat names: short, and what teaches a small model to copy
 PERSONAS = [
     "당신은 친절한 뉴스 도우미입니다.",
     "당신은 한국어 뉴스를 읽고 질문에 답하는 도우미입니다.",
@@ -76,9 +75,9 @@ Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
 
 
-def draw_conversation(rng: random.Random, *, part: str = "pretrain") -> list[Message]:
-    """One training document as messages: mostly an article and one to five tasks, at times a drill of names."""
-    if rng.random() < DRILLS:
+def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12) -> list[Message]:
+    """One training document as messages: an article and one to five tasks, or, for a share of `drills`, names to repeat."""
+    if rng.random() < drills:
         return _name_drill(rng, part=part)
     article = articles.draw(rng, part=part, length=draw_length(rng, long=0.15), wild=0.4)
     drawn = dict(_draw_turn(rng, article) for _ in range(rng.choice([2, 3, 3, 4, 5])))  # no instruction twice
@@ -106,6 +105,18 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain") -> list[Mes
 def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     """An article alone, to be continued."""
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
+
+
+def draw_copies(rng: random.Random) -> tuple[str, str]:
+    """Random words and names, and the same told again some times, at times in another order: nothing to learn but to copy."""
+    if rng.random() < 0.5:
+        parts = ["".join(rng.choices(names.SYLLABLES, k=rng.randint(5, 40)))]
+    else:
+        suffixes = wordings.sectors()[rng.choice(list(wordings.sectors()))]["suffixes"]
+        parts = [names.company(rng, suffixes, part="pretrain", wild=0.5) if rng.random() < 0.6 else names.word(rng) for _ in range(rng.randint(2, 10))]
+    gap, end = rng.choice(["", " ", ", ", "', '", "\n"]), rng.choice(["", " ", "\n"])
+    told = [gap.join(rng.sample(parts, len(parts)) if rng.random() < 0.25 else parts) for _ in range(rng.choice([2, 3, 4, 5]))]
+    return gap.join(parts) + end, end.join(told)
 
 
 def _draw_turn(rng: random.Random, article: Article) -> Turn:
