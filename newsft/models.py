@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from newsft import chat
@@ -103,7 +104,7 @@ def load_base(source: str) -> Loaded:
     device, dtype = choose_device()
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
     return Loaded(tokenizer, model.to(device).eval(), str(source), fingerprint_model(folder))
 
@@ -125,7 +126,7 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
         )
     try:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
     return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run)
 

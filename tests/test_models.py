@@ -72,5 +72,5 @@ def test_answers_of_varco_stop_at_the_end_of_the_turn_whatever_its_config_says(v
     assert loaded.tokenizer.pad_token_id == 0
     stops = models.stop_ids(loaded.tokenizer, loaded.model)
     assert "template" in stops[128_009]
-    assert stops[128_001] == ["config"]
+    assert "config" in stops[128_001] and "template" not in stops[128_001]
     assert len(list(varco.glob("model-*-of-00004.safetensors"))) == 4

@@ -1,6 +1,7 @@
 """The tab 답변 비교: paste or choose an article, both answers stream side by side."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -47,11 +48,13 @@ class CompareHandlers:
                     shown = time.monotonic()
                     yield [*self.show(comparison, article, language), (comparison, article) if comparison.done else None]
         except UserError as error:
+            # Not gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are.
+            gr.Warning(say_error(error, language), title=say("tab_compare", language))
             yield [*self.blank(language), None]
-            raise gr.Error(say_error(error, language), print_exception=False) from error
-        except (RuntimeError, MemoryError) as error:  # the model's own failures, out of memory among them
+        except (RuntimeError, MemoryError):  # the model's own failures, out of memory among them
+            logging.getLogger(__name__).exception("the comparison failed")
+            gr.Warning(say("error_failed", language), title=say("tab_compare", language))
             yield [*self.blank(language), None]
-            raise gr.Error(say("error_failed", language)) from error
         finally:
             flag.set()  # a browser that leaves closes this generator: the engine stops at its next token
             if self._stops.get(request.session_hash) is flag:
