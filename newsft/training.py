@@ -93,14 +93,6 @@ def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: 
 
 def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> SFTTrainer:
     """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks."""
-    lora = LoraConfig(
-        r=recipe.lora_r,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=list(recipe.lora_targets),
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
     on_cpu = loaded.device.type == "cpu"
     dtype = loaded.model.dtype
     config = SFTConfig(
@@ -140,11 +132,22 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         train_dataset=dataset,
         processing_class=loaded.tokenizer,
         data_collator=lambda rows: collate(rows, pad_id=pad_id),
-        peft_config=lora,
+        peft_config=_lora_config(recipe),
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
     return trainer
+
+
+def _lora_config(recipe: Recipe) -> LoraConfig:
+    return LoraConfig(
+        r=recipe.lora_r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=list(recipe.lora_targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
 
 
 def find_checkpoint(output: Path) -> Path | None:

@@ -66,7 +66,7 @@ class CompareHandlers:
         return [gr.update(interactive=False), gr.update(interactive=True), *self.blank(language, waiting="queued")]
 
     def stop(self, request: gr.Request) -> None:
-        """Stop this session's comparison, no other."""
+        """Stop the comparison of this browser tab, no other."""
         if flag := self._stops.get(request.session_hash):
             flag.set()
 
