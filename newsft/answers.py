@@ -55,11 +55,10 @@ def read_answer(text: str) -> Answer:
         return Answer(problem=NO_DICT, position=0)
     try:
         value = ast.literal_eval(text)
-    except SyntaxError as error:
-        position = _offset(text, error)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        # Which of these it is differs between Python versions (a NUL character, deep nesting).
+        position = _offset(text, error) if isinstance(error, SyntaxError) else 0
         return Answer(problem=SYNTAX if text.endswith("}") else BROKEN_OFF, position=position)
-    except (ValueError, TypeError, MemoryError, RecursionError):
-        return Answer(problem=SYNTAX, position=0)
     if not isinstance(value, dict):
         return Answer(problem=NOT_A_DICT, position=0)
     return _check(value)
