@@ -25,7 +25,7 @@ CARD = Path(__file__).with_name("model_card.md")
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
 # A small model learns little of use before it has learned to copy a name. Left to the articles it had not after 5 M tokens;
-# documents that only tell words again, with nothing but the copies in the loss, bring it about within half a million.
+# documents that only tell words again, with nothing but the copies in the loss, brought it about within half a million (AdamW).
 COPYING_STEPS = 80
 # Muon's updates soon make the layers' outputs larger than embeddings of the usual 0.02; which token it was is then drowned.
 EMBEDDING_SCALE = 10
