@@ -19,6 +19,7 @@ from trl import SFTConfig, SFTTrainer
 
 from newsft import chat, data
 from newsft.chat import IGNORED, Encoded
+from newsft.checks import check_row
 from newsft.collate import collate
 from newsft.data import Split
 from newsft.errors import UserError
@@ -28,6 +29,14 @@ from newsft.recipe import Recipe, short_path
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 LOCK_FILE = ".training.lock"
 CHECKPOINT_FILES = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+FAILURES = {
+    "one_bos": "more than one beginning-of-text token",
+    "labels": "no label: nothing would be trained",
+    "end_of_turn": "the end-of-turn token is not the last label: the model would not learn to stop",
+    "only_answers": "a token that no answer holds is trained",
+    "no_forged": "a message holds a control token",
+    "prefix": "the prompt is not an id-prefix of the row: inference would ask for something else",
+}
 
 
 @dataclass(frozen=True)
@@ -62,23 +71,15 @@ def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe) -> list[Encode
 
 def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe) -> Preflight:
     """Check the invariants of every row (DESIGN: one BOS, a label, end of turn trained, prompt is an id-prefix)."""
-    tokenizer, end_of_turn = loaded.tokenizer, chat.end_of_turn_id(loaded.tokenizer)
     failed: dict[str, list[int]] = {}
     shortened = []
     for number, (row, one) in enumerate(zip(rows, encoded, strict=True)):
-        trained = [label for label in one.labels if label != IGNORED]
-        if tokenizer.bos_token_id is not None and one.input_ids.count(tokenizer.bos_token_id) > 1:
-            failed.setdefault("more than one beginning-of-text token", []).append(number)
-        if not trained:
-            failed.setdefault("no label: nothing would be trained", []).append(number)
-        elif trained[-1] != end_of_turn:
-            failed.setdefault("the end-of-turn token is not the last label: the model would not learn to stop", []).append(number)
-        prompt = chat.encode_prompt(tokenizer, data.row_messages(row)[:-1])
-        if one.input_ids[: len(prompt)] != prompt.input_ids:
-            if chat.ELLIPSIS in one.text and len(prompt) + len(trained) > recipe.max_length:
-                shortened.append(number)
-            else:
-                failed.setdefault("the prompt is not an id-prefix of the row: inference would ask for something else", []).append(number)
+        held = check_row(loaded.tokenizer, data.row_messages(row), one)
+        if not held["prefix"] and chat.ELLIPSIS in one.text and len(one) <= recipe.max_length < _prompt_length(loaded, row) + sum(label != IGNORED for label in one.labels):
+            shortened.append(number)
+            held["prefix"] = True  # the prompt of the shortened news is; the whole news would not fit
+        for name in (name for name, holds in held.items() if not holds):
+            failed.setdefault(FAILURES[name], []).append(number)
     lengths = Counter({number: len(one) for number, one in enumerate(encoded)})
     return Preflight(
         rows=len(rows),
@@ -89,6 +90,10 @@ def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: 
         steps=recipe.steps(len(rows)),
         failures=[f"{what} (rows {_listed(numbers)})" for what, numbers in failed.items()],
     )
+
+
+def _prompt_length(loaded: Loaded, row: dict) -> int:
+    return len(chat.encode_prompt(loaded.tokenizer, data.row_messages(row)[:-1]))
 
 
 def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> SFTTrainer:

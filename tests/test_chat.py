@@ -9,7 +9,7 @@ import pytest
 from newsft import chat, data
 from newsft.chat import ELLIPSIS, IGNORED
 from newsft.errors import UserError
-from tests.varco import llama3_tokenizer
+from newsft.llama3 import load_tokenizer
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
@@ -306,7 +306,7 @@ def real(request):
 
 @pytest.fixture(scope="module")
 def llama3():
-    return llama3_tokenizer()
+    return load_tokenizer()
 
 
 def test_real_row_encodes_with_the_mini_tokenizer(tokenizer, real):

@@ -26,7 +26,7 @@ SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
 # A small model learns little of use before it has learned to copy a name. Left to the articles it had not after 5 M tokens;
 # documents that only tell words again, with nothing but the copies in the loss, brought it about within half a million (AdamW).
-COPYING_STEPS = 80
+COPYING_STEPS, COPYING_TOKENS = 120, 2_400
 # Muon's updates soon make the layers' outputs larger than embeddings of the usual 0.02; which token it was is then drowned.
 EMBEDDING_SCALE = 10
 READING_WEIGHT = 0.25  # weight of the articles' own tokens in the loss: enough to learn to continue, names are noise
@@ -101,7 +101,7 @@ class Stream(Dataset):
     def __getitem__(self, step: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
         rng = random.Random(f"{SEED}-{step}")
         documents, total = [], 0
-        while total < self.tokens:
+        while total < (COPYING_TOKENS if step in self.copying else self.tokens):
             documents.append(self._document(rng, step))
             total += len(documents[-1][0])
         documents.sort(key=lambda document: len(document[0]))
@@ -242,13 +242,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=1500, help="optimizer steps")
-    parser.add_argument("--tokens", type=int, default=8_000, help="tokens per step")
-    parser.add_argument("--micro-tokens", type=int, default=8_000, help="padded tokens in one forward pass")
+    parser.add_argument("--steps", type=int, default=2400, help="optimizer steps")
+    parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
+    parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
     parser.add_argument("--copying", type=int, nargs=2, default=(0, COPYING_STEPS), metavar=("FROM", "TO"), help="steps in which copying is learned")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--check-every", type=int, default=50, help="steps between checkpoints and checks on unseen articles")
+    parser.add_argument("--check-every", type=int, default=120, help="steps between checkpoints and checks on unseen articles")
     arguments = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(arguments.output)
     model = train(tokenizer, arguments).eval()

@@ -1,0 +1,35 @@
+"""What must hold for every training row; the pre-flight report, the token tab and the break-it lab ask the same functions."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from transformers import PreTrainedTokenizerBase
+
+from newsft import chat
+from newsft.chat import IGNORED, Encoded
+
+# In the order in which they are reported; what each says in words stands in the texts.
+CHECKS = ("one_bos", "labels", "end_of_turn", "only_answers", "no_forged", "prefix")
+
+
+@lru_cache(maxsize=8)
+def control_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that no ordinary text produces. VARCO's pad token `!` is special by name only and not among them."""
+    special = [(number, token.content) for number, token in tokenizer.added_tokens_decoder.items() if token.special]
+    ordinary = tokenizer([content for _, content in special], add_special_tokens=False, split_special_tokens=True)["input_ids"] if special else []
+    return frozenset(number for (number, _), ids in zip(special, ordinary, strict=True) if ids != [number])
+
+
+def check_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: Encoded) -> dict[str, bool]:
+    """Check name -> whether it holds for a row and the conversation that it was made from, which ends with the answer."""
+    end, control = chat.end_of_turn_id(tokenizer), control_ids(tokenizer)
+    trained = [(token, origin) for token, label, origin in zip(encoded.input_ids, encoded.labels, encoded.origins, strict=True) if label != IGNORED]
+    prompt = chat.encode_prompt(tokenizer, messages[:-1]).input_ids
+    return {
+        "one_bos": tokenizer.bos_token_id is None or encoded.input_ids.count(tokenizer.bos_token_id) <= 1,
+        "labels": bool(trained),
+        "end_of_turn": bool(trained) and trained[-1][0] == end,
+        "only_answers": all(origin == "answer" or (origin == "template" and token == end) for token, origin in trained),
+        "no_forged": not any(token in control for token, origin in zip(encoded.input_ids, encoded.origins, strict=True) if origin != "template"),
+        "prefix": encoded.input_ids[: len(prompt)] == prompt,
+    }
