@@ -6,7 +6,7 @@ from functools import lru_cache
 from transformers import PreTrainedTokenizerBase
 
 from newsft import chat
-from newsft.chat import IGNORED, Encoded
+from newsft.chat import IGNORED, Encoded, Piece
 
 # In the order in which they are reported; what each says in words stands in the texts.
 CHECKS = ("one_bos", "labels", "end_of_turn", "only_answers", "no_forged", "prefix")
@@ -15,9 +15,8 @@ CHECKS = ("one_bos", "labels", "end_of_turn", "only_answers", "no_forged", "pref
 @lru_cache(maxsize=8)
 def control_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The ids that no ordinary text produces. VARCO's pad token `!` is special by name only and not among them."""
-    special = [(number, token.content) for number, token in tokenizer.added_tokens_decoder.items() if token.special]
-    ordinary = tokenizer([content for _, content in special], add_special_tokens=False, split_special_tokens=True)["input_ids"] if special else []
-    return frozenset(number for (number, _), ids in zip(special, ordinary, strict=True) if ids != [number])
+    special = {number: token.content for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(number for number, content in special.items() if chat.encode_pieces(tokenizer, [Piece(content, "user")]).input_ids != [number])
 
 
 def check_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: Encoded) -> dict[str, bool]:

@@ -5,14 +5,14 @@ Every fault starts from the correct pieces of chat.py and spoils one thing; seve
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from transformers import PreTrainedTokenizerBase
 
 from newsft import chat
 from newsft.chat import IGNORED, Encoded, Piece
-from newsft.checks import control_ids
+from newsft.checks import CHECKS, check_row, control_ids
 from newsft.collate import collate
 
 ROLE = re.compile(r"\b(system|user|assistant)\b")
@@ -64,14 +64,14 @@ def respell_template(pieces: Sequence[Piece], *, spaces: bool = False, one_newli
 def break_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> Encoded:
     """The row that code with these faults makes of the conversation (see `spoil_messages` for the pasted token)."""
     pieces = chat.build_pieces(tokenizer, messages)
-    header = _header(tokenizer, messages)
+    header = answer_header(tokenizer, messages)
     if faults.trailing_header:
         pieces = [*pieces, Piece(header, "template", trained=True)]
     spelled = respell_template(pieces, spaces=faults.header_spaces, one_newline=faults.one_newline)
     encoded = _join([_encode_unprotected(tokenizer, piece) if faults.unprotected and piece.origin != "template" else chat.encode_pieces(tokenizer, [piece]) for piece in spelled])
     if faults.header_spaces:
         searched = header.replace("\n\n", "\n") if faults.one_newline else header
-        encoded.labels = search_labels(encoded.input_ids, tokenizer(searched, add_special_tokens=False)["input_ids"], chat.end_of_turn_id(tokenizer))
+        encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces(tokenizer, [Piece(searched, "template")]).input_ids, chat.end_of_turn_id(tokenizer))
     if faults.two_bos and tokenizer.bos_token_id is not None:
         encoded = _join([chat.encode_pieces(tokenizer, [Piece(tokenizer.bos_token, "template")]), encoded])
     if faults.no_end:
@@ -135,18 +135,47 @@ def compare_rows(before: Encoded, after: Encoded) -> list[Change]:
     return [Change(kinds[kind], range(a, b), range(c, d)) for kind, a, b, c, d in matcher.get_opcodes()]
 
 
-def changed_labels(before: Encoded, after: Encoded) -> list[int]:
-    """The positions in `after` whose token was there before with another label or another mask."""
-    return [
-        j
-        for change in compare_rows(before, after)
-        if change.kind == "same"
-        for i, j in zip(change.before, change.after, strict=True)
-        if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j])
-    ]
+def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[int]]:
+    """Positions to mark in the row before and in the row after: tokens that the other lacks, or has with another label or mask."""
+    lost, changed = [], []
+    for change in compare_rows(before, after):
+        if change.kind != "same":
+            lost += change.before
+            changed += change.after
+            continue
+        for i, j in zip(change.before, change.after, strict=True):
+            if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j]):
+                lost.append(i)
+                changed.append(j)
+    return lost, changed
 
 
-def _header(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> str:
+def judge(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
+    """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
+    control, trained = control_ids(tokenizer), [i for i, label in enumerate(after.labels) if label != IGNORED]
+    held, end = check_row(tokenizer, messages, after), chat.end_of_turn_id(tokenizer)
+    figures = {
+        "labels": {"before": sum(label != IGNORED for label in before.labels)},
+        "only_answers": {"count": sum(not (after.origins[i] == "answer" or (after.origins[i] == "template" and after.input_ids[i] == end)) for i in trained)},
+        "one_bos": {"count": after.input_ids.count(tokenizer.bos_token_id)},
+        "no_forged": {"count": sum(token in control for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding"))},
+    }
+    found = [(name, figures.get(name, {})) for name in CHECKS if not held[name] and not (name == "end_of_turn" and not held["labels"])]
+    lost = before.origins.count("answer") - after.origins.count("answer")
+    if lost > 0:
+        found.append(("cut", {"count": lost}))
+    hidden = sum(mask == 0 and origin != "padding" for mask, origin in zip(after.attention_mask, after.origins, strict=True))
+    if hidden:
+        found.append(("mask", {"count": hidden}))
+    if after.origins and after.origins[0] == "padding":
+        found.append(("left", {}))
+    if not found and (before.input_ids, before.labels) == (after.input_ids, after.labels):
+        found.append(("fine", {"trained": len(trained), "all": len(after)}))
+        found += [("nothing", {})] if set(faults.active) - {"pasted"} else []
+    return found
+
+
+def answer_header(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> str:
     """The answer's header, which is what the generation prompt adds to the conversation before it."""
     asked = chat.build_pieces(tokenizer, messages[:-1], generation_prompt=True)[-1].text
     end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
@@ -170,8 +199,3 @@ def _join(parts: Sequence[Encoded]) -> Encoded:
         for name in ("input_ids", "labels", "attention_mask", "origins"):
             getattr(joined, name).extend(getattr(part, name))
     return joined
-
-
-def neighbours(encoded: Encoded) -> Iterator[tuple[int, int]]:
-    """(position t, label that it is trained to predict): the loss compares position t with the label at t + 1."""
-    yield from ((t, encoded.labels[t + 1]) for t in range(len(encoded) - 1))

@@ -21,6 +21,16 @@ def say(key: str, language: str, **values) -> str:
     return text.format(**values) if values else text
 
 
+@cache
+def _lessons() -> dict[str, dict[str, dict[str, str]]]:
+    return tomllib.loads((ASSETS / "lessons.toml").read_text(encoding="utf-8"))
+
+
+def lesson(table: str, language: str) -> dict[str, str]:
+    """The break-it lab's texts under `table` (a fault's name, verdicts, checks or reasons), from assets/lessons.toml."""
+    return _lessons()[language][table]
+
+
 def say_error(error: UserError, language: str) -> str:
     """An error in the reader's language, or in its own words where the page has none."""
     key = f"error_{error.key}"

@@ -29,17 +29,7 @@ class Token:
     part: int  # 1 for the group's first token
     parts: int
     control: bool
-
-    @property
-    def reason(self) -> str:
-        """Why the label is what it is, as a name that the texts explain."""
-        if self.mask == 0:
-            return "padding"
-        if self.label != IGNORED:
-            return {"answer": "answer", "template": "end_of_turn" if self.control else "trained_template"}.get(self.origin, "trained_prompt")
-        if self.origin == "template":
-            return "control" if self.control else "template"
-        return "lost_answer" if self.origin == "answer" else self.origin
+    reason: str  # why the label is what it is, as a name that the texts explain
 
 
 def read_tokens(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[Token]:
@@ -63,6 +53,7 @@ def read_tokens(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[To
                     part=part,
                     parts=len(positions),
                     control=encoded.input_ids[i] in control,
+                    reason=_reason(encoded, i, is_control=encoded.input_ids[i] in control),
                 )
             )
     return tokens
@@ -86,6 +77,17 @@ def count_tokens(encoded: Encoded) -> dict[str, int]:
 def decode_labels(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> str:
     """The text of the trained tokens alone; empty where a mistake has left nothing to train."""
     return tokenizer.decode([label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False)
+
+
+def _reason(encoded: Encoded, i: int, *, is_control: bool) -> str:
+    origin = encoded.origins[i]
+    if origin == "padding":
+        return "padding"
+    if encoded.labels[i] == IGNORED:
+        return ("control" if is_control else "template") if origin == "template" else "lost_answer" if origin == "answer" else origin
+    if origin == "template":
+        return "end_of_turn" if is_control and i > 0 and encoded.origins[i - 1] == "answer" else "trained_template"
+    return "answer" if origin == "answer" else "trained_prompt"
 
 
 def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> Iterator[list[int]]:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from newsft import answers, views
+from newsft import answers
 from newsft.engine import Comparison, Engine
 from newsft.errors import UserError
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, say, say_error
+from newsft.views import compare as views
 
 FRAME_SECONDS = 0.06  # between two updates of the page; more often costs the browser more than the eye gains
 EXAMPLES = ASSETS / "examples.json"

@@ -1,6 +1,5 @@
 """The page: header, language switch, one tab per subject."""
 
-from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
@@ -8,39 +7,43 @@ import gradio as gr
 from newsft.engine import Engine
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, LANGUAGES, say
+from newsft.ui.chooser import Shelf
 from newsft.ui.compare import build_compare_tab
+from newsft.ui.lab import build_lab_tab
+from newsft.ui.template import build_template_tab
+from newsft.ui.tokens import build_tokens_tab
 
-STYLE, SCRIPT = ASSETS / "style.css", ASSETS / "page.js"
-
-
-@dataclass
-class Translation:
-    """A component and how to say it in a language: the arguments of the update that the language switch sends."""
-
-    component: gr.components.Component
-    update: callable
+STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
 
 
-def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str]) -> gr.Blocks:
-    """The whole page for one engine. `names` are the model's and the adapter's; nothing is loaded here."""
+LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
+SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
+
+
+def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], rows: list[dict]) -> gr.Blocks:
+    """The whole page for one engine. `names` are the model's and the adapter's; `rows` is the data that the lesson's tabs show."""
+    lang, shelf = DEFAULT_LANGUAGE, Shelf(rows, engine.loaded.tokenizer)
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
-            heading = gr.HTML(_heading(DEFAULT_LANGUAGE, names), elem_id="heading")
-            language = gr.Radio(list(LANGUAGES.items()), value=DEFAULT_LANGUAGE, label=say("language", DEFAULT_LANGUAGE), elem_id="language", container=False)
-        with gr.Tabs(elem_id="tabs"), gr.Tab(say("tab_compare", DEFAULT_LANGUAGE), id="compare") as tab:
-            translations = build_compare_tab(engine, language=language, system_prompt=system_prompt)
-        translations = [
-            Translation(heading, lambda lang: gr.update(value=_heading(lang, names))),
-            Translation(tab, lambda lang: gr.update(label=say("tab_compare", lang))),
-            *[Translation(component, update) for component, update in translations],
-        ]
+            heading = gr.HTML(_heading(lang, names), elem_id="heading")
+            language = gr.Radio(list(LANGUAGES.items()), value=lang, label=say("language", lang), elem_id="language", container=False)
+            size = gr.Radio(_sizes(lang), value=SIZES[0], label=say("size", lang), elem_id="size", container=False)
+        chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
+        translations = [(heading, lambda to: gr.update(value=_heading(to, names))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(say("tab_compare", lang), id="compare") as tab:
+                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, language=language, system_prompt=system_prompt)]
+            for name, build in LESSON_TABS.items():
+                with gr.Tab(say(f"tab_{name}", lang), id=name) as tab:
+                    translations += [_label(tab, f"tab_{name}"), *build(shelf, tab=tab, chosen=chosen, language=language)]
 
-        def translate(chosen: str):
-            return [translation.update(chosen) for translation in translations]
+        def translate(to: str):
+            return [update(to) for _, update in translations]
 
-        outputs = [translation.component for translation in translations]
+        outputs = [component for component, _ in translations]
         language.change(translate, language, outputs, queue=False, show_progress="hidden", api_visibility="private")
         language.change(None, language, None, js="(lang) => { document.documentElement.lang = lang; }", api_visibility="private")
+        size.change(None, size, None, js="(size) => { document.querySelector('.gradio-container').style.zoom = size; }", api_visibility="private")
         # ?lang=en opens the page in English: a link that a teacher can hand out.
         page.load(_asked_language, None, language, queue=False, show_progress="hidden", api_visibility="private")
     return page
@@ -51,7 +54,7 @@ def launch_settings() -> dict:
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=["Pretendard", "Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", "sans-serif"]),
         "css": STYLE.read_text(encoding="utf-8"),
-        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,
@@ -66,6 +69,14 @@ def _heading(language: str, names: tuple[str, str]) -> str:
     model, adapter = map(escape, names)
     line = say("model_line", language, model=model, adapter=adapter)
     return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{line}</p>"
+
+
+def _label(tab: gr.Tab, key: str) -> tuple:
+    return tab, lambda to: gr.update(label=say(key, to))
+
+
+def _sizes(language: str) -> list[tuple[str, str]]:
+    return [(say(f"size_{number}", language), size) for number, size in enumerate(SIZES, 1)]
 
 
 def _asked_language(request: gr.Request) -> str:

@@ -1,4 +1,4 @@
-"""Results -> HTML. Knows no gradio and no torch; everything that comes from a user or a model is escaped."""
+"""The comparison -> HTML: two columns, the fields that were read, the figures."""
 
 from html import escape
 

@@ -4,11 +4,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from newsft import texts, views
+from newsft import texts
 from newsft.answers import KEYS, read_answer
 from newsft.errors import UserError
 from newsft.recipe import ASSETS
 from newsft.texts import say, say_error
+from newsft.views import compare as views
 
 LANGUAGES = ("ko", "en")
 ARTICLE = "새빛전자가 공급계약을 맺었다. 한들제약은 리콜에 나섰다."

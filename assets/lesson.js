@@ -1,0 +1,144 @@
+// The lesson's tabs: walking a row's tokens, their passport, table and downloads; lighting up what belongs together.
+// Texts of users reach the page only through textContent.
+(() => {
+  const known = new WeakMap(); // token view -> { tokens, words, chips, at }
+  const TEXT = 0, ID = 1, LABEL = 2, MASK = 3, ORIGIN = 4, REASON = 5, BYTES = 6, PART = 7, PARTS = 8, CONTROL = 9;
+  const PAGE = 200, LEAP = 25;
+
+  const read = (view) => {
+    if (!known.has(view)) {
+      known.set(view, { tokens: JSON.parse(view.dataset.tokens), words: JSON.parse(view.dataset.words), chips: [...view.querySelectorAll(".tokens i")], at: -1, page: 0 });
+    }
+    return known.get(view);
+  };
+  const add = (parent, tag, text, kind) => {
+    const child = parent.appendChild(document.createElement(tag));
+    if (text !== undefined) child.textContent = text;
+    if (kind) child.className = kind;
+    return child;
+  };
+  const groupText = (tokens, at) => tokens[at - tokens[at][PART] + 1][TEXT];
+  const quoted = (text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+  const shown = (tokens, at) => quoted(groupText(tokens, at)) + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
+  const label = (words, token) => (token[LABEL] < 0 ? `-100 (${words.ignored})` : String(token[LABEL]));
+
+  const shift = (state, at) => {
+    const { tokens, words } = state, next = tokens[at + 1];
+    if (!next) return words.next_none;
+    const fill = (text) => text.replace("{next}", shown(tokens, at + 1)).replace("{id}", next[ID]);
+    return fill(next[LABEL] < 0 ? words.next_ignored : words.next_trained);
+  };
+  const passport = (view, state, at) => {
+    const { tokens, words } = state, token = tokens[at];
+    const panel = view.querySelector(".passport") ?? view.closest(".pair").querySelector(".passport");
+    const heading = panel.querySelector("h4").textContent;
+    panel.replaceChildren();
+    add(panel, "h4", heading);
+    add(panel, "p", shown(tokens, at), "big");
+    const list = add(panel, "dl");
+    const facts = [
+      [words.position, `${at} / ${tokens.length - 1}`],
+      [words.id, token[ID] + (token[CONTROL] ? ` (${words.control_token})` : "")],
+      [words.bytes, token[BYTES]],
+      [words.origin, words[`origin_${token[ORIGIN]}`]],
+      [words.mask, `${token[MASK]} (${token[MASK] ? words.mask_1 : words.mask_0})`],
+      [words.label, label(words, token)],
+    ];
+    for (const [name, value] of facts) { add(list, "dt", name); add(list, "dd", value); }
+    add(panel, "p", words[`reason_${token[REASON]}`], "why");
+    add(panel, "p", shift(state, at), "shift");
+  };
+  const choose = (chip) => {
+    const view = chip.closest(".token-view"), state = read(view), at = state.chips.indexOf(chip);
+    for (const old of view.querySelectorAll("i.sel, i.nx")) { old.classList.remove("sel", "nx"); old.removeAttribute("aria-selected"); }
+    view.querySelector("i[tabindex]")?.removeAttribute("tabindex");
+    const token = state.tokens[at];
+    chip.tabIndex = 0;
+    chip.classList.add("sel");
+    chip.setAttribute("aria-selected", "true");
+    chip.setAttribute("aria-label", `${shown(state.tokens, at)}, ${state.words.id} ${token[ID]}, ${state.words.label} ${label(state.words, token)}, ${state.words.mask} ${token[MASK]}, ${state.words[`origin_${token[ORIGIN]}`]}`);
+    state.chips[at + 1]?.classList.add("nx");
+    state.at = at;
+    passport(view, state, at);
+  };
+  // The chip above or below: of the next line of chips, the one whose middle is nearest.
+  const vertical = (chips, at, step) => {
+    const here = chips[at].getBoundingClientRect(), middle = here.left + here.width / 2;
+    let best = -1, line = null, distance = Infinity;
+    for (let i = at + step; chips[i]; i += step) {
+      const box = chips[i].getBoundingClientRect();
+      if (Math.abs(box.top - here.top) < 4) continue;
+      line ??= box.top;
+      if (Math.abs(box.top - line) >= 4) break;
+      const away = Math.abs(box.left + box.width / 2 - middle);
+      if (away < distance) { distance = away; best = i; }
+    }
+    return best;
+  };
+  const walk = (event, chip) => {
+    const { chips } = read(chip.closest(".token-view")), at = chips.indexOf(chip), end = chips.length - 1;
+    const goals = {
+      ArrowRight: () => at + 1, ArrowLeft: () => at - 1,
+      ArrowDown: () => vertical(chips, at, 1), ArrowUp: () => vertical(chips, at, -1),
+      Home: () => 0, End: () => end,
+      PageDown: () => Math.min(end, at + LEAP), PageUp: () => Math.max(0, at - LEAP),
+    };
+    const goal = goals[event.key]?.();
+    if (goal === undefined) return;
+    event.preventDefault();
+    if (chips[goal]) { choose(chips[goal]); chips[goal].focus(); }
+  };
+
+  const columns = ["position", "id", "text", "label", "attention_mask", "origin", "bytes"];
+  const record = (token, at) => [at, token[ID], token[TEXT], token[LABEL], token[MASK], token[ORIGIN], token[BYTES]];
+  const save = (name, kind, text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  };
+  const cell = (value) => `"${String(value).replaceAll('"', '""')}"`;
+  const table = (view) => {
+    const state = read(view), { tokens, words } = state, place = view.querySelector(".table");
+    place.replaceChildren();
+    const pages = Math.ceil(tokens.length / PAGE), first = state.page * PAGE, bar = add(place, "div", undefined, "pager");
+    for (const [step, text] of [[-1, words.previous_page], [1, words.next_page]]) {
+      const button = add(bar, "button", text);
+      button.type = "button";
+      button.disabled = !(state.page + step in [...Array(pages)]);
+      button.onclick = () => { state.page += step; table(view); };
+    }
+    add(bar, "span", words.page_of.replace("{page}", state.page + 1).replace("{pages}", pages));
+    const grid = add(place, "table"), head = add(add(grid, "thead"), "tr"), body = add(grid, "tbody");
+    for (const name of ["position", "id", "text", "label", "mask", "origin", "bytes"]) add(head, "th", words[name]).scope = "col";
+    tokens.slice(first, first + PAGE).forEach((token, i) => {
+      const line = add(body, "tr", undefined, token[LABEL] < 0 ? "" : "t");
+      record(token, first + i).forEach((value, column) => add(line, "td", column === 2 ? shown(tokens, first + i) : column === 5 ? words[`origin_${value}`] : value));
+    });
+  };
+  const tools = {
+    table: (view, button) => {
+      const open = button.getAttribute("aria-expanded") !== "true";
+      button.setAttribute("aria-expanded", open);
+      if (open) table(view); else view.querySelector(".table").replaceChildren();
+    },
+    csv: (view) => save("tokens.csv", "text/csv", "\ufeff" + [columns, ...read(view).tokens.map(record)].map((line) => line.map(cell).join(",")).join("\r\n")),
+    json: (view) => save("tokens.json", "application/json", JSON.stringify(read(view).tokens.map((token, at) => Object.fromEntries(record(token, at).map((value, i) => [columns[i], value]))), null, 1)),
+  };
+
+  document.addEventListener("focusin", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) choose(chip); });
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest(".tokens i"), tool = event.target.closest(".token-view [data-tool]");
+    if (chip) { choose(chip); chip.focus({ preventScroll: true }); }
+    if (tool) tools[tool.dataset.tool](tool.closest(".token-view"), tool);
+  });
+  document.addEventListener("keydown", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) walk(event, chip); });
+
+  const light = (event) => {
+    const link = event.target.closest?.(".template-view [data-link]");
+    for (const lit of document.querySelectorAll(".template-view .lit")) lit.classList.remove("lit");
+    if (link) for (const partner of link.closest(".template-view").querySelectorAll(`[data-link="${link.dataset.link}"]`)) partner.classList.add("lit");
+  };
+  for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, light);
+})();

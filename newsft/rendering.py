@@ -1,0 +1,65 @@
+"""The rendered conversation as stretches that know their message: what the chat template wrote, and around what."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from newsft import chat, lessons
+from newsft.chat import Piece
+from newsft.checks import control_ids
+
+# The lesson writes its template three times, each time otherwise: the official one, with one newline, with spaces around the role.
+SPELLINGS = {"official": {}, "one_newline": {"one_newline": True}, "spaces": {"one_newline": True, "spaces": True}}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the rendered text. `message` is the number of the message that it belongs to, None for the frame around all."""
+
+    text: str
+    origin: str  # template, system, user, answer
+    message: int | None
+    control: bool = False
+    generation: bool = False  # part of the generation prompt
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way of writing the template: the tokens of the whole conversation and the ids of the answer's header."""
+
+    name: str
+    tokens: int
+    header: str
+    header_ids: list[int]
+
+
+def link_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> list[Stretch]:
+    """The pieces, the template's cut at control tokens: up to and with its end of turn it belongs to the message before it."""
+    end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
+    names = [name for name in tokenizer.convert_ids_to_tokens(sorted(control_ids(tokenizer))) if name]
+    border = re.compile("(" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + ")")
+    last = sum(piece.origin != "template" for piece in pieces)
+    stretches, message = [], 0
+    for piece in pieces:
+        if piece.origin != "template":
+            stretches.append(Stretch(piece.text, piece.origin, message))
+            continue
+        for text in filter(None, border.split(piece.text)):
+            outside = message == last or text == tokenizer.bos_token
+            stretches.append(Stretch(text, "template", None if outside else message, control=text in names, generation=message == last and bool(piece.text.strip())))
+            message += text == end
+    return stretches
+
+
+def compare_spellings(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> list[Spelling]:
+    """The lesson's three templates over the same conversation, in tokens."""
+    pieces = chat.build_pieces(tokenizer, messages)
+    header = Piece(lessons.answer_header(tokenizer, messages), "template")
+    found = []
+    for name, options in SPELLINGS.items():
+        spelled = lessons.respell_template([header], **options)
+        encoded = chat.encode_pieces(tokenizer, lessons.respell_template(pieces, **options))
+        found.append(Spelling(name, len(encoded), spelled[0].text, chat.encode_pieces(tokenizer, spelled).input_ids))
+    return found

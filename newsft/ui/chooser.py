@@ -1,0 +1,94 @@
+"""Choosing the conversation and the tokenizer that a lesson tab shows; every such tab has its own, kept in step by a state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+from transformers import PreTrainedTokenizerBase
+
+from newsft import llama3
+from newsft.chat import Encoded
+from newsft.conversations import TOY, own_messages, pick_row
+from newsft.data import row_messages
+from newsft.errors import UserError
+from newsft.texts import DEFAULT_LANGUAGE, say, say_error
+
+QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SOURCES, TOKENIZERS = ("toy", "row", "own"), ("llama3", "model")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What there is to choose from: the rows of the data set and the two tokenizers."""
+
+    rows: list[dict]
+    model_tokenizer: PreTrainedTokenizerBase
+
+    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
+        """`llama3`, VARCO's id for id (converted on first use, about 3 s), or `model`, the loaded model's."""
+        return llama3.load_tokenizer() if name == "llama3" else self.model_tokenizer
+
+    def messages(self, source: str, number: float, system: str, user: str, answer: str) -> tuple[list[dict], list[str]]:
+        """The chosen conversation, and what was changed in one's own text."""
+        if source == "own":
+            return own_messages(system, user, answer)
+        return (pick_row(self.rows, number) if source == "row" else [dict(message) for message in TOY]), []
+
+    def partner(self, encoded: Encoded) -> list[dict]:
+        """A row of the data set that is longer than `encoded`, so that a batch of the two has padding; else the longest."""
+        by_length = sorted(self.rows, key=lambda row: len(row["user_prompt"]))
+        return row_messages(next((row for row in by_length if len(row["user_prompt"]) > len(encoded.text)), by_length[-1]))
+
+
+class Chooser:
+    """The components, in `inputs`; `translations` as every tab gives them."""
+
+    def __init__(self, shelf: Shelf, *, name: str):
+        lang = DEFAULT_LANGUAGE
+        with gr.Row(elem_classes="chooser"):
+            self.tokenizer = gr.Radio(_choices("tokenizer", TOKENIZERS, lang), value="llama3", label=say("tokenizer", lang), elem_id=f"{name}-tokenizer")
+            self.source = gr.Radio(_choices("source", SOURCES, lang), value="toy", label=say("source", lang), elem_id=f"{name}-source")
+            self.number = gr.Number(0, label=say("row_number", lang, last=len(shelf.rows) - 1), precision=0, minimum=0, maximum=len(shelf.rows) - 1, visible=False, elem_id=f"{name}-number")
+        with gr.Column(visible=False, elem_classes="own-text") as self.own:
+            self.texts = [gr.Textbox(TOY[i]["content"], label=say(f"role_{role}", lang), lines=2, max_lines=8, elem_id=f"{name}-{role}") for i, role in enumerate(("system", "user", "assistant"))]
+        self.source.change(lambda source: [gr.update(visible=source == "row"), gr.update(visible=source == "own")], self.source, [self.number, self.own], **QUICK)
+        self.inputs = [self.tokenizer, self.source, self.number, *self.texts]
+        last = len(shelf.rows) - 1
+        self.translations = [
+            (self.tokenizer, lambda to: gr.update(label=say("tokenizer", to), choices=_choices("tokenizer", TOKENIZERS, to))),
+            (self.source, lambda to: gr.update(label=say("source", to), choices=_choices("source", SOURCES, to))),
+            (self.number, lambda to: gr.update(label=say("row_number", to, last=last))),
+            *[(box, lambda to, role=role: gr.update(label=say(f"role_{role}", to))) for box, role in zip(self.texts, ("system", "user", "assistant"), strict=True)],
+        ]
+
+    def on_change(self, show: Callable, more: list, outputs: list, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
+        """Call `show(language, *inputs, *more)` whenever something is chosen, the tab is opened or the language changes.
+
+        `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
+        """
+        inputs = [language, *self.inputs, *more]
+        opened = tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK)
+        opened.then(show, inputs, outputs, **QUICK)
+        for component in [*self.inputs[:3], *more]:
+            component.input(show, inputs, outputs, **QUICK)
+        for box in self.texts:
+            box.submit(show, inputs, outputs, **QUICK)
+            box.blur(show, inputs, outputs, **QUICK)
+        gr.on([component.change for component in self.inputs], lambda *values: list(values), self.inputs, chosen, **QUICK)
+        language.change(show, inputs, outputs, **QUICK)
+
+
+def explain(what: UserError | list[str], language: str) -> str:
+    """An error, or what was changed in one's own text, as a paragraph; empty where there is nothing to say."""
+    if isinstance(what, UserError):
+        return f'<p class="problem" role="alert">{escape(say_error(what, language))}</p>'
+    return f'<p class="footer">{" ".join(say(f"changed_{change}", language) for change in what)}</p>' if what else ""
+
+
+def _restore(chosen: list | None, *current) -> list:
+    return chosen if chosen else list(current)
+
+
+def _choices(what: str, names: tuple[str, ...], language: str) -> list[tuple[str, str]]:
+    return [(say(f"{what}_{name}", language), name) for name in names]
