@@ -25,7 +25,7 @@
   const shift = (state, at) => {
     const { tokens, words } = state, next = tokens[at + 1];
     if (!next) return words.next_none;
-    const fill = (text) => text.replace("{next}", shown(tokens, at + 1)).replace("{id}", next[ID]);
+    const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next[ID] : shown(tokens, at + 1)));
     return fill(next[LABEL] < 0 ? words.next_ignored : words.next_trained);
   };
   const passport = (view, state, at) => {

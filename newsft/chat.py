@@ -130,23 +130,33 @@ def build_pieces(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *
 
 def encode_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> Encoded:
     """Each piece encoded by itself: control tokens exist in template pieces only, contents stay ordinary text."""
-    encoded = Encoded(text="".join(piece.text for piece in pieces))
-    start = 0
+    return _encode_all(tokenizer, [pieces])[0]
+
+
+def _encode_all(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
+    """Many conversations' pieces in two calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
+    texts = dict.fromkeys((piece.text, piece.origin == "template") for pieces in conversations for piece in pieces)  # a set that keeps the order
+    found: dict[tuple[str, bool], tuple[list[int], list[tuple[int, int]]]] = {}
+    for template in (True, False):
+        wanted = [text for text, is_template in texts if is_template == template]
+        if wanted:
+            with _TOKENIZER_LOCK:
+                batch = tokenizer(wanted, add_special_tokens=False, split_special_tokens=not template, return_offsets_mapping=True, return_attention_mask=False)
+            for text, ids, offsets in zip(wanted, batch["input_ids"], batch["offset_mapping"], strict=True):
+                found[text, template] = ids, offsets
+    return [_join_pieces(pieces, found) for pieces in conversations]
+
+
+def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], tuple[list[int], list[tuple[int, int]]]]) -> Encoded:
+    encoded, start = Encoded(text="".join(piece.text for piece in pieces)), 0
     for piece in pieces:
-        with _TOKENIZER_LOCK:
-            batch = tokenizer(
-                piece.text,
-                add_special_tokens=False,
-                split_special_tokens=piece.origin != "template",
-                return_offsets_mapping=True,
-            )
-        ids = batch["input_ids"]
+        ids, offsets = found[piece.text, piece.origin == "template"]
         encoded.input_ids += ids
         encoded.labels += ids if piece.trained else [IGNORED] * len(ids)
-        encoded.attention_mask += [1] * len(ids)
         encoded.origins += [piece.origin] * len(ids)
-        encoded.spans += [(start + first, start + last) for first, last in batch["offset_mapping"]]
+        encoded.spans += [(start + first, start + last) for first, last in offsets]
         start += len(piece.text)
+    encoded.attention_mask = [1] * len(encoded.input_ids)
     return encoded
 
 
@@ -167,7 +177,16 @@ def encode_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, 
     A row of more than `max_length` tokens loses the middle of its news, never its answer or template. Raises UserError
     naming the row where even an empty news text would not fit.
     """
-    encoded = encode_pieces(tokenizer, build_pieces(tokenizer, messages))
+    return _fit(tokenizer, messages, encode_pieces(tokenizer, build_pieces(tokenizer, messages)), max_length=max_length, name=name)
+
+
+def encode_rows(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, name: str = "row") -> list[Encoded]:
+    """Many rows as `encode_row` encodes them, tokenized together; `name` and the row's number stand in its errors."""
+    encoded = _encode_all(tokenizer, [build_pieces(tokenizer, messages) for messages in conversations])
+    return [_fit(tokenizer, messages, one, max_length=max_length, name=f"{name} {number}") for number, (messages, one) in enumerate(zip(conversations, encoded, strict=True))]
+
+
+def _fit(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: Encoded, *, max_length: int | None, name: str) -> Encoded:
     if max_length is None or len(encoded) <= max_length:
         return encoded
     number = max((n for n, m in enumerate(messages) if m["role"] == "user"), key=lambda n: len(messages[n]["content"]), default=None)

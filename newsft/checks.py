@@ -24,11 +24,12 @@ def check_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], enco
     end, control = chat.end_of_turn_id(tokenizer), control_ids(tokenizer)
     trained = [(token, origin) for token, label, origin in zip(encoded.input_ids, encoded.labels, encoded.origins, strict=True) if label != IGNORED]
     prompt = chat.encode_prompt(tokenizer, messages[:-1]).input_ids
+    begin = next((i for i, origin in enumerate(encoded.origins) if origin != "padding"), 0)  # behind padding on the left
     return {
         "one_bos": tokenizer.bos_token_id is None or encoded.input_ids.count(tokenizer.bos_token_id) <= 1,
         "labels": bool(trained),
         "end_of_turn": bool(trained) and trained[-1][0] == end,
         "only_answers": all(origin == "answer" or (origin == "template" and token == end) for token, origin in trained),
-        "no_forged": not any(token in control for token, origin in zip(encoded.input_ids, encoded.origins, strict=True) if origin != "template"),
-        "prefix": encoded.input_ids[: len(prompt)] == prompt,
+        "no_forged": not any(token in control for token, origin in zip(encoded.input_ids, encoded.origins, strict=True) if origin not in ("template", "padding")),
+        "prefix": encoded.input_ids[begin : begin + len(prompt)] == prompt,
     }

@@ -17,7 +17,7 @@ TOKEN_LIMIT = 20_000  # tokens of a row that is drawn; Hangul that the vocabular
 
 def pick_row(rows: list[dict], number: int) -> list[dict]:
     """Row `number` of the data set, counted from 0 as in the lesson. Raises UserError naming the last one."""
-    if not isinstance(number, (int, float)) or number != int(number) or not 0 <= number < len(rows):
+    if not isinstance(number, (int, float)) or not 0 <= number < len(rows) or number != int(number):
         raise UserError(f"There is no row {number}; give a whole number from 0 to {len(rows) - 1}.", key="no_row", number=number, last=len(rows) - 1)
     return row_messages(rows[int(number)])
 
@@ -29,7 +29,7 @@ def own_messages(system: str, user: str, answer: str) -> tuple[list[dict], list[
     """
     messages, changes = [], []
     for role, text in (("system", system), ("user", user), ("assistant", answer)):
-        if role == "system" and not text.strip():
+        if role == "system" and not text.replace("\0", "").strip():
             continue
         content, changed = clean_text(text, limit=TEXT_LIMIT, what=NAMES[role])
         messages.append({"role": role, "content": content})
@@ -45,7 +45,7 @@ def read_messages(messages: object) -> list[dict]:
         raise UserError(f"There are {len(messages)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")
     checked = []
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in ORIGINS or not isinstance(message.get("content"), str):
+        if not isinstance(message, dict) or message.get("role") not in list(ORIGINS) or not isinstance(message.get("content"), str):
             raise UserError(f"Message {number} must have a role ({', '.join(ORIGINS)}) and a content that is text.")
         content, _ = clean_text(message["content"], limit=TEXT_LIMIT, what=NAMES[message["role"]])
         checked.append({"role": message["role"], "content": content})

@@ -2,15 +2,19 @@
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from newsft import models, training
 from newsft.chat import Encoded
+from newsft.errors import UserError
 from newsft.recipe import RECIPES
 
 STEPS = 2
+TOKEN_LIMIT = 2_048  # of a row: longer ones would keep the readers behind waiting
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,18 @@ class Proof:
     moved: float
 
 
+@cache
+def load_tokenizer() -> PreTrainedTokenizerBase:
+    """The miniature's own tokenizer, which its rows have to be encoded with."""
+    return AutoTokenizer.from_pretrained(RECIPES["mini"].model)
+
+
 def train_row(encoded: Encoded) -> Proof:
     """Fresh adapter, the shipped recipe's trainer, the same row in every batch. Takes a few seconds on two cores."""
+    if len(encoded) > TOKEN_LIMIT:
+        raise UserError(
+            f"The row has {len(encoded):,} tokens, the small model is trained on at most {TOKEN_LIMIT:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=TOKEN_LIMIT
+        )
     recipe = replace(RECIPES["mini"], max_steps=STEPS, log_every=1, save_every=10**6)
     loaded = models.load_base(recipe.model)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,15 +41,18 @@ def link_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> 
     names = [name for name in tokenizer.convert_ids_to_tokens(sorted(control_ids(tokenizer))) if name]
     border = re.compile("(" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + ")")
     last = sum(piece.origin != "template" for piece in pieces)
-    stretches, message = [], 0
+    stretches, message, closed = [], -1, True  # the last content's number, and whether its end of turn has come
     for piece in pieces:
         if piece.origin != "template":
+            message, closed = message + 1, False
             stretches.append(Stretch(piece.text, piece.origin, message))
             continue
+        closed = closed or end not in piece.text
         for text in filter(None, border.split(piece.text)):
-            outside = message == last or text == tokenizer.bos_token
-            stretches.append(Stretch(text, "template", None if outside else message, control=text in names, generation=message == last and bool(piece.text.strip())))
-            message += text == end
+            number = message + closed
+            outside = number == last or text == tokenizer.bos_token
+            stretches.append(Stretch(text, "template", None if outside else number, control=text in names, generation=number == last and bool(piece.text.strip())))
+            closed = closed or text == end
     return stretches
 
 

@@ -66,7 +66,7 @@ class Preflight:
 
 def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe) -> list[Encoded]:
     """Every row as tokens and labels, news shortened to the recipe's length; UserError names a row that cannot fit."""
-    return [chat.encode_row(loaded.tokenizer, data.row_messages(row), max_length=recipe.max_length, name=f"training row {number}") for number, row in enumerate(rows)]
+    return chat.encode_rows(loaded.tokenizer, [data.row_messages(row) for row in rows], max_length=recipe.max_length, name="training row")
 
 
 def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe) -> Preflight:
@@ -106,6 +106,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         max_steps=recipe.max_steps,
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulation,
+        train_sampling_strategy=recipe.sampling,
         activation_checkpointing=recipe.gradient_checkpointing,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,

@@ -8,11 +8,12 @@ from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
 
 FOLDER = Path(__file__).parents[1] / "assets" / "screenshots"
-SHOTS = {
+COMPARE = {
     "compare-ko": ("", 1280, False, 0),
     "compare-en-dark": ("/?lang=en&__theme=dark", 1280, False, 2),
     "compare-phone": ("", 375, True, 5),
 }
+LESSON = {"template-ko": "챗 템플릿", "tokens-ko": "토큰·레이블·마스크", "lab-ko": "고장 실험실"}
 
 
 def compare_example(page: Page, number: int) -> None:
@@ -25,12 +26,22 @@ def compare_example(page: Page, number: int) -> None:
     page.wait_for_timeout(500)
 
 
+def open_tab(page: Page, label: str) -> None:
+    """Open a tab of the lesson; where it shows tokens, choose the last one of the answer's header."""
+    page.get_by_role("tab", name=label).click()
+    page.wait_for_selector(".rendered:visible, .tokens:visible", timeout=60_000)
+    page.wait_for_timeout(1500)
+    if page.locator(".tokens:visible").count():
+        page.locator(".tokens:visible").first.locator("i").nth(38).click()
+    page.wait_for_timeout(500)
+
+
 def main() -> None:
     """Write every screenshot."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for name, (query, width, phone, number) in SHOTS.items():
+        for name, (query, width, phone, number) in COMPARE.items():
             context = browser.new_context(viewport={"width": width, "height": 800}, is_mobile=phone, has_touch=phone)
             page = context.new_page()
             page.goto(address + query)
@@ -39,6 +50,12 @@ def main() -> None:
             compare_example(page, number)
             page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
             context.close()
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.wait_for_selector("button#compare")
+        for name, label in LESSON.items():
+            open_tab(page, label)
+            page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
         browser.close()
 
 

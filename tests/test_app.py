@@ -61,7 +61,7 @@ def test_hostile_news_is_answered_as_text(page):
 
 def test_only_the_named_endpoint_is_public(page):
     described = client(page).view_api(return_format="dict")
-    assert list(described["named_endpoints"]) == ["/compare"]
+    assert list(described["named_endpoints"]) == ["/compare", "/tokens"]
     assert not described["unnamed_endpoints"]
 
 

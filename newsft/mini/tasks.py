@@ -75,11 +75,11 @@ Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
 
 
-def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12) -> list[Message]:
-    """One training document as messages: an article and one to five tasks, or, for a share of `drills`, names to repeat."""
+def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, short: bool = False) -> list[Message]:
+    """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat."""
     if rng.random() < drills:
         return _name_drill(rng, part=part)
-    article = articles.draw(rng, part=part, length=draw_length(rng, long=0.15), wild=0.4)
+    article = articles.draw(rng, part=part, length=rng.randint(60, 200) if short else draw_length(rng, long=0.15), wild=0.4)
     drawn = dict(_draw_turn(rng, article) for _ in range(rng.choice([2, 3, 3, 4, 5])))  # no instruction twice
     turns = list(drawn.items())
     (instruction, answer), *more = turns

@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 from transformers import PreTrainedTokenizerBase
 
-from newsft import llama3
+from newsft import chat, llama3
 from newsft.chat import Encoded
 from newsft.conversations import TOY, own_messages, pick_row
 from newsft.data import row_messages
@@ -27,6 +27,8 @@ class Shelf:
 
     def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
         """`llama3`, VARCO's id for id (converted on first use, about 3 s), or `model`, the loaded model's."""
+        if name not in TOKENIZERS:
+            raise UserError(f"There is no tokenizer {name!r}; choose one of {', '.join(TOKENIZERS)}.")
         return llama3.load_tokenizer() if name == "llama3" else self.model_tokenizer
 
     def messages(self, source: str, number: float, system: str, user: str, answer: str) -> tuple[list[dict], list[str]]:
@@ -35,10 +37,14 @@ class Shelf:
             return own_messages(system, user, answer)
         return (pick_row(self.rows, number) if source == "row" else [dict(message) for message in TOY]), []
 
-    def partner(self, encoded: Encoded) -> list[dict]:
-        """A row of the data set that is longer than `encoded`, so that a batch of the two has padding; else the longest."""
+    def partner(self, encoded: Encoded, tokenizer: PreTrainedTokenizerBase) -> Encoded:
+        """A row of the data set with more tokens than `encoded`, so that a batch of the two has padding; else the longest."""
         by_length = sorted(self.rows, key=lambda row: len(row["user_prompt"]))
-        return row_messages(next((row for row in by_length if len(row["user_prompt"]) > len(encoded.text)), by_length[-1]))
+        for row in (*by_length[:: len(by_length) // 10 or 1], by_length[-1]):
+            partner = chat.encode_row(tokenizer, row_messages(row))
+            if len(partner) > len(encoded):
+                break
+        return partner
 
 
 class Chooser:
@@ -71,7 +77,7 @@ class Chooser:
         opened = tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK)
         opened.then(show, inputs, outputs, **QUICK)
         for component in [*self.inputs[:3], *more]:
-            component.input(show, inputs, outputs, **QUICK)
+            component.input(show, inputs, outputs, trigger_mode="always_last", **QUICK)  # by default quick changes are dropped
         for box in self.texts:
             box.submit(show, inputs, outputs, **QUICK)
             box.blur(show, inputs, outputs, **QUICK)

@@ -2,16 +2,16 @@
 
 import gradio as gr
 
-from newsft import chat, lessons, tokens
+from newsft import chat, lessons, proof, tokens
 from newsft.conversations import check_length
 from newsft.errors import UserError
 from newsft.lessons import Faults
-from newsft.proof import train_row
 from newsft.texts import DEFAULT_LANGUAGE, lesson, say
 from newsft.ui.chooser import QUICK, Chooser, Shelf, explain
 from newsft.views import lab as views
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
+MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
 NO_CUT = 0  # the slider's zero: nothing is cut
 
 
@@ -22,16 +22,17 @@ def read_faults(switched: list[str], cut: int) -> Faults:
 
 def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults) -> tuple:
     """The tokenizer, the conversation, the correct row and the broken one; padded beside a longer row where padding is the subject."""
-    tokenizer = shelf.tokenizer(tokenizer_name)
-    messages = lessons.spoil_messages(tokenizer, shelf.messages(*choice)[0], faults)
+    tokenizer = proof.load_tokenizer() if tokenizer_name == MINIATURE else shelf.tokenizer(tokenizer_name)
+    messages, changes = shelf.messages(*choice)
+    messages = lessons.spoil_messages(tokenizer, messages, faults)
     before, after = chat.encode_row(tokenizer, messages), lessons.break_row(tokenizer, messages, faults)
     check_length(max(len(before), len(after)))
     if faults.pad_by_value or faults.pad_left:
         pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        partner = chat.encode_row(tokenizer, shelf.partner(before))
+        partner = shelf.partner(before, tokenizer)
         before = lessons.pad_batch([before, partner], pad_id=pad_id, faults=Faults())[0]
         after = lessons.pad_batch([after, partner], pad_id=pad_id, faults=faults)[0]
-    return tokenizer, messages, before, after
+    return tokenizer, messages, changes, before, after
 
 
 def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
@@ -39,23 +40,23 @@ def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[
     *choice, switched, cut = values
     faults = read_faults(switched, cut)
     try:
-        tokenizer, messages, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
+        tokenizer, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
     except UserError as error:
         return [explain(error, language), "", ""]
     lost, changed = lessons.changed_positions(before, after)
     pair = views.format_pair(tokens.read_tokens(tokenizer, before), tokens.read_tokens(tokenizer, after), lost=lost, changed=changed, language=language)
-    return [views.format_verdicts(lessons.judge(tokenizer, messages, before, after, faults), language=language), views.format_lesson(faults, language=language), pair]
+    return [explain(changes, language) + views.format_verdicts(lessons.judge(tokenizer, messages, before, after, faults), language=language), views.format_lesson(faults, language=language), pair]
 
 
 def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
     """Two training steps on each row, with the miniature's own tokenizer, whichever is shown."""
     *choice, switched, cut = values
     try:
-        _, _, before, after = break_rows(shelf, "model", tuple(choice), read_faults(switched, cut))
+        *_, before, after = break_rows(shelf, MINIATURE, tuple(choice), read_faults(switched, cut))
+        proofs = [(name, proof.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except UserError as error:
         return explain(error, language)
-    proofs = [(name, train_row(row)) for name, row in (("correct", before), ("broken", after))]
-    return views.format_proof([(name, proof.losses, proof.moved) for name, proof in proofs], language=language)
+    return views.format_proof([(name, result.losses, result.moved) for name, result in proofs], language=language)
 
 
 def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> list[tuple]:

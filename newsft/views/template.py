@@ -43,7 +43,13 @@ def format_spellings(spellings: Sequence[Spelling], *, language: str) -> str:
     for spelling in spellings:
         ids = " ".join(f"<code>{number}</code>" if number in first.header_ids else f'<code class="differs">{number}</code>' for number in spelling.header_ids)
         more = spelling.tokens - first.tokens
-        difference = say("spelling_same", language) if spelling is first else say("spelling_more", language, count=f"{more:+d}") if more else say("spelling_other_ids", language)
+        difference = (
+            say("spelling_same", language)
+            if spelling is first
+            else say("spelling_more", language, count=f"{more:+d}")
+            if more
+            else say("spelling_other_ids" if spelling.header_ids != first.header_ids else "spelling_alike", language)
+        )
         rows.append(
             f'<tr><th scope="row">{say("spelling_" + spelling.name, language)}</th><td><code class="header">{escape(show_text(spelling.header))}</code></td><td>{ids}</td><td>{spelling.tokens:,}</td><td>{difference}</td></tr>'
         )
