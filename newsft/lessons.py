@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerBase
 
 from newsft import chat
 from newsft.chat import IGNORED, Encoded, Piece
-from newsft.checks import CHECKS, check_row, control_ids
+from newsft.checks import CHECKS, check_row, control_ids, trained_outside
 from newsft.collate import collate
 
-ROLE = re.compile(r"\b(system|user|assistant)\b")
+ROLE = re.compile(r"(?<=>)(system|user|assistant)(?=[<\n])")  # in a header, not in a template's prose
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Faults:
     @property
     def active(self) -> list[str]:
         """The names of the faults that are on, in the order in which they act."""
-        return [field.name for field in fields(self) if getattr(self, field.name) not in (False, None)]
+        return [field.name for field in fields(self) if getattr(self, field.name) is not False and getattr(self, field.name) is not None]
 
 
 def spoil_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> list[dict]:
@@ -156,7 +156,7 @@ def judge(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], before: 
     held, end = check_row(tokenizer, messages, after), chat.end_of_turn_id(tokenizer)
     figures = {
         "labels": {"before": sum(label != IGNORED for label in before.labels)},
-        "only_answers": {"count": sum(not (after.origins[i] == "answer" or (after.origins[i] == "template" and after.input_ids[i] == end)) for i in trained)},
+        "only_answers": {"count": len(trained_outside(after, end))},
         "one_bos": {"count": after.input_ids.count(tokenizer.bos_token_id)},
         "no_forged": {"count": sum(token in control for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding"))},
     }

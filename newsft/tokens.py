@@ -10,8 +10,9 @@ import regex
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+from newsft import chat
 from newsft.chat import IGNORED, Encoded
-from newsft.checks import control_ids
+from newsft.checks import control_ids, trained_outside
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Token:
 
 def read_tokens(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[Token]:
     """Every token of the row. Bytes that form one character or one grapheme (a joined emoji) are one group."""
-    control = control_ids(tokenizer)
+    control, outside = control_ids(tokenizer), set(trained_outside(encoded, chat.end_of_turn_id(tokenizer)))
     pieces = _bytes_of(tokenizer, encoded)
     tokens: list[Token] = []
     for number, positions in enumerate(_groups(pieces, encoded, control)):
@@ -53,7 +54,7 @@ def read_tokens(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[To
                     part=part,
                     parts=len(positions),
                     control=encoded.input_ids[i] in control,
-                    reason=_reason(encoded, i, is_control=encoded.input_ids[i] in control),
+                    reason=_reason(encoded, i, is_control=encoded.input_ids[i] in control, outside=i in outside),
                 )
             )
     return tokens
@@ -79,15 +80,15 @@ def decode_labels(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> str:
     return tokenizer.decode([label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False)
 
 
-def _reason(encoded: Encoded, i: int, *, is_control: bool) -> str:
+def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str:
     origin = encoded.origins[i]
     if origin == "padding":
         return "padding"
     if encoded.labels[i] == IGNORED:
         return ("control" if is_control else "template") if origin == "template" else "lost_answer" if origin == "answer" else origin
-    if origin == "template":
-        return "end_of_turn" if is_control and i > 0 and encoded.origins[i - 1] == "answer" else "trained_template"
-    return "answer" if origin == "answer" else "trained_prompt"
+    if outside:
+        return "trained_template" if origin == "template" else "trained_prompt"
+    return "answer" if origin == "answer" else "end_of_turn"
 
 
 def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> Iterator[list[int]]:
@@ -105,9 +106,10 @@ def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> I
 def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[int]]:
     text = b"".join(pieces[start:end]).decode("utf-8", errors="surrogateescape")  # a row that was cut may end within a character
     borders, at = set(), 0
-    for grapheme in regex.finditer(r"[\udc80-\udcff]+|\X", text):
-        at += len(grapheme.group().encode("utf-8", errors="surrogateescape"))
-        borders.add(at)
+    for stretch in filter(None, regex.split(r"([\udc80-\udcff]+)", text)):
+        for grapheme in [stretch] if 0xDC80 <= ord(stretch[0]) <= 0xDCFF else regex.findall(r"\X", stretch):
+            at += len(grapheme.encode("utf-8", errors="surrogateescape"))
+            borders.add(at)
     group, at = [], 0
     for i in range(start, end):
         group.append(i)

@@ -58,6 +58,13 @@ def test_fault_fails_its_checks_and_no_other(any_template, faults, expected):
     assert failing(any_template, TOY, **faults) == expected
 
 
+def test_padding_breaks_no_check(any_template):
+    rows = [chat.encode_row(any_template, messages) for messages in (TOY, [TOY[0], {"role": "user", "content": "긴 뉴스 본문. " * 40}, TOY[2]])]
+    padded = lessons.pad_batch(rows, pad_id=any_template.pad_token_id, faults=Faults())[0]
+    assert len(padded) > len(rows[0])
+    assert all(check_row(any_template, TOY, padded).values())
+
+
 def test_checks_come_in_the_order_of_the_report(tokenizer):
     assert tuple(check_row(tokenizer, TOY, chat.encode_row(tokenizer, TOY))) == CHECKS
 

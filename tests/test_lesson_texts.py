@@ -49,7 +49,7 @@ def words(shelf):
 
 
 def findings(shelf, name, choice, faults):
-    tokenizer, messages, before, after = break_rows(shelf, name, choice, faults)
+    tokenizer, messages, _, before, after = break_rows(shelf, name, choice, faults)
     return judge(tokenizer, messages, before, after, faults)
 
 
@@ -129,7 +129,7 @@ def test_correct_row_is_fine_and_nothing_more(shelf):
 
 def test_shorter_row_is_padded_in_the_lab_whatever_characters_it_has(shelf):  # bug: the partner is longer in characters, not in tokens
     emoji = ("own", 0, "", "🦩" * 300, "답")
-    _, _, before, _ = break_rows(shelf, "model", emoji, Faults(pad_left=True))
+    *_, before, _ = break_rows(shelf, "model", emoji, Faults(pad_left=True))
     longest = max(len(chat.encode_row(shelf.model_tokenizer, shelf.messages("row", number, "", "", "")[0])) for number in range(0, 991, 10))
     assert "padding" in before.origins or longest <= len(before)
 
@@ -147,7 +147,7 @@ def test_every_verdict_is_given_by_some_fault_and_said_in_both_languages(shelf):
 def test_every_reason_is_given_by_some_row_and_explained_in_both_languages(shelf):
     given = set()
     for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True)):
-        tokenizer, _, before, after = break_rows(shelf, "llama3", TOY, faults)
+        tokenizer, *_, before, after = break_rows(shelf, "llama3", TOY, faults)
         for row in (before, after):
             read = tokens.read_tokens(tokenizer, row)
             given |= {token.reason for token in read}
