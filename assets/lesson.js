@@ -33,7 +33,12 @@
     const panel = view.querySelector(".passport") ?? view.closest(".pair").querySelector(".passport");
     const heading = panel.querySelector("h4").textContent;
     panel.replaceChildren();
+    panel.classList.add("open"); // on a phone a sheet at the lower edge, else it stands beside the tokens anyway
     add(panel, "h4", heading);
+    const close = add(panel, "button", "×", "close");
+    close.type = "button";
+    close.ariaLabel = words.close;
+    close.onclick = () => { state.chips[at].focus(); panel.classList.remove("open"); }; // the focus alone would open it
     add(panel, "p", shown(tokens, at), "big");
     const list = add(panel, "dl");
     const facts = [
@@ -51,7 +56,7 @@
   const choose = (chip) => {
     const view = chip.closest(".token-view"), state = read(view), at = state.chips.indexOf(chip);
     for (const old of view.querySelectorAll("i.sel, i.nx")) { old.classList.remove("sel", "nx"); old.removeAttribute("aria-selected"); }
-    view.querySelector("i[tabindex]")?.removeAttribute("tabindex");
+    for (const old of view.querySelectorAll("i[tabindex]")) if (old !== chip) old.removeAttribute("tabindex"); // its own would cost it the focus
     const token = state.tokens[at];
     chip.tabIndex = 0;
     chip.classList.add("sel");

@@ -6,37 +6,52 @@ python -m newsft.mini.pretrain        resumes from work/pretrain where it was in
 import argparse
 import ast
 import json
+import math
 import random
 import re
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch.optim import _muon
 from torch.utils.data import DataLoader, Dataset
-from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from newsft import chat
 from newsft.chat import IGNORED, Encoded
 from newsft.mini import articles, tasks
+from newsft.mini.model import build_model
 from newsft.mini.tokenizer import ASSET
 
 WORK = Path("work/pretrain")
 CARD = Path(__file__).with_name("model_card.md")
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
-# The first part of the training tells short articles and has documents that only repeat words: a name that is not copied is
-# never right, and a short article asks for as many decisions as a long one at a third of the cost.
-SHORT_PART, SHORT_COPIES = 0.4, 0.1
-# What an answer decides, a list's being empty or a direction, is a few tokens among a hundred that are copied: at weight 1
-# relevance was learned and names were copied after 17 M tokens, and direction was still a guess.
-DECISION_WEIGHT = 6.0
-DECISIONS = re.compile(r"""(?<=['"]: )\S{2}|긍정적|부정적|중립적|없습니다""")
-READING_WEIGHT = 0.25  # weight of the articles' own tokens in the loss: enough to learn to continue, names are noise
+DECISIONS = re.compile(r"""(?<=['"]:) \S|긍정적|부정적|중립적|없습니다""")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training, up to step `until`: its conversations and what their tokens weigh in the loss."""
+
+    until: float
+    draw: Callable[[random.Random], list[tasks.Message]]
+    read: float  # the articles' own tokens: enough to learn to continue, names are noise
+    told: float  # what an answer says
+    decided: float  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred
+
+
+_short = partial(tasks.draw_conversation, short=True)  # asks for as many decisions as a long article at a third of the cost
+# At weight 6 relevance is learned; direction, which a thousand examples teach where nothing else is asked, needs more.
+PHASES = (
+    Phase(300, _short, read=0.25, told=1, decided=6),
+    Phase(900, _short, read=0.25, told=1, decided=30),
+    Phase(math.inf, tasks.draw_conversation, read=0.25, told=1, decided=15),
+)
 RAW_SHARE = 0.08  # documents that are an article alone
-# Muon's updates make every layer's output about as large as 1. Embeddings of the usual 0.02 are drowned in it: no name was
-# copied after 5 M tokens. Embeddings of 1, a head of its own and layers that begin at zero are the usual company of Muon.
-EMBEDDING_STD, MATRIX_STD = 1.0, 0.03
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
 WARM_UP_STEPS = 60
 COOL_DOWN = 0.45  # share of the steps over which the learning rate falls to zero
@@ -58,34 +73,6 @@ def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, floa
     return x if wide else x.T
 
 
-def build_model(tokenizer: PreTrainedTokenizerBase, *, layers: int = 4, width: int = 256) -> LlamaForCausalLM:
-    """An untrained Llama of Llama 3's layout in small; head size 64, as in Llama 3 no tied embeddings."""
-    end_of_turn = tokenizer.convert_tokens_to_ids("<|eot_id|>")
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=3 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 64,
-        num_key_value_heads=width // 64,
-        max_position_embeddings=4096,
-        tie_word_embeddings=False,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=end_of_turn,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model = LlamaForCausalLM(config)
-    for name, weight in model.named_parameters():
-        if "embed_tokens" in name:
-            torch.nn.init.normal_(weight, std=EMBEDDING_STD)
-        elif any(part in name for part in ("o_proj", "down_proj", "lm_head")):
-            torch.nn.init.zeros_(weight)
-        elif weight.ndim == 2:
-            torch.nn.init.normal_(weight, std=MATRIX_STD)
-    model.generation_config = GenerationConfig(do_sample=False, bos_token_id=config.bos_token_id, eos_token_id=end_of_turn, pad_token_id=config.pad_token_id)
-    return model
-
-
 class Stream(Dataset):
     """Step -> that step's micro-batches; a step's documents depend on the seed and the step alone, so a run can resume."""
 
@@ -95,25 +82,22 @@ class Stream(Dataset):
     def __len__(self) -> int:
         return self.steps
 
-    def _document(self, rng: random.Random, step: int) -> tuple[list[int], list[float]]:
-        short = step < SHORT_PART * self.steps
-        if short and rng.random() < SHORT_COPIES:
-            first, copies = (self._ids(text) for text in tasks.draw_copies(rng))
-            return [self.tokenizer.bos_token_id, *first, *copies], [0.0] * (1 + len(first)) + [1.0] * len(copies)
-        if rng.random() < RAW_SHARE:
+    def _document(self, rng: random.Random, phase: Phase) -> tuple[list[int], list[float]]:
+        if rng.random() < RAW_SHARE and phase.read:
             ids = [self.tokenizer.bos_token_id, *self._ids(tasks.draw_text(rng)), self.tokenizer.convert_tokens_to_ids("<|end_of_text|>")]
-            return ids, [0.0] + [READING_WEIGHT] * (len(ids) - 1)
-        encoded = chat.encode_row(self.tokenizer, tasks.draw_conversation(rng, short=short))
-        return encoded.input_ids, _weigh(encoded)
+            return ids, [0.0] + [phase.read] * (len(ids) - 1)
+        encoded = chat.encode_row(self.tokenizer, phase.draw(rng))
+        return encoded.input_ids, _weigh(encoded, phase)
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def __getitem__(self, step: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
         rng = random.Random(f"{SEED}-{step}")
+        phase = next(phase for phase in PHASES if step < phase.until)
         documents, total = [], 0
         while total < self.tokens:
-            documents.append(self._document(rng, step))
+            documents.append(self._document(rng, phase))
             total += len(documents[-1][0])
         documents.sort(key=lambda document: len(document[0]))
         batches, batch = [], []
@@ -125,11 +109,11 @@ class Stream(Dataset):
         return [*batches, _collate(batch, self.tokenizer.pad_token_id)]
 
 
-def _weigh(encoded: Encoded) -> list[float]:
+def _weigh(encoded: Encoded, phase: Phase) -> list[float]:
     decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
-    answered = [DECISION_WEIGHT if decided.intersection(range(*span)) else 1.0 for span in encoded.spans]
+    answered = [phase.decided if decided.intersection(range(*span)) else phase.told for span in encoded.spans]
     kinds = zip(encoded.labels, encoded.origins, answered, strict=True)
-    return [weight if label != IGNORED else READING_WEIGHT if origin == "user" else 0.0 for label, origin, weight in kinds]
+    return [weight if label != IGNORED else phase.read if origin == "user" else 0.0 for label, origin, weight in kinds]
 
 
 def _padded(length: int) -> int:
@@ -260,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=2400, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=1900, help="optimizer steps")
     parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
     parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
     parser.add_argument("--layers", type=int, default=4)

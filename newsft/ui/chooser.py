@@ -55,7 +55,7 @@ class Chooser:
         with gr.Row(elem_classes="chooser"):
             self.tokenizer = gr.Radio(_choices("tokenizer", TOKENIZERS, lang), value="llama3", label=say("tokenizer", lang), elem_id=f"{name}-tokenizer")
             self.source = gr.Radio(_choices("source", SOURCES, lang), value="toy", label=say("source", lang), elem_id=f"{name}-source")
-            self.number = gr.Number(0, label=say("row_number", lang, last=len(shelf.rows) - 1), precision=0, minimum=0, maximum=len(shelf.rows) - 1, visible=False, elem_id=f"{name}-number")
+            self.number = gr.Number(0, label=say("row_number", lang, last=len(shelf.rows) - 1), precision=0, visible=False, elem_id=f"{name}-number")
         with gr.Column(visible=False, elem_classes="own-text") as self.own:
             self.texts = [gr.Textbox(TOY[i]["content"], label=say(f"role_{role}", lang), lines=2, max_lines=8, elem_id=f"{name}-{role}") for i, role in enumerate(("system", "user", "assistant"))]
         self.source.change(lambda source: [gr.update(visible=source == "row"), gr.update(visible=source == "own")], self.source, [self.number, self.own], **QUICK)

@@ -74,7 +74,7 @@ def build_tokens_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: g
     row = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="row")
     with gr.Accordion(say("batch", lang), open=True, elem_id="batch") as accordion:
         note = gr.Markdown(say("batch_intro", lang))
-        second = gr.Number(1, label=say("second_row", lang, last=last), precision=0, minimum=0, maximum=last, elem_id="second-row")
+        second = gr.Number(1, label=say("second_row", lang, last=last), precision=0, elem_id="second-row")
         bands = gr.HTML(elem_id="bands")
     chooser.on_change(lambda *values: [show_row(shelf, *values[:-1]), show_batch(shelf, *values)], [second], [row, bands], tab=tab, chosen=chosen, language=language)
     gr.api(_endpoint(shelf), api_name="tokens", queue=False)

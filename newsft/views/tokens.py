@@ -82,6 +82,7 @@ def _words(language: str) -> dict[str, str]:
         "previous_page",
         "next_page",
         "page_of",
+        "close",
     )
     origins = {f"origin_{origin}": say(f"origin_{origin}", language) for origin in SHORT}
     return {key: say(f"token_{key}", language) for key in keys} | origins | {f"reason_{name}": text for name, text in lesson("reasons", language).items()}

@@ -64,7 +64,7 @@ def test_row_chosen_by_number_is_shown_in_the_template(page, rows):
     assert page.locator("#template .rendered .content").all_text_contents() == [message["content"] for message in data.row_messages(rows[ROW])]
 
 
-def test_number_typed_digit_by_digit_shows_its_row(page, rows):  # bug: an input event is lost while the one before it is being answered
+def test_number_typed_digit_by_digit_shows_its_row(page, rows):
     open_tab(page, "tokens")
     choose_row(page, "tokens", 0)
     wait_for_tokens(page, "#row", len(encoded(rows, 0)))
@@ -72,7 +72,6 @@ def test_number_typed_digit_by_digit_shows_its_row(page, rows):  # bug: an input
     wait_for_tokens(page, "#row", len(encoded(rows, 12)))
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
 def test_walking_with_arrow_keys_reads_the_passport(page):
     row = chat.encode_row(load_tokenizer(), TOY)
     first, last = row.origins.index("answer"), len(row) - 1
@@ -96,7 +95,6 @@ def test_walking_with_arrow_keys_reads_the_passport(page):
     assert focused(page) == 0 and passport(page)["shift"] == say("token_next_ignored", "ko", next="<|start_header_id|>")
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
 def test_up_and_down_move_between_lines_and_the_list_is_one_tab_stop(page):
     open_tab(page, "tokens")
     page.locator("#row .tokens i").nth(8).focus()
@@ -163,12 +161,12 @@ def test_broken_row_gets_its_verdict_and_is_repaired(page):
     assert passport(page, "#pair")[say("token_id", "ko")].startswith("128000 ")
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
-def test_switches_set_in_quick_succession_all_act(page):  # bug: as with the digits above
+def test_switches_set_in_quick_succession_all_act(page):
     open_tab(page, "lab")
     page.click("button#lab-reset")
     expect(page.locator("#verdict .holds")).to_be_visible(timeout=SECONDS)
-    page.evaluate("for (const box of [...document.querySelectorAll('#switches input')].slice(1, 4)) box.click()")
+    for number in (1, 2, 3):
+        page.locator("#switches input").nth(number).click(no_wait_after=True)
     expect(page.locator("#faults article")).to_have_count(3)
 
 

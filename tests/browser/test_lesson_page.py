@@ -62,11 +62,12 @@ def test_phone_width_has_no_sideways_scrolling(phone, name):
     assert phone.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
 def test_passport_is_in_sight_on_a_phone(phone):
     open_tab_on_phone(phone, "tokens")
     phone.locator("#row .tokens i").nth(20).tap()
     expect(phone.locator("#row .passport .big")).to_be_in_viewport()
+    phone.get_by_role("button", name=say("token_close", "ko")).tap()
+    expect(phone.locator("#row .passport.open")).to_have_count(0)
 
 
 @pytest.mark.parametrize("field", ["system", "user", "assistant"])
@@ -89,8 +90,7 @@ def test_markup_in_ones_own_text_runs_in_no_tab(page, field):
         assert page.locator(f"{place} img, {place} script, {place} [onfocus], {place} [onerror]").count() == 0
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
-def test_next_token_is_named_as_it_is_written(page):  # bug: String.replace() reads `$$` and `$'` in the token as patterns
+def test_next_token_is_named_as_it_is_written(page):
     open_tab(page, "tokens")
     page.locator("#tokens-source").get_by_text(say("source_own", "ko")).click()
     page.locator("#tokens-assistant textarea").fill("$$")
@@ -102,8 +102,7 @@ def test_next_token_is_named_as_it_is_written(page):  # bug: String.replace() re
     expect(page.locator("#row .shift")).to_have_text(say("token_next_trained", "ko", next="$$", id=number))
 
 
-@pytest.mark.xfail(reason="known fault of the lesson tabs, not corrected yet")
-def test_number_of_no_row_is_refused_in_the_readers_language(page):  # bug: Gradio's own English error comes before ours
+def test_number_of_no_row_is_refused_in_the_readers_language(page):
     open_tab(page, "tokens")
     choose_row(page, "tokens", 5000)
     expect(page.locator("#row .problem")).to_contain_text("990", timeout=5_000)

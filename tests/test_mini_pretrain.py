@@ -1,0 +1,91 @@
+import argparse
+
+import pytest
+import torch
+from torch.optim import _muon
+
+from newsft import chat
+from newsft.mini import names, pretrain
+from newsft.mini.model import build_model
+
+
+@pytest.fixture(scope="module")
+def untrained(tokenizer):
+    torch.manual_seed(0)
+    return build_model(tokenizer).eval()
+
+
+def test_untrained_model_copies_what_it_has_read_once(untrained, tokenizer):
+    torch.manual_seed(1)
+    syllables = torch.tensor([tokenizer(syllable, add_special_tokens=False)["input_ids"][0] for syllable in names.NAME_SYLLABLES])
+    told = syllables[torch.randperm(len(syllables))[:20]]
+    ids = torch.cat([torch.tensor([tokenizer.bos_token_id]), told, told])
+    with torch.no_grad():
+        guessed = untrained(input_ids=ids[None]).logits[0].argmax(-1)
+    again = slice(22, None)  # from the second token of the repetition on
+    assert (guessed[21:-1] == ids[again]).float().mean() > 0.8
+    assert (guessed[1:20] == ids[2:21]).float().mean() < 0.2  # at the first reading there is nothing to copy
+
+
+def test_heads_beside_the_two_start_at_random(untrained):
+    first = untrained.model.layers[0].self_attn
+    assert first.q_proj.weight[64:].std().item() == pytest.approx(0.03, rel=0.05)
+    assert not first.o_proj.weight[:, 64:].any() and not untrained.model.layers[2].self_attn.o_proj.weight.any()
+
+
+def test_fp32_iteration_orthogonalises_as_torchs_own_does():
+    torch.manual_seed(0)
+    for shape in ((64, 192), (192, 64)):
+        gradient = torch.randn(shape)
+        settings = ((3.4445, -4.7750, 2.0315), 5, 1e-7)
+        own, theirs = pretrain.orthogonalise(gradient, *settings), ORIGINAL(gradient, *settings)
+        assert torch.nn.functional.cosine_similarity(own.flatten(), theirs.float().flatten(), dim=0) > 0.999
+        singular = torch.linalg.svdvals(own)
+        assert singular.min() > 0.5 and singular.max() < 1.5
+
+
+ORIGINAL = _muon._zeropower_via_newtonschulz
+
+
+@pytest.mark.parametrize("answer, decisive", [("{'positive_impact_stocks': ['가나']}", " ['"), ("{'positive_impact_stocks': []}", " []}"), ("{'summary': None}", " "), ("부정적입니다.", "부")])
+def test_token_that_decides_an_answer_weighs_most(tokenizer, answer, decisive):
+    encoded = chat.encode_row(tokenizer, [{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
+    weights = pretrain._weigh(encoded, pretrain.Phase(1, lambda rng: [], read=0.25, told=1, decided=7))
+    heavy = [tokenizer.decode([token]) for token, weight in zip(encoded.input_ids, weights, strict=True) if weight == 7]
+    assert heavy[0] == decisive
+    assert {weight for weight, origin in zip(weights, encoded.origins, strict=True) if origin == "template" and weight not in (1, 7)} == {0}
+    assert {weight for weight, origin in zip(weights, encoded.origins, strict=True) if origin == "user"} == {0.25}
+
+
+def test_documents_of_a_step_depend_on_the_step_alone(tokenizer):
+    def stream():
+        return pretrain.Stream(tokenizer, steps=20, tokens=600, micro_tokens=500)
+
+    first, again = stream()[7], stream()[7]
+    assert all(torch.equal(a, b) for one, other in zip(first, again, strict=True) for a, b in zip(one, other, strict=True))
+    assert not torch.equal(first[0][0], stream()[8][0][0])
+    assert sum(int((ids != tokenizer.pad_token_id).sum()) for ids, _ in first) >= 600
+
+
+def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "exact_companies", lambda model, tokenizer: 0.0)
+    settings = {"layers": 2, "width": 256, "steps": 4, "tokens": 300, "micro_tokens": 500, "check_every": 1}
+
+    def train(work):
+        return pretrain.train(tokenizer, argparse.Namespace(work=tmp_path / work, **settings)).state_dict()
+
+    whole, saved = train("whole"), []
+
+    def interrupting(path, state, save=pretrain._save):
+        save(path, state)
+        saved.append(state["step"])
+        if saved == [1, 2]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pretrain, "_save", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        train("cut")
+    resumed = train("cut")
+    assert saved == [1, 2, 3, 4]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert any((whole[name] != build_model(tokenizer, layers=2).state_dict()[name]).any() for name in whole if "mlp" in name)
