@@ -87,6 +87,7 @@ def test_pretraining_meets_no_company_of_the_other_parts(monkeypatch):
     for _ in range(150):
         tasks.draw_conversation(rng)
         tasks.draw_text(rng)
+        tasks.draw_decision(rng, lists=0.5)
     assert len(asked) > 300
     assert set(asked) == {"pretrain"}
 
@@ -117,3 +118,19 @@ def test_answers_about_companies_name_those_of_the_text(conversations):
                     assert name in text
                     checked += 1
     assert checked > 100
+
+
+def test_decision_is_asked_about_companies_of_its_article():
+    rng, kinds = random.Random(6), Counter()
+    for _ in range(200):
+        messages = tasks.draw_decision(rng, lists=0.5)
+        told = "\n".join(message["content"] for message in messages[:-1])
+        answer = messages[-1]["content"]
+        if answer in ("긍정적입니다.", "부정적입니다."):
+            kinds[answer] += 1
+            continue
+        ((key, companies),) = ast.literal_eval(answer).items()
+        kinds[key, bool(companies)] += 1
+        assert key in told and all(company in told for company in companies)
+    assert len(kinds) == 6 and min(kinds.values()) > 5, kinds
+    assert not any("stocks" in message["content"] for _ in range(50) for message in tasks.draw_decision(rng, lists=0.0))

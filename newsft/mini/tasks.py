@@ -102,6 +102,26 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     return messages
 
 
+def draw_decision(rng: random.Random, *, lists: float, longest: int = 200, part: str = "pretrain") -> list[Message]:
+    """An article of 60 to `longest` characters and one question; its answer begins with a direction or, for a share of `lists`, is one list of companies."""
+    article = articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
+    if rng.random() < lists:
+        side = rng.choice(["negative", "positive"])
+        key = f"{side}_impact_stocks"
+        question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{key}: {rng.choice(KEY_MEANINGS[key])}", f"{with_particle(key, '을')} dictionary로 적어 주세요."])
+        answer = str({key: getattr(article, side)})
+    else:
+        company = rng.choice(article.positive + article.negative)
+        question = rng.choice(_asked_direction(company))
+        answer = "긍정적입니다." if company in article.positive else "부정적입니다."
+    if rng.random() < 0.4:
+        messages = [{"role": "system", "content": question}, {"role": "user", "content": article.text}]
+    else:
+        persona = [{"role": "system", "content": rng.choice(PERSONAS)}] if rng.random() < 0.2 else []
+        messages = [*persona, {"role": "user", "content": f"{article.text}\n{question}"}]
+    return [*messages, {"role": "assistant", "content": answer}]
+
+
 def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     """An article alone, to be continued."""
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
@@ -202,9 +222,13 @@ def _direction(rng: random.Random, article: Article) -> Turn:
         effect, reason = "부정적", article.reasons["-"]
     else:
         effect, reason = "중립적", ""
-    question = rng.choice([f"{company}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {company}에 주는 영향은 무엇입니까?", f"{with_particle(company, '은')} 어떤 영향을 받습니까?"])
+    question = rng.choice(_asked_direction(company))
     answer = rng.choice([f"{effect}입니다. {reason}", f"{company}에 {effect}입니다.", f"{with_particle(company, '은')} {effect}인 영향을 받습니다. {reason}"])
     return question, answer.strip()
+
+
+def _asked_direction(company: str) -> list[str]:
+    return [f"{company}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {company}에 주는 영향은 무엇입니까?", f"{with_particle(company, '은')} 어떤 영향을 받습니까?"]
 
 
 def _headline(rng: random.Random, article: Article) -> Turn:
