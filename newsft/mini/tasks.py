@@ -102,11 +102,14 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     return messages
 
 
-def draw_decision(rng: random.Random, *, lists: float, longest: int = 200, part: str = "pretrain") -> list[Message]:
-    """An article of 60 to `longest` characters and one question; its answer begins with a direction or, for a share of `lists`, is one list of companies."""
+def draw_decision(rng: random.Random, *, lists: float, positive: float = 0.5, longest: int = 200, part: str = "pretrain") -> list[Message]:
+    """An article of 60 to `longest` characters and one question.
+
+    Its answer begins with a direction or, for a share of `lists`, is one list of companies; a share of `positive` of those asks for the positive.
+    """
     article = articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
     if rng.random() < lists:
-        side = rng.choice(["negative", "positive"])
+        side = "positive" if rng.random() < positive else "negative"
         key = f"{side}_impact_stocks"
         question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{key}: {rng.choice(KEY_MEANINGS[key])}", f"{with_particle(key, '을')} dictionary로 적어 주세요."])
         answer = str({key: getattr(article, side)})
