@@ -66,8 +66,8 @@ PHASES = (
     Phase(620, partial(_draw_mixed, decisions=0.75, lists=0.65, positive=0.0), read=0.02, told=0.1, decided=10),
     Phase(840, partial(_draw_mixed, decisions=0.75, lists=0.65, positive=0.4), read=0.02, told=0.1, decided=10, rate=0.4),
     Phase(880, partial(_draw_mixed, decisions=0.5, lists=0.5, longest=400), read=0.1, told=0.3, decided=15, rate=0.3),
-    Phase(1300, partial(_draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
-    Phase(math.inf, partial(_draw_mixed, decisions=0.35, lists=0.5, short=0.2, longest=800), read=0.25, told=1, decided=20, rate=0.3),
+    Phase(1260, partial(_draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
+    Phase(math.inf, partial(_draw_mixed, decisions=0.35, lists=0.5, pairs=0.5, short=0.2, longest=800), read=0.25, told=1, decided=20, rate=0.3),
 )
 RAW_SHARE = 0.08  # documents that are an article alone
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3

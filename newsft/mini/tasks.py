@@ -102,17 +102,20 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     return messages
 
 
-def draw_decision(rng: random.Random, *, lists: float, positive: float = 0.5, longest: int = 200, part: str = "pretrain") -> list[Message]:
+def draw_decision(rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, longest: int = 200, part: str = "pretrain") -> list[Message]:
     """An article of 60 to `longest` characters and one question.
 
-    Its answer begins with a direction or, for a share of `lists`, is one list of companies; a share of `positive` of those asks for the positive.
+    Its answer begins with a direction or, for a share of `lists`, is a list of companies: the positive for a share of `positive`, both lists for one of `pairs`.
     """
     article = articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
     if rng.random() < lists:
-        side = "positive" if rng.random() < positive else "negative"
-        key = f"{side}_impact_stocks"
-        question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{key}: {rng.choice(KEY_MEANINGS[key])}", f"{with_particle(key, '을')} dictionary로 적어 주세요."])
-        answer = str({key: getattr(article, side)})
+        sides = ["positive" if rng.random() < positive else "negative"]
+        if pairs and rng.random() < pairs:
+            sides = ["negative", "positive"]
+        asked = {f"{side}_impact_stocks": getattr(article, side) for side in sides}
+        meanings = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in asked)
+        question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{meanings}", f"{with_particle(', '.join(asked), '을')} dictionary로 적어 주세요."])
+        answer = str(asked)
     else:
         company = rng.choice(article.positive + article.negative)
         question = rng.choice(_asked_direction(company))
