@@ -30,6 +30,7 @@ WORK = Path("work/pretrain")
 CARD = Path(__file__).with_name("model_card.md")
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
+MOST_KEYS = 5  # in one dict; the full answer has eight
 DECISIONS = re.compile(r"""(?<=['"]:) \S|긍정적|부정적|중립적|없습니다""")
 
 
@@ -45,10 +46,10 @@ class Phase:
     rate: float = 1.0  # of the peak learning rate
 
 
-def _draw_mixed(rng: random.Random, *, decisions: float, short: float = 1.0, longest: int = 200, **asked: float) -> list[tasks.Message]:
+def _draw_mixed(rng: random.Random, *, decisions: float, short: float = 1.0, most_keys: int = 3, longest: int = 200, **asked: float) -> list[tasks.Message]:
     if rng.random() < decisions:
         return tasks.draw_decision(rng, longest=longest, **asked)
-    return tasks.draw_conversation(rng, short=rng.random() < short)
+    return tasks.draw_conversation(rng, short=rng.random() < short, most_keys=most_keys)
 
 
 # The order was found by measuring; each part rests on the one before.
@@ -66,13 +67,15 @@ PHASES = (
     Phase(620, partial(_draw_mixed, decisions=0.75, lists=0.65, positive=0.0), read=0.02, told=0.1, decided=10),
     Phase(840, partial(_draw_mixed, decisions=0.75, lists=0.65, positive=0.4), read=0.02, told=0.1, decided=10, rate=0.4),
     Phase(880, partial(_draw_mixed, decisions=0.5, lists=0.5, longest=400), read=0.1, told=0.3, decided=15, rate=0.3),
-    Phase(1260, partial(_draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
-    Phase(math.inf, partial(_draw_mixed, decisions=0.35, lists=0.5, pairs=0.5, short=0.2, longest=800), read=0.25, told=1, decided=20, rate=0.3),
+    Phase(1020, partial(_draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
+    Phase(1200, partial(_draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, longest=600), read=0.25, told=1, decided=15, rate=0.4),
+    Phase(2200, partial(_draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, most_keys=MOST_KEYS, longest=600), read=0.25, told=1, decided=15, rate=0.4),
+    Phase(math.inf, partial(_draw_mixed, decisions=0.15, lists=0.5, pairs=0.5, short=0.2, most_keys=MOST_KEYS, longest=800), read=0.25, told=1, decided=10, rate=0.4),
 )
 RAW_SHARE = 0.08  # documents that are an article alone
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
 WARM_UP_STEPS = 60
-COOL_DOWN = 0.45  # share of the steps over which the learning rate falls to zero
+COOL_DOWN = 0.4  # share of the steps over which the learning rate falls to zero
 
 
 def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> torch.Tensor:
@@ -256,6 +259,7 @@ def write_card(output: Path, model: LlamaForCausalLM, log: Path) -> None:
         vocabulary=model.config.vocab_size,
         steps=last["step"],
         tokens=f"{last['tokens'] / 1e6:.1f}",
+        most_keys=MOST_KEYS,
         exact=f"{last['exact_companies']:.0%}",
     )
     (output / "README.md").write_text(card, encoding="utf-8")
@@ -266,7 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=1850, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=4300, help="optimizer steps")
     parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
     parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
     parser.add_argument("--layers", type=int, default=4)

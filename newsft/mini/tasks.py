@@ -1,19 +1,19 @@
 """What the base model is trained on: conversations of a general news assistant about the generator's articles.
 
 It learns the parts of the task (relevance, companies, direction, keywords, reasons, summaries; prose, lists, dicts and
-JSON of up to three keys) and never the eight-key answer, which is left to the adapter.
+JSON of some of the keys) and never the eight-key answer, which is left to the adapter.
 """
 
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 
 from newsft.mini import articles, names, wordings
 from newsft.mini.articles import Article
 from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
 
-MOST_KEYS = 3  # in one dict or JSON object; the full answer has eight
 PERSONAS = [
     "당신은 친절한 뉴스 도우미입니다.",
     "당신은 한국어 뉴스를 읽고 질문에 답하는 도우미입니다.",
@@ -75,12 +75,17 @@ Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
 
 
-def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, short: bool = False) -> list[Message]:
-    """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat."""
+def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, short: bool = False, most_keys: int = 3) -> list[Message]:
+    """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
+
+    A dict or JSON object has at most `most_keys` of the full answer's eight keys.
+    """
     if rng.random() < drills:
         return _name_drill(rng, part=part)
     article = articles.draw(rng, part=part, length=rng.randint(60, 200) if short else draw_length(rng, long=0.15), wild=0.4)
-    drawn = dict(_draw_turn(rng, article, short=short) for _ in range(rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])))  # no instruction twice; later answers can be told from earlier ones
+    drawn = dict(
+        _draw_turn(rng, article, short=short, most_keys=most_keys) for _ in range(rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5]))
+    )  # no instruction twice; later answers can be told from earlier ones
     turns = list(drawn.items())
     (instruction, answer), *more = turns
     persona = rng.choice(PERSONAS)
@@ -133,11 +138,11 @@ def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
 
 
-def _draw_turn(rng: random.Random, article: Article, *, short: bool) -> Turn:
+def _draw_turn(rng: random.Random, article: Article, *, short: bool, most_keys: int) -> Turn:
     # Whether "positive_impact_stocks" is empty depends on the article's direction and on the key that is asked: neither alone
     # says anything. Where the answer is the direction itself, it does; the short articles ask that half of the time.
     weights = [0.14, 0.24, 0.08, 0.5, 0.04] if short else [0.34, 0.36, 0.12, 0.1, 0.08]
-    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, _object, _analysis, _direction, _headline]
+    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, most_keys=most_keys), _analysis, _direction, _headline]
     return rng.choices(kinds, weights)[0](rng, article)
 
 
@@ -185,8 +190,8 @@ def _say(rng: random.Random, article: Article, key: str) -> str:
     return rng.choice([f"{listed}입니다.", f"{with_particle(listed, '이')} {good} 영향을 받을 것으로 보입니다.", f"{good} 영향을 받을 종목은 {listed}입니다.", listed])
 
 
-def _object(rng: random.Random, article: Article) -> Turn:
-    keys = _draw_keys(rng, article, rng.choice([1, 1, 2, 2, MOST_KEYS]))
+def _object(rng: random.Random, article: Article, *, most_keys: int) -> Turn:
+    keys = _draw_keys(rng, article, rng.choice([1, 1, 2, 2, *range(3, most_keys + 1)]))
     answer = {key: answer_of(article)[key] for key in keys}
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
