@@ -27,7 +27,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The miniature from nothing: rows, tokenizer, base model (resumable, over an hour on two cores), adapter.
+# The miniature from nothing: rows, tokenizer, base model (resumable, two and a half hours on two cores), adapter.
 mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.corpus
 	$(RUN) -m newsft.mini.tokenizer

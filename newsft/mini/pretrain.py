@@ -70,7 +70,7 @@ PHASES = (
     Phase(1020, partial(_draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
     Phase(1200, partial(_draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, longest=600), read=0.25, told=1, decided=15, rate=0.4),
     Phase(2200, partial(_draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, most_keys=MOST_KEYS, longest=600), read=0.25, told=1, decided=15, rate=0.4),
-    Phase(math.inf, partial(_draw_mixed, decisions=0.15, lists=0.5, pairs=0.5, short=0.2, most_keys=MOST_KEYS, longest=800), read=0.25, told=1, decided=10, rate=0.4),
+    Phase(math.inf, partial(_draw_mixed, decisions=0.3, lists=0.7, pairs=0.5, short=0.2, most_keys=MOST_KEYS, longest=800), read=0.25, told=1, decided=10, rate=0.4),
 )
 RAW_SHARE = 0.08  # documents that are an article alone
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
