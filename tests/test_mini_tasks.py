@@ -137,3 +137,13 @@ def test_decision_is_asked_about_companies_of_its_article():
         assert key in told and all(company in told for company in companies)
     assert len(kinds) == 6 and min(kinds.values()) > 5, kinds
     assert not any("stocks" in message["content"] for _ in range(50) for message in tasks.draw_decision(rng, lists=0.0))
+
+
+def test_decisions_about_several_companies_and_keywords():
+    rng = random.Random(8)
+    for _ in range(60):
+        *told, answer = (message["content"] for message in tasks.draw_decision(rng, lists=1.0, pairs=1.0, several=1.0, keywords=1.0, longest=400))
+        values = ast.literal_eval(answer)
+        assert list(values) == ["negative_impact_stocks", "negative_keywords", "positive_impact_stocks", "positive_keywords"]
+        assert len(values["negative_impact_stocks"] + values["positive_impact_stocks"]) >= 2
+        assert all(item in "\n".join(told) for items in values.values() for item in items)

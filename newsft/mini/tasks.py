@@ -107,20 +107,20 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     return messages
 
 
-def draw_decision(rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, longest: int = 200, part: str = "pretrain") -> list[Message]:
-    """An article of 60 to `longest` characters and one question.
+def draw_decision(
+    rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, several: float = 0.0, keywords: float = 0.0, longest: int = 200, part: str = "pretrain"
+) -> list[Message]:
+    """An article of 60 to `longest` characters, for a share of `several` about more than one company, and one question.
 
-    Its answer begins with a direction or, for a share of `lists`, is a list of companies: the positive for a share of `positive`, both lists for one of `pairs`.
+    Its answer begins with a direction or, for a share of `lists`, holds companies: the positive for a share of `positive`,
+    both sides for one of `pairs`, and the keywords with them for one of `keywords`.
     """
-    article = articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
+    article = _draw_article(rng, longest=longest, part=part)
+    if several and rng.random() < several:
+        while len(article.positive + article.negative) < 2:
+            article = _draw_article(rng, longest=longest, part=part)
     if rng.random() < lists:
-        sides = ["positive" if rng.random() < positive else "negative"]
-        if pairs and rng.random() < pairs:
-            sides = ["negative", "positive"]
-        asked = {f"{side}_impact_stocks": getattr(article, side) for side in sides}
-        meanings = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in asked)
-        question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{meanings}", f"{with_particle(', '.join(asked), '을')} dictionary로 적어 주세요."])
-        answer = str(asked)
+        question, answer = _ask_lists(rng, article, positive=positive, pairs=pairs, keywords=keywords)
     else:
         company = rng.choice(article.positive + article.negative)
         question = rng.choice(_asked_direction(company))
@@ -131,6 +131,22 @@ def draw_decision(rng: random.Random, *, lists: float, positive: float = 0.5, pa
         persona = [{"role": "system", "content": rng.choice(PERSONAS)}] if rng.random() < 0.2 else []
         messages = [*persona, {"role": "user", "content": f"{article.text}\n{question}"}]
     return [*messages, {"role": "assistant", "content": answer}]
+
+
+def _draw_article(rng: random.Random, *, longest: int, part: str) -> Article:
+    return articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
+
+
+def _ask_lists(rng: random.Random, article: Article, *, positive: float, pairs: float, keywords: float) -> Turn:
+    sides = ["positive" if rng.random() < positive else "negative"]
+    if pairs and rng.random() < pairs:
+        sides = ["negative", "positive"]
+    kinds = ["impact_stocks", "keywords"] if keywords and rng.random() < keywords else ["impact_stocks"]
+    values = answer_of(article)
+    asked = {key: values[key] for key in (f"{side}_{kind}" for side in sides for kind in kinds)}
+    meanings = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in asked)
+    question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{meanings}", f"{with_particle(', '.join(asked), '을')} dictionary로 적어 주세요."])
+    return question, str(asked)
 
 
 def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
