@@ -14,7 +14,7 @@ from newsft.mini.pretrain import MOST_KEYS
 @pytest.fixture(scope="module")
 def conversations():
     rng = random.Random(21)
-    return [tasks.draw_conversation(rng) for _ in range(1500)]
+    return [tasks.draw_conversation(rng, most_keys=MOST_KEYS) for _ in range(1500)]
 
 
 def answers_of(conversations):
@@ -51,7 +51,7 @@ def test_dict_and_json_answers_parse(conversations):
             except ValueError:  # true, false and null
                 value = json.loads(answer)
                 forms["json"] += 1
-            assert set(value) <= set(KEYS) and 1 <= len(value) <= 3
+            assert set(value) <= set(KEYS) and 1 <= len(value) <= MOST_KEYS
         elif is_list(answer):
             assert all(isinstance(item, str) for item in ast.literal_eval(answer))
             forms["list"] += 1

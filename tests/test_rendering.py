@@ -6,7 +6,7 @@ from newsft.checks import control_ids
 from newsft.conversations import TOY
 from newsft.llama3 import load_tokenizer
 from newsft.rendering import compare_spellings, link_pieces
-from tests.test_chat import CHATML, CONVERSATIONS, DATED, HEADER, LLAMA2, TEMPLATES, VARCO, with_template
+from tests.templates import CHATML, CONVERSATIONS, DATED, HEADER, LLAMA2, TEMPLATES, VARCO, with_template
 
 TURNS = {
     "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",

@@ -17,7 +17,7 @@ from newsft.ui.template import show_template
 from newsft.ui.tokens import show_batch, show_row
 from newsft.views import lab, template
 from newsft.views import tokens as views
-from tests.test_chat import CHATML, with_template
+from tests.templates import CHATML, with_template
 from tests.test_views_compare import LANGUAGES, Page
 
 TOY_CHOICE = ("toy", 0, "", "", "")

@@ -83,10 +83,8 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     if rng.random() < drills:
         return _name_drill(rng, part=part)
     article = articles.draw(rng, part=part, length=rng.randint(60, 200) if short else draw_length(rng, long=0.15), wild=0.4)
-    drawn = dict(
-        _draw_turn(rng, article, short=short, most_keys=most_keys) for _ in range(rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5]))
-    )  # no instruction twice; later answers can be told from earlier ones
-    turns = list(drawn.items())
+    count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
+    turns = list(dict(_draw_turn(rng, article, short=short, most_keys=most_keys) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
     persona = rng.choice(PERSONAS)
     if rng.random() < 0.4:

@@ -12,7 +12,7 @@ from newsft.llama3 import load_tokenizer
 from newsft.texts import lesson, say
 from tests.browser.conftest import open_page
 from tests.browser.test_lesson import SECONDS, SHOWN, choose_row, held, open_tab, wait_for_tokens
-from tests.test_chat import HEADER
+from tests.templates import HEADER
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(1)} </script><script>alert(1)</script> ' onfocus='alert(1) \" onfocus=\"alert(1)"
 ENGLISH = {
@@ -168,5 +168,7 @@ def test_tokens_stay_in_order_when_the_tokenizer_is_changed(page):
     open_tab(page, "tokens")
     page.locator("#tokens-tokenizer").get_by_text(say("tokenizer_model", "ko")).click()
     expect(page.locator("#row .token-view")).not_to_have_attribute("data-tokens", re.compile("128009"), timeout=SECONDS)
-    wait_for_tokens(page, "#row", len(held(page, "#row")))
-    assert len(held(page, "#row")) > 54  # the miniature needs more tokens for the same row
+    ids = [str(token[1]) for token in held(page, "#row")]
+    wait_for_tokens(page, "#row", len(ids))
+    assert page.locator("#row .tokens i").evaluate_all("chips => chips.map(chip => chip.dataset.i)") == ids
+    assert len(ids) > 54  # the miniature needs more tokens for the same row
