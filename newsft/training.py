@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from newsft import chat, data
 from newsft.chat import IGNORED, Encoded
@@ -25,6 +25,7 @@ from newsft.data import Split
 from newsft.errors import UserError
 from newsft.models import ADAPTER, RUN_FILE, Loaded
 from newsft.recipe import Recipe, short_path
+from newsft.trainer import Trainer
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 LOCK_FILE = ".training.lock"
@@ -96,7 +97,7 @@ def _prompt_length(loaded: Loaded, row: dict) -> int:
     return len(chat.encode_prompt(loaded.tokenizer, data.row_messages(row)[:-1]))
 
 
-def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> SFTTrainer:
+def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> Trainer:
     """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks."""
     on_cpu = loaded.device.type == "cpu"
     dtype = loaded.model.dtype
@@ -132,7 +133,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
     columns = ("input_ids", "labels", "attention_mask")
     dataset = Dataset.from_list([{name: getattr(one, name) for name in columns} for one in encoded])
     pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
-    trainer = SFTTrainer(
+    trainer = Trainer(
         model=loaded.model,
         args=config,
         train_dataset=dataset,
@@ -206,7 +207,7 @@ def _move_aside(output: Path) -> None:
     print(f"the earlier run in {output} was moved to {old}")
 
 
-def save_run(trainer: SFTTrainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
+def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
     trainer.model.save_pretrained(str(output))
