@@ -27,12 +27,13 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The miniature from nothing: rows, tokenizer, base model (resumable, two and a half hours on two cores), adapter.
+# The miniature from nothing: rows, tokenizer, base model (resumable, about four hours on two cores), adapter.
 mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.corpus
 	$(RUN) -m newsft.mini.tokenizer
 	$(RUN) -m newsft.mini.pretrain
 	$(RUN) train.py --output assets/mini-news
+	$(RUN) -m newsft.evaluation --output assets/mini-news/evaluation
 
 # torch is pinned: that version is a CPU build where the index has one, and a plain `torch` is several GB of CUDA.
 $(VENV)/.demo: requirements.txt

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from newsft.answers import KEYS, is_grounded
+from newsft.answers import KEYS
 from newsft.data import COLUMNS
+from newsft.judge import is_grounded
 from newsft.mini import articles, corpus, names, wordings
 from newsft.mini.wordings import fill
 from newsft.recipe import ASSETS

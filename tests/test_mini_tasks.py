@@ -8,13 +8,13 @@ import pytest
 
 from newsft.mini import corpus, names, tasks
 from newsft.mini.corpus import KEYS
-from newsft.mini.pretrain import MOST_KEYS
+from newsft.mini.schedule import MOST_KEYS
 
 
 @pytest.fixture(scope="module")
 def conversations():
     rng = random.Random(21)
-    return [tasks.draw_conversation(rng, most_keys=MOST_KEYS) for _ in range(1500)]
+    return [tasks.draw_conversation(rng, most_keys=MOST_KEYS).messages for _ in range(1500)]
 
 
 def answers_of(conversations):
@@ -28,7 +28,7 @@ def is_list(answer):
 @pytest.mark.parametrize("most_keys", [3, MOST_KEYS])
 def test_no_answer_has_more_than_some_of_the_eight_keys(most_keys):
     rng = random.Random(22)
-    drawn = [tasks.draw_conversation(rng, most_keys=most_keys) for _ in range(1500)]
+    drawn = [tasks.draw_conversation(rng, most_keys=most_keys).messages for _ in range(1500)]
     counts = Counter(sum(key in answer for key in KEYS) for answer in answers_of(drawn))
     assert max(counts) == most_keys < len(KEYS)
     assert counts[most_keys] > 30
@@ -126,7 +126,7 @@ def test_answers_about_companies_name_those_of_the_text(conversations):
 def test_decision_is_asked_about_companies_of_its_article():
     rng, kinds = random.Random(6), Counter()
     for _ in range(200):
-        messages = tasks.draw_decision(rng, lists=0.5)
+        messages = tasks.draw_decision(rng, lists=0.5).messages
         told = "\n".join(message["content"] for message in messages[:-1])
         answer = messages[-1]["content"]
         if answer in ("긍정적입니다.", "부정적입니다."):
@@ -136,14 +136,33 @@ def test_decision_is_asked_about_companies_of_its_article():
         kinds[key, bool(companies)] += 1
         assert key in told and all(company in told for company in companies)
     assert len(kinds) == 6 and min(kinds.values()) > 5, kinds
-    assert not any("stocks" in message["content"] for _ in range(50) for message in tasks.draw_decision(rng, lists=0.0))
+    assert not any("stocks" in message["content"] for _ in range(50) for message in tasks.draw_decision(rng, lists=0.0).messages)
 
 
 def test_decisions_about_several_companies_and_keywords():
     rng = random.Random(8)
     for _ in range(60):
-        *told, answer = (message["content"] for message in tasks.draw_decision(rng, lists=1.0, pairs=1.0, several=1.0, keywords=1.0, longest=400))
+        *told, answer = (message["content"] for message in tasks.draw_decision(rng, lists=1.0, pairs=1.0, several=1.0, keywords=1.0, longest=400).messages)
         values = ast.literal_eval(answer)
         assert list(values) == ["negative_impact_stocks", "negative_keywords", "positive_impact_stocks", "positive_keywords"]
         assert len(values["negative_impact_stocks"] + values["positive_impact_stocks"]) >= 2
         assert all(item in "\n".join(told) for items in values.values() for item in items)
+
+
+def test_opposed_decisions_are_about_articles_with_both_directions():
+    rng = random.Random(9)
+    for _ in range(40):
+        drawn = tasks.draw_decision(rng, lists=0.5, opposed=1.0)
+        assert {"+", "-"} <= set(drawn.effects.values())
+        assert all(name in "\n".join(message["content"] for message in drawn.messages) for name in drawn.effects)
+
+
+def test_effects_are_those_that_the_answers_name():
+    rng, checked = random.Random(10), 0
+    for _ in range(60):
+        drawn = tasks.draw_decision(rng, lists=1.0, pairs=1.0)
+        values = ast.literal_eval(drawn.messages[-1]["content"])
+        for key, sign in (("positive_impact_stocks", "+"), ("negative_impact_stocks", "-")):
+            assert set(values[key]) == {name for name, effect in drawn.effects.items() if effect == sign}
+            checked += len(values[key])
+    assert checked > 60

@@ -39,6 +39,11 @@ class Article:
     def is_stock_related(self) -> bool:
         return bool(self.positive or self.negative)
 
+    @property
+    def effects(self) -> dict[str, str]:
+        """Each company's effect: '+', '-' or '0'."""
+        return {name: "+" if name in self.positive else "-" if name in self.negative else "0" for name in self.companies}
+
 
 def draw(rng: random.Random, *, part: str, length: int, wild: float = 0.0, stock: bool | None = None) -> Article:
     """An article of about `length` characters (150 to 1,500), its names from `part`; 30 % are about no stock."""

@@ -49,6 +49,21 @@ def build_model(tokenizer: PreTrainedTokenizerBase, *, layers: int = 4, width: i
     return model
 
 
+def grow_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, *, layers: int) -> LlamaForCausalLM:
+    """The same model with more layers: the new ones stand before the last and add nothing until they are trained."""
+    old, grown = model.model.layers, build_model(tokenizer, layers=layers, width=model.config.hidden_size)
+    last = len(old) - 1
+    for number, layer in enumerate(old):
+        grown.model.layers[number if number < last else layers - 1].load_state_dict(layer.state_dict())
+    for new in grown.model.layers[last:-1]:
+        torch.nn.init.zeros_(new.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(new.mlp.down_proj.weight)
+    for name in ("embed_tokens", "norm"):
+        getattr(grown.model, name).load_state_dict(getattr(model.model, name).state_dict())
+    grown.lm_head.load_state_dict(model.lm_head.state_dict())
+    return grown.to(model.device)
+
+
 @torch.no_grad()
 def _write_copying(model: LlamaForCausalLM) -> None:
     width = model.config.hidden_size

@@ -7,6 +7,7 @@ JSON of some of the keys) and never the eight-key answer, which is left to the a
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from newsft.mini import articles, names, wordings
@@ -75,16 +76,24 @@ Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
 
 
-def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, short: bool = False, most_keys: int = 3) -> list[Message]:
+@dataclass
+class Conversation:
+    """One document for the training: its messages, and what its article does to the companies in it ('+', '-' or '0')."""
+
+    messages: list[Message]
+    effects: dict[str, str] = field(default_factory=dict)
+
+
+def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, objects: float = 0.36, short: bool = False, most_keys: int = 3) -> Conversation:
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
-    A dict or JSON object has at most `most_keys` of the full answer's eight keys.
+    A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight keys.
     """
     if rng.random() < drills:
-        return _name_drill(rng, part=part)
+        return Conversation(_name_drill(rng, part=part))
     article = articles.draw(rng, part=part, length=rng.randint(60, 200) if short else draw_length(rng, long=0.15), wild=0.4)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
-    turns = list(dict(_draw_turn(rng, article, short=short, most_keys=most_keys) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
+    turns = list(dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
     persona = rng.choice(PERSONAS)
     if rng.random() < 0.4:
@@ -102,19 +111,23 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     messages.append({"role": "assistant", "content": answer})
     for instruction, answer in more:
         messages += [{"role": "user", "content": instruction}, {"role": "assistant", "content": answer}]
-    return messages
+    return Conversation(messages, article.effects)
 
 
 def draw_decision(
-    rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, several: float = 0.0, keywords: float = 0.0, longest: int = 200, part: str = "pretrain"
-) -> list[Message]:
-    """An article of 60 to `longest` characters, for a share of `several` about more than one company, and one question.
+    rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, several: float = 0.0, opposed: float = 0.0, keywords: float = 0.0, longest: int = 200, part: str = "pretrain"
+) -> Conversation:
+    """An article of 60 to `longest` characters and one question; for a share of `opposed` it is good for one company and bad for
+    another, for a share of `several` of the others it is about more than one.
 
     Its answer begins with a direction or, for a share of `lists`, holds companies: the positive for a share of `positive`,
     both sides for one of `pairs`, and the keywords with them for one of `keywords`.
     """
     article = _draw_article(rng, longest=longest, part=part)
-    if several and rng.random() < several:
+    if opposed and rng.random() < opposed:
+        while not (article.positive and article.negative):
+            article = _draw_article(rng, longest=longest, part=part)
+    elif several and rng.random() < several:
         while len(article.positive + article.negative) < 2:
             article = _draw_article(rng, longest=longest, part=part)
     if rng.random() < lists:
@@ -128,7 +141,7 @@ def draw_decision(
     else:
         persona = [{"role": "system", "content": rng.choice(PERSONAS)}] if rng.random() < 0.2 else []
         messages = [*persona, {"role": "user", "content": f"{article.text}\n{question}"}]
-    return [*messages, {"role": "assistant", "content": answer}]
+    return Conversation([*messages, {"role": "assistant", "content": answer}], article.effects)
 
 
 def _draw_article(rng: random.Random, *, longest: int, part: str) -> Article:
@@ -152,10 +165,10 @@ def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
 
 
-def _draw_turn(rng: random.Random, article: Article, *, short: bool, most_keys: int) -> Turn:
+def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, most_keys: int) -> Turn:
     # Whether "positive_impact_stocks" is empty depends on the article's direction and on the key that is asked: neither alone
     # says anything. Where the answer is the direction itself, it does; the short articles ask that half of the time.
-    weights = [0.14, 0.24, 0.08, 0.5, 0.04] if short else [0.34, 0.36, 0.12, 0.1, 0.08]
+    weights = [0.14, 0.24, 0.08, 0.5, 0.04] if short else [0.34, 0.64 * objects / (1 - objects), 0.12, 0.1, 0.08]
     kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, most_keys=most_keys), _analysis, _direction, _headline]
     return rng.choices(kinds, weights)[0](rng, article)
 
@@ -205,7 +218,7 @@ def _say(rng: random.Random, article: Article, key: str) -> str:
 
 
 def _object(rng: random.Random, article: Article, *, most_keys: int) -> Turn:
-    keys = _draw_keys(rng, article, rng.choice([1, 1, 2, 2, *range(3, most_keys + 1)]))
+    keys = _draw_keys(rng, article, rng.choice([1, 2, *range(2, most_keys + 1)]))
     answer = {key: answer_of(article)[key] for key in keys}
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])

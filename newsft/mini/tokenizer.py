@@ -46,7 +46,7 @@ CHAT_TEMPLATE = (
 def _training_texts(seed: int, documents: int) -> Iterator[str]:
     rng = random.Random(seed)
     for _ in range(documents):
-        for message in tasks.draw_conversation(rng):
+        for message in tasks.draw_conversation(rng).messages:
             # Digits and capital letters stay single tokens: numbers and Latin names are then copied sign by sign.
             yield re.sub(r"[0-9A-Z]+", "", message["content"])
     for _ in range(40):  # every common syllable becomes one token, whether or not the wordings use it

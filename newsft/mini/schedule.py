@@ -1,0 +1,76 @@
+"""The order in which the base model is taught: what is asked in each phase and what its tokens weigh."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from newsft.mini import tasks
+
+MOST_KEYS = 6  # in one dict; the full answer has eight
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training, up to step `until`: its conversations, what their tokens weigh in the loss, its learning rate."""
+
+    until: float
+    draw: Callable[[random.Random], tasks.Conversation]
+    read: float  # the articles' own tokens: enough to learn to continue, names are noise
+    told: float  # what an answer says
+    decided: float  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred
+    rate: float = 1.0  # of the peak learning rate
+    layers: int = 4
+    auxiliary: float = 0.0  # weight of the auxiliary loss
+
+
+def draw_mixed(rng: random.Random, *, decisions: float, short: float = 1.0, most_keys: int = 3, drills: float = 0.12, objects: float = 0.36, longest: int = 200, **asked: float) -> tasks.Conversation:
+    """A decision (`tasks.draw_decision` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
+    if rng.random() < decisions:
+        return tasks.draw_decision(rng, longest=longest, **asked)
+    return tasks.draw_conversation(rng, short=rng.random() < short, most_keys=most_keys, drills=drills, objects=objects)
+
+
+def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, **asked: float) -> Phase:
+    """A phase of the deeper model, which the auxiliary loss helps; it asks for dicts of all sizes."""
+    draw = partial(draw_mixed, most_keys=MOST_KEYS, **asked)
+    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary)
+
+
+# The order was found by measuring; each part rests on the one before.
+# 1. Language first: arriving later, it destroys every decision that was learned before it.
+# 2. Direction nearly alone, with just enough of the rest not to forget it. Among all tasks it stayed a guess after 17 M tokens,
+#    whatever it weighed: the gradient of words that cannot be foreseen drowns it.
+# 3. The negative list, empty or not as the direction says. Asked for either list, the answer is an exclusive-or of direction and
+#    question, which has no first-order signal: 240 steps of both did not find it. With the negative list known, both take 180.
+# 4. Both lists, then all tasks, at a lower rate. Muon's steps are of one size whatever the gradient's, and the large ones of the
+#    start wear the lists away: at the full rate 60 steps of all tasks were enough.
+# 5. What belongs to which company of an article of several: the lists of such articles stayed a guess for 1,400 steps, whatever
+#    was asked. Two more layers and the auxiliary loss teach it (see auxiliary.py), on short articles that hold both directions.
+# 6. Language again, which the steps on decisions alone have worn down from a loss of 0.25 to 2.6 per token of an answer; the lists
+#    stay. Every second task is a dict, so that a string in it is brought to its end.
+# Short articles ask as much at a third of the cost.
+PHASES = (
+    Phase(320, partial(draw_mixed, decisions=0.15, lists=0.2, positive=0.5), read=0.25, told=1, decided=5),
+    Phase(540, partial(draw_mixed, decisions=0.75, lists=0.2, positive=0.0), read=0.02, told=0.1, decided=10),
+    Phase(620, partial(draw_mixed, decisions=0.75, lists=0.65, positive=0.0), read=0.02, told=0.1, decided=10),
+    Phase(840, partial(draw_mixed, decisions=0.75, lists=0.65, positive=0.4), read=0.02, told=0.1, decided=10, rate=0.4),
+    Phase(880, partial(draw_mixed, decisions=0.5, lists=0.5, longest=400), read=0.1, told=0.3, decided=15, rate=0.3),
+    Phase(1020, partial(draw_mixed, decisions=0.5, lists=0.5, short=0.6, longest=600), read=0.25, told=1, decided=30, rate=0.3),
+    Phase(1200, partial(draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, longest=600), read=0.25, told=1, decided=15, rate=0.4),
+    Phase(2160, partial(draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, most_keys=5, longest=600), read=0.25, told=1, decided=15, rate=0.4),
+    Phase(3600, partial(draw_mixed, decisions=0.4, lists=0.6, pairs=0.6, several=0.6, keywords=0.4, short=0.5, most_keys=MOST_KEYS, longest=600), read=0.25, told=1, decided=6, rate=0.4),
+    _deep(4400, decisions=0.97, lists=0.6, opposed=1.0, longest=250, read=0.05, told=0.2, decided=10, rate=1),
+    _deep(4800, decisions=0.97, lists=0.6, pairs=0.2, opposed=0.8, longest=160, read=0.02, told=0.1, decided=10, rate=0.7),
+    _deep(4960, decisions=0.6, lists=0.8, pairs=0.5, opposed=0.5, several=0.3, keywords=0.4, short=0.5, longest=400, read=0.1, told=0.4, decided=8, rate=0.6),
+    _deep(5750, decisions=0.4, lists=0.8, pairs=0.6, opposed=0.3, several=0.4, keywords=0.5, short=0.25, longest=800, read=0.25, told=1, decided=5, rate=0.7),
+    _deep(
+        math.inf, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.6, auxiliary=0.2
+    ),
+)
+
+
+def phase_at(step: int) -> Phase:
+    """The phase that a step belongs to."""
+    return next(phase for phase in PHASES if step < phase.until)

@@ -1,0 +1,93 @@
+"""The endless stream of conversations as micro-batches of token ids, of their weights in the loss and of the auxiliary labels."""
+
+import random
+import re
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from newsft import chat
+from newsft.chat import IGNORED, Encoded
+from newsft.mini import tasks
+from newsft.mini.auxiliary import NO_LABEL, Label, label_tokens
+from newsft.mini.schedule import Phase, phase_at
+
+SEED = 11
+LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
+RAW_SHARE = 0.08  # documents that are an article alone
+DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|긍정적|부정적|중립적|없습니다""")
+
+
+class Document(NamedTuple):
+    """One document's token ids, what each weighs in the loss, and the auxiliary labels."""
+
+    ids: list[int]
+    weights: list[float]
+    labels: list[Label]
+
+
+class Batch(NamedTuple):
+    """Documents padded on the right: `ids` and `weights` [documents, length], `labels` [documents, length, 2]."""
+
+    ids: torch.Tensor
+    weights: torch.Tensor
+    labels: torch.Tensor
+
+
+class Stream(Dataset):
+    """Step -> that step's micro-batches; a step's documents depend on the seed and the step alone, so a run can resume."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, steps: int, tokens: int, micro_tokens: int):
+        self.tokenizer, self.steps, self.tokens, self.micro_tokens = tokenizer, steps, tokens, micro_tokens
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def _document(self, rng: random.Random, phase: Phase) -> Document:
+        if rng.random() < RAW_SHARE and phase.read:
+            ids = [self.tokenizer.bos_token_id, *self._ids(tasks.draw_text(rng)), self.tokenizer.convert_tokens_to_ids("<|end_of_text|>")]
+            return Document(ids, [0.0] + [phase.read] * (len(ids) - 1), [NO_LABEL] * len(ids))
+        conversation = phase.draw(rng)
+        encoded = chat.encode_row(self.tokenizer, conversation.messages)
+        return Document(encoded.input_ids, _weigh(encoded, phase), label_tokens(encoded, conversation.effects, self._ids))
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def __getitem__(self, step: int) -> list[Batch]:
+        rng = random.Random(f"{SEED}-{step}")
+        phase = phase_at(step)
+        documents: list[Document] = []
+        total = 0
+        while total < self.tokens:
+            documents.append(self._document(rng, phase))
+            total += len(documents[-1].ids)
+        documents.sort(key=lambda document: len(document.ids))
+        batches, batch = [], []
+        for document in documents:
+            if batch and _padded(len(document.ids)) * (len(batch) + 1) > self.micro_tokens:
+                batches.append(_collate(batch, self.tokenizer.pad_token_id))
+                batch = []
+            batch.append(document)
+        return [*batches, _collate(batch, self.tokenizer.pad_token_id)]
+
+
+def _weigh(encoded: Encoded, phase: Phase) -> list[float]:
+    decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
+    origins = ["", *encoded.origins]
+    decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
+    answered = [phase.decided if decided.intersection(range(*span)) else phase.told for span in encoded.spans]
+    kinds = zip(encoded.labels, encoded.origins, answered, strict=True)
+    return [weight if label != IGNORED else phase.read if origin == "user" else 0.0 for label, origin, weight in kinds]
+
+
+def _padded(length: int) -> int:
+    return -(-length // LENGTH_STEP) * LENGTH_STEP
+
+
+def _collate(documents: list[Document], pad: int) -> Batch:
+    length = _padded(max(len(document.ids) for document in documents))
+    filled = [Document(*(values + [filler] * (length - len(values)) for values, filler in zip(document, (pad, 0.0, NO_LABEL), strict=True))) for document in documents]
+    return Batch(*(torch.tensor(column) for column in zip(*filled, strict=True)))
