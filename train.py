@@ -26,25 +26,29 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = recipe.from_flags(arguments)
     print(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
     from newsft import data, models, training  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.output import choose_checkpoint, claimed
     from newsft.progress import Progress
 
     split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
-    output = Path(chosen.output)
-    with training.claimed(output, resume=arguments.resume):
-        checkpoint = training.choose_checkpoint(output, resume=arguments.resume)
+    folder = Path(chosen.output)
+    with claimed(folder, resume=arguments.resume):
+        checkpoint = choose_checkpoint(folder, resume=arguments.resume)
         loaded = models.load_base(chosen.model)
         encoded = training.encode_rows(loaded, split.train, chosen)
         report = training.preflight(loaded, split.train, encoded, chosen)
         print(report.report())
         if report.failures:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
-        trainer = training.build_trainer(loaded, encoded, chosen, output, callbacks=[Progress()])
+        validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
+        trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()])
         print(f"adapter: {trainer.model.get_nb_trainable_parameters()[0]:,} of {trainer.model.get_nb_trainable_parameters()[1]:,} parameters are trained")
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
-        training.save_run(trainer, loaded, split, chosen, output, seconds=seconds)
-    print(f"adapter saved in {output} after {seconds:.0f} s; see it with: python app.py --adapter {output}")
+        if validation and "eval_loss" not in trainer.state.log_history[-1]:
+            trainer.evaluate()  # the end of the curve
+        training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds)
+    print(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ for afterwards, and what a user pastes can never become a control token.
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -24,6 +24,9 @@ MARGIN = "\u2003"  # white space that no template writes itself: Llama 2's has o
 _TOKENIZER_LOCK = threading.Lock()
 
 
+Span = tuple[int, int]  # first character and the one after the last
+
+
 @dataclass(frozen=True)
 class Piece:
     """A stretch of the rendered conversation from one source; `trained` says whether its tokens are labels."""
@@ -35,14 +38,19 @@ class Piece:
 
 @dataclass
 class Encoded:
-    """One conversation as tokens. All lists have the same length; `spans` are character positions in `text`."""
+    """One conversation as tokens. The four lists have the same length; `offsets` has a piece's start in `text` and its tokens' positions from there."""
 
     text: str = ""
     input_ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     attention_mask: list[int] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
+    offsets: list[tuple[int, list[Span]]] = field(default_factory=list)
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """Per token its characters' positions in `text`; computed when asked for, as the training never asks."""
+        return [(start + first, start + last) for start, positions in self.offsets for first, last in positions]
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -50,9 +58,9 @@ class Encoded:
 
 @dataclass(frozen=True)
 class _Skeleton:
-    """A template rendered around markers: the texts before, between and after the contents."""
+    """A template rendered around markers: the pieces before the first content and after each."""
 
-    texts: tuple[str, ...]
+    pieces: tuple[tuple[Piece, ...], ...]
     trims: tuple[bool, ...]  # whether the template strips white space around this content
 
 
@@ -77,7 +85,17 @@ def _skeleton(tokenizer: PreTrainedTokenizerBase, template: str, roles: tuple[st
         texts.append(before[:-1] if verbatim else before)
         rendered = rendered[1:] if verbatim else rendered
         trims.append(not verbatim)
-    return _Skeleton((*texts, rendered), tuple(trims))
+    following = [
+        _following_pieces(tokenizer, text, role, last=number == len(roles) and not generation_prompt) for number, (role, text) in enumerate(zip(roles, [*texts[1:], rendered], strict=True), 1)
+    ]
+    return _Skeleton(((Piece(texts[0], "template"),), *following), tuple(trims))
+
+
+def _following_pieces(tokenizer: PreTrainedTokenizerBase, text: str, role: str, *, last: bool) -> tuple[Piece, ...]:
+    if role != "assistant":
+        return (Piece(text, "template"),)
+    turn_end, rest = _split_turn_end(tokenizer, text, last=last)
+    return Piece(turn_end, "template", trained=True), Piece(rest, "template")
 
 
 def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
@@ -114,17 +132,10 @@ def build_pieces(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *
         raise UserError("The tokenizer has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
     roles = tuple(message["role"] for message in messages)
     skeleton = _skeleton(tokenizer, template, roles, generation_prompt)
-    pieces = [Piece(skeleton.texts[0], "template")]
-    for number, message in enumerate(messages):
-        content = message["content"].strip() if skeleton.trims[number] else message["content"]
-        answer = roles[number] == "assistant"
-        pieces.append(Piece(content, ORIGINS.get(roles[number], "user"), trained=answer))
-        after = skeleton.texts[number + 1]
-        if answer:
-            last = number + 1 == len(messages) and not generation_prompt
-            turn_end, after = _split_turn_end(tokenizer, after, last=last)
-            pieces.append(Piece(turn_end, "template", trained=True))
-        pieces.append(Piece(after, "template"))
+    pieces = [*skeleton.pieces[0]]
+    for role, message, trim, following in zip(roles, messages, skeleton.trims, skeleton.pieces[1:], strict=True):
+        content = message["content"].strip() if trim else message["content"]
+        pieces += [Piece(content, ORIGINS.get(role, "user"), trained=role == "assistant"), *following]
     return [piece for piece in pieces if piece.text]
 
 
@@ -136,7 +147,7 @@ def encode_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -
 def _encode_all(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
     """Many conversations' pieces in two calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
     texts = dict.fromkeys((piece.text, piece.origin == "template") for pieces in conversations for piece in pieces)  # a set that keeps the order
-    found: dict[tuple[str, bool], tuple[list[int], list[tuple[int, int]]]] = {}
+    found: dict[tuple[str, bool], tuple[list[int], list[Span]]] = {}
     for template in (True, False):
         wanted = [text for text, is_template in texts if is_template == template]
         if wanted:
@@ -147,14 +158,14 @@ def _encode_all(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequ
     return [_join_pieces(pieces, found) for pieces in conversations]
 
 
-def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], tuple[list[int], list[tuple[int, int]]]]) -> Encoded:
+def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], tuple[list[int], list[Span]]]) -> Encoded:
     encoded, start = Encoded(text="".join(piece.text for piece in pieces)), 0
     for piece in pieces:
-        ids, offsets = found[piece.text, piece.origin == "template"]
+        ids, positions = found[piece.text, piece.origin == "template"]
         encoded.input_ids += ids
         encoded.labels += ids if piece.trained else [IGNORED] * len(ids)
         encoded.origins += [piece.origin] * len(ids)
-        encoded.spans += [(start + first, start + last) for first, last in offsets]
+        encoded.offsets.append((start, positions))
         start += len(piece.text)
     encoded.attention_mask = [1] * len(encoded.input_ids)
     return encoded

@@ -100,7 +100,7 @@ def search_labels(input_ids: Sequence[int], header: Sequence[int], end: int) -> 
 def cut_row(encoded: Encoded, limit: int) -> Encoded:
     """The first `limit` tokens, as a trainer's `max_length` leaves them: what is lost is the answer."""
     text = encoded.text[: max((last for _, last in encoded.spans[:limit]), default=0)]
-    return Encoded(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], encoded.spans[:limit])
+    return Encoded(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], [(0, encoded.spans[:limit])])
 
 
 def pad_batch(rows: Sequence[Encoded], *, pad_id: int, faults: Faults) -> list[Encoded]:
@@ -115,7 +115,7 @@ def pad_batch(rows: Sequence[Encoded], *, pad_id: int, faults: Faults) -> list[E
         if faults.pad_by_value:
             columns[2] = [int(number != pad_id) for number in columns[0]]
             columns[1] = [IGNORED if number == pad_id else label for number, label in zip(columns[0], columns[1], strict=True)]
-        padded.append(Encoded(row.text, *columns))
+        padded.append(Encoded(row.text, *columns[:4], [(0, columns[4])]))
     return padded
 
 
@@ -194,7 +194,7 @@ def _encode_unprotected(tokenizer: PreTrainedTokenizerBase, piece: Piece) -> Enc
 def _join(parts: Sequence[Encoded]) -> Encoded:
     joined = Encoded()
     for part in parts:
-        joined.spans += [(len(joined.text) + first, len(joined.text) + last) for first, last in part.spans]
+        joined.offsets.append((len(joined.text), part.spans))
         joined.text += part.text
         for name in ("input_ids", "labels", "attention_mask", "origins"):
             getattr(joined, name).extend(getattr(part, name))

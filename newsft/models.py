@@ -29,6 +29,7 @@ class Loaded:
     source: str
     fingerprint: str
     run: dict | None = None  # what training wrote beside the adapter
+    adapter_fingerprint: str | None = None
 
     @property
     def device(self) -> torch.device:
@@ -58,10 +59,10 @@ def find_files(source: str, *, what: str = "model") -> Path:
         ) from error
 
 
-def fingerprint_model(folder: Path) -> str:
-    """16 hex digits that tell one base from another of the same shape: config, tokenizer and samples of every weights file."""
+def fingerprint_model(folder: Path, *, config: str = "config.json") -> str:
+    """16 hex digits that tell one model or adapter from another of the same shape: config, tokenizer and samples of every weights file."""
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json"):
+    for name in (config, "tokenizer.json"):
         path = folder / name
         digest.update(path.read_bytes() if path.exists() else b"")
     for path in sorted(folder.glob("*.safetensors")):
@@ -128,7 +129,7 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
-    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run)
+    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config="adapter_config.json"))
 
 
 def read_run(folder: Path) -> dict | None:

@@ -23,6 +23,9 @@ class Progress(TrainerCallback):
         if logs and "loss" in logs:
             self._loss = float(logs["loss"])
             self._show(state, end="\n" if not self._terminal else "")
+        if logs and "eval_loss" in logs:
+            start = "\r\033[K" if self._terminal else ""
+            print(f"{start}step {state.global_step}: loss on test rows {float(logs['eval_loss']):.3f}", file=self._stream, flush=True)
 
     def on_step_end(self, args, state, control, **kwargs):
         if self._terminal:

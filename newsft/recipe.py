@@ -27,6 +27,7 @@ class Recipe:
     data: str = _setting("iamjoon/finance_news_summarizer", "data set: hub id, folder, or JSONL/CSV/Parquet file with the three columns")
     adapter: str = _setting("llama3-8b-summarizer-ko", "adapter that the page and the evaluation use")
     output: str = _setting("llama3-8b-summarizer-ko", "folder that training writes the adapter and its checkpoints to")
+    evaluation: str = _setting("evaluation/varco", "folder of the evaluation that the page shows")
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
     max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer")
     lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target")
@@ -46,6 +47,8 @@ class Recipe:
     gradient_checkpointing: bool = _setting(True, "recompute activations in the backward pass: slower, needs less memory")
     log_every: int = _setting(10, "steps between two points of the loss curve")
     save_every: int = _setting(50, "steps between two checkpoints")
+    eval_rows: int = _setting(12, "first rows of the test split whose loss is the validation line of the curve; 0 for none")
+    eval_every: int = _setting(50, "steps between two points of the validation line")
     max_new_tokens: int = _setting(1024, "longest answer, in tokens")
     seed: int = _setting(42, "seed of the adapter's first values, of the dropout and of the order of the rows")
 
@@ -74,6 +77,7 @@ RECIPES = {
         data=str(ASSETS / "news.jsonl"),
         adapter=str(ASSETS / "mini-news"),
         output="mini-news",
+        evaluation=str(ASSETS / "mini-news" / "evaluation"),
         max_length=4096,
         sampling="group_by_length",  # a CPU feels the padding
         learning_rate=1e-3,  # a model two thousand times smaller has to move further in the same 372 steps
@@ -112,9 +116,11 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
         if value is not None and field.name != "name":
             given[field.name] = tuple(value) if isinstance(value, list) else value
     recipe = dataclasses.replace(recipe, **given)
-    for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every"):
+    for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every", "eval_every"):
         if getattr(recipe, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(recipe, name)}; it must be at least 1.")
+    if recipe.eval_rows < 0:
+        raise UserError(f"--eval-rows is {recipe.eval_rows}; it must be 0 or more.")
     if not 0 < recipe.test_ratio < 1:
         raise UserError(f"--test-ratio is {recipe.test_ratio}; it must lie between 0 and 1, such as 0.5.")
     if recipe.epochs <= 0 and recipe.max_steps < 1:

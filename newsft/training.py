@@ -1,12 +1,10 @@
 """LoRA fine-tuning through TRL's trainer with our own encoding: pre-flight report, run, and what is saved beside the adapter."""
 
 import json
-import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,14 +20,11 @@ from newsft.chat import IGNORED, Encoded
 from newsft.checks import check_row
 from newsft.collate import collate
 from newsft.data import Split
-from newsft.errors import UserError
 from newsft.models import ADAPTER, RUN_FILE, Loaded
 from newsft.recipe import Recipe, short_path
 from newsft.trainer import Trainer
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
-LOCK_FILE = ".training.lock"
-CHECKPOINT_FILES = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 FAILURES = {
     "one_bos": "more than one beginning-of-text token",
     "labels": "no label: nothing would be trained",
@@ -97,11 +92,30 @@ def _prompt_length(loaded: Loaded, row: dict) -> int:
     return len(chat.encode_prompt(loaded.tokenizer, data.row_messages(row)[:-1]))
 
 
-def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, callbacks: list[TrainerCallback]) -> Trainer:
-    """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks."""
+def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, validation: Sequence[Encoded] = (), callbacks: Sequence[TrainerCallback] = ()) -> Trainer:
+    """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks.
+
+    The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
+    """
+    pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
+    trainer = Trainer(
+        model=loaded.model,
+        args=_sft_config(loaded, recipe, output, validated=bool(validation)),
+        train_dataset=_as_dataset(encoded),
+        eval_dataset=_as_dataset(validation) if validation else None,
+        processing_class=loaded.tokenizer,
+        data_collator=lambda rows: collate(rows, pad_id=pad_id),
+        peft_config=_lora_config(recipe),
+        callbacks=list(callbacks),
+    )
+    trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
+    return trainer
+
+
+def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
     dtype = loaded.model.dtype
-    config = SFTConfig(
+    return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
         max_steps=recipe.max_steps,
@@ -121,6 +135,10 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         logging_first_step=True,
         save_steps=recipe.save_every,
         save_total_limit=2,
+        eval_strategy="steps" if validated else "no",
+        eval_steps=recipe.eval_every,
+        eval_on_start=validated,
+        per_device_eval_batch_size=1,
         seed=recipe.seed,
         max_length=None,  # TRL's own limit would cut the end of the row, which is the answer
         packing=False,
@@ -130,20 +148,10 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         report_to="none",
         disable_tqdm=True,
     )
-    columns = ("input_ids", "labels", "attention_mask")
-    dataset = Dataset.from_list([{name: getattr(one, name) for name in columns} for one in encoded])
-    pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
-    trainer = Trainer(
-        model=loaded.model,
-        args=config,
-        train_dataset=dataset,
-        processing_class=loaded.tokenizer,
-        data_collator=lambda rows: collate(rows, pad_id=pad_id),
-        peft_config=_lora_config(recipe),
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
-    return trainer
+
+
+def _as_dataset(encoded: Sequence[Encoded]) -> Dataset:
+    return Dataset.from_list([{name: getattr(one, name) for name in ("input_ids", "labels", "attention_mask")} for one in encoded])
 
 
 def _lora_config(recipe: Recipe) -> LoraConfig:
@@ -157,56 +165,6 @@ def _lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
-def find_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint in the output folder that is whole; a half-written one would crash or continue differently."""
-    found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit() and all((path / name).exists() for name in CHECKPOINT_FILES)]
-    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
-
-
-def choose_checkpoint(output: Path, *, resume: bool) -> Path | None:
-    """The checkpoint to go on from, or None for a run from the start."""
-    checkpoint = find_checkpoint(output) if resume else None
-    if resume and checkpoint is None:
-        raise UserError(f"{output} holds no whole checkpoint to resume from; run the same command without --resume.")
-    return checkpoint
-
-
-@contextmanager
-def claimed(output: Path, *, resume: bool) -> Iterator[None]:
-    """The output folder for one run alone. An earlier run's results are moved aside, never overwritten.
-
-    Raises UserError where another run is writing there, where the folder holds something else, or cannot be written.
-    """
-    lock = output / LOCK_FILE
-    try:
-        if lock.exists() and _is_running(lock.read_text()):
-            raise UserError(f"Another training run is writing to {output}; wait for it or give another folder with --output.")
-        lock.unlink(missing_ok=True)  # left behind by a run that was killed
-        if output.exists() and any(output.iterdir()) and not resume:
-            _move_aside(output)
-        output.mkdir(parents=True, exist_ok=True)
-        with lock.open("x") as file:
-            file.write(str(os.getpid()))
-    except FileExistsError as error:
-        raise UserError(f"{output} is in use or is not a folder; give another folder with --output.") from error
-    except OSError as error:
-        raise UserError(f"The output folder {output} cannot be written ({error.strerror}); give another one with --output.") from error
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _move_aside(output: Path) -> None:
-    if not (output / RUN_FILE).exists() and not any(output.glob("checkpoint-*")):
-        raise UserError(f"The folder {output} holds something that is not a training run; give an empty or new folder with --output.")
-    number = 1
-    while (old := output.with_name(f"{output.name}.{number}")).exists():
-        number += 1
-    output.rename(old)
-    print(f"the earlier run in {output} was moved to {old}")
-
-
 def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
@@ -215,6 +173,7 @@ def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, out
     recipe.save(output)
     prompts = Counter(row["system_prompt"] for row in split.train)
     history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]
+    validation = {entry["step"]: entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry}  # a resumed run repeats a step
     run = {
         "recipe": json.loads((output / "recipe.json").read_text(encoding="utf-8")),
         "system_prompt": prompts.most_common(1)[0][0],
@@ -224,12 +183,13 @@ def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, out
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
         "history": history,
+        "validation": [{"step": step, "loss": loss} for step, loss in sorted(validation.items())],
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
         "date": time.strftime("%Y-%m-%d"),
     }
     (output / RUN_FILE).write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draw_curve(history, output / "loss.png")
+    draw_curve(history, run["validation"], output / "loss.png")
     (output / "README.md").write_text(format_card(run), encoding="utf-8")  # in the place of PEFT's empty form
 
 
@@ -250,18 +210,21 @@ targets {", ".join(recipe["lora_targets"])}, learning rate {recipe["learning_rat
 
 It answers Korean financial news with a Python dict of eight keys when asked with the system prompt in `run.json`. Every setting stands in `recipe.json`.
 
-![Training loss](loss.png)
+![Loss of the training rows and of test rows](loss.png)
 """
 
 
-def draw_curve(history: list[dict], path: Path) -> None:
-    """The training loss over the steps as a PNG."""
+def draw_curve(history: list[dict], validation: list[dict], path: Path) -> None:
+    """The loss over the steps, of the training rows and of the rows held back, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot([entry["step"] for entry in history], [entry["loss"] for entry in history], marker="o", markersize=3)
-    axes.set(xlabel="optimizer step", ylabel="loss per label token", title="Training loss")
+    for name, entries, style in (("training rows", history, "o-"), ("test rows", validation, "s--")):
+        if entries:
+            axes.plot([entry["step"] for entry in entries], [entry["loss"] for entry in entries], style, markersize=3, label=name)
+    axes.set(xlabel="optimizer step", ylabel="loss per label token", title="Loss")
+    axes.legend()
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
@@ -269,13 +232,3 @@ def draw_curve(history: list[dict], path: Path) -> None:
 
 def _listed(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
-
-
-def _is_running(text: str) -> bool:
-    try:
-        os.kill(int(text), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True

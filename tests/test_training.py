@@ -11,7 +11,7 @@ import torch
 
 from newsft import models, training
 from newsft.engine import Engine
-from newsft.errors import UserError
+from newsft.output import LOCK_FILE, find_checkpoint
 from newsft.recipe import RECIPES, Recipe
 from tests.varco import write_varco_checkpoint
 
@@ -88,10 +88,10 @@ def test_long_rows_are_shortened_and_reported(rows):
 
 def test_killed_run_resumes_and_completes(few_rows, tmp_path):
     output = tmp_path / "run"
-    flags = ["--data", str(few_rows), "--output", str(output), "--max-steps", "12", "--save-every", "2", "--log-every", "1"]
+    flags = ["--data", str(few_rows), "--output", str(output), "--max-steps", "12", "--save-every", "2", "--log-every", "1", "--eval-every", "4", "--eval-rows", "2"]
     process = subprocess.Popen([sys.executable, "train.py", *flags], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
-    while training.find_checkpoint(output) is None and time.monotonic() < deadline:
+    while find_checkpoint(output) is None and time.monotonic() < deadline:
         time.sleep(0.2)
     process.kill()
     process.wait()
@@ -103,6 +103,8 @@ def test_killed_run_resumes_and_completes(few_rows, tmp_path):
     assert run["steps"] == 12
     assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
     assert (output / "loss.png").stat().st_size > 5_000
+    assert {0, 4, 8, 12} <= {entry["step"] for entry in run["validation"]}  # and where it resumed
+    assert run["validation"][-1]["loss"] != run["validation"][0]["loss"]
     assert run["base_fingerprint"] == models.fingerprint_model(Path(MINI.model))
     assert run["system_prompt"].startswith("당신은")
 
@@ -115,42 +117,19 @@ def test_interrupted_run_says_how_to_go_on_and_keeps_its_checkpoint(few_rows, tm
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # tests in the background inherit a shell's ignored Ctrl-C
     )
     deadline = time.monotonic() + 200
-    while training.find_checkpoint(output) is None and time.monotonic() < deadline:
+    while find_checkpoint(output) is None and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "--resume" in errors and "Traceback" not in errors
-    assert not (output / training.LOCK_FILE).exists()
-
-
-def test_output_folder_in_use_is_refused(tmp_path):
-    (tmp_path / training.LOCK_FILE).write_text(str(os.getpid()))
-    with pytest.raises(UserError, match="Another training run"), training.claimed(tmp_path, resume=False):
-        pass
-    assert (tmp_path / training.LOCK_FILE).exists()
-
-
-def test_earlier_run_is_moved_aside_and_foreign_folders_are_left_alone(tmp_path):
-    run = tmp_path / "run"
-    (run / "checkpoint-2").mkdir(parents=True)
-    with training.claimed(run, resume=False):
-        assert (tmp_path / "run.1" / "checkpoint-2").is_dir()
-    other = tmp_path / "photos"
-    other.mkdir()
-    (other / "cat.jpg").write_bytes(b"x")
-    with pytest.raises(UserError, match="not a training run"), training.claimed(other, resume=False):
-        pass
-    assert (other / "cat.jpg").exists()
-
-
-def test_resume_without_a_whole_checkpoint_is_refused(tmp_path):
-    (tmp_path / "checkpoint-9").mkdir()
-    (tmp_path / "checkpoint-9" / "trainer_state.json").write_text("{}")
-    with pytest.raises(UserError, match="no whole checkpoint"):
-        training.choose_checkpoint(tmp_path, resume=True)
+    assert not (output / LOCK_FILE).exists()
 
 
 @pytest.mark.parametrize(

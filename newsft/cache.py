@@ -1,0 +1,99 @@
+"""The key-value cache of rows that are answered together: each has a slot of its own, so rows of any length join and leave at any step.
+
+transformers' own cache copies itself for every token and pads all rows to one length, which costs half of the time of a batch on a CPU.
+"""
+
+import torch
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+
+
+class SlotLayer(DynamicLayer):
+    """One layer's keys and values, two buffers (slots, heads, positions, size); row r has filled the first `lengths[r]` positions of slot r."""
+
+    def __init__(self):
+        super().__init__()
+        self.lengths = torch.zeros(0, dtype=torch.long)
+        self.longest = 0
+        self.buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write each row's next position, (rows, heads, 1, size); returns keys and values (rows, heads, longest row, size)."""
+        rows = torch.arange(len(self.lengths), device=self.lengths.device)
+        for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
+            buffer[rows, :, self.lengths] = states[:, :, 0]
+        keys, values = (buffer[: len(rows), :, : self.longest + 1] for buffer in self.buffers)
+        return keys, values
+
+    def get_seq_length(self) -> int:
+        """The positions that the longest row has filled."""
+        return self.longest
+
+    def make_room(self, slots: int, positions: int, like: torch.Tensor) -> None:
+        """Buffers of at least this size; `like` gives heads, size, type and device."""
+        heads, size = like.shape[1], like.shape[3]
+        old = self.buffers
+        if old and old[0].shape[0] >= slots and old[0].shape[2] >= positions:
+            return
+        if old:
+            slots, positions = max(slots, old[0].shape[0]), max(positions, old[0].shape[2])
+        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros: a masked NaN is still NaN
+        for buffer, kept in zip(self.buffers, old or (), strict=False):
+            buffer[: kept.shape[0], :, : kept.shape[2]] = kept
+
+
+class SlotCache(Cache):
+    """All layers' slots; rows are numbered without gaps, and the last takes the number of one that leaves."""
+
+    def __init__(self, layers: int):
+        super().__init__(layers=[SlotLayer() for _ in range(layers)])
+        self.lengths: list[int] = []  # positions that each row has filled
+
+    def join(self, cache: Cache, lengths: list[int], *, room: int) -> None:
+        """Add the rows of a cache that was filled apart, of which row r used `lengths[r]` positions; each may grow by `room`."""
+        start, slots, longest = len(self.lengths), len(self.lengths) + len(lengths), max(lengths)
+        for layer, filled in zip(self.layers, cache.layers, strict=True):
+            layer.make_room(slots, longest + room, filled.keys)
+            for buffer, states in zip(layer.buffers, (filled.keys, filled.values), strict=True):
+                buffer[start:slots, :, :longest] = states[:, :, :longest]
+        self.lengths += lengths
+        self._tell_layers()
+
+    def leave(self, row: int) -> None:
+        """Free a row's slot."""
+        last = len(self.lengths) - 1
+        length = self.lengths[last]
+        if row != last:
+            for layer in self.layers:
+                for buffer in layer.buffers:
+                    buffer[row, :, :length] = buffer[last, :, :length]
+            self.lengths[row] = length
+        self.lengths.pop()
+        self._tell_layers()
+
+    def advance(self) -> None:
+        """Count the position that every row has filled in this step."""
+        self.lengths = [length + 1 for length in self.lengths]
+        self._tell_layers()
+
+    def mask(self, dtype: torch.dtype) -> torch.Tensor | None:
+        """What to add to the scores of the next step's attention, (rows, 1, 1, longest + 1); None where all rows are equally long."""
+        longest = max(self.lengths)
+        if min(self.lengths) == longest:
+            return None
+        lengths = self.layers[0].lengths
+        beyond = torch.arange(longest + 1, device=lengths.device) > lengths[:, None]
+        return torch.zeros(beyond.shape, dtype=dtype, device=lengths.device).masked_fill_(beyond, torch.finfo(dtype).min)[:, None, None]
+
+    def _tell_layers(self) -> None:
+        lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.layers[0].buffers[0].device)
+        for layer in self.layers:
+            layer.lengths, layer.longest = lengths, max(self.lengths, default=0)
+
+
+def join_caches(caches: list[Cache]) -> Cache:
+    """The rows of several caches of the same length as one; theirs stay as they are."""
+    joined = DynamicCache()
+    for number in range(len(caches[0].layers)):
+        layers = [cache.layers[number] for cache in caches]
+        joined.update(torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]), number)
+    return joined
