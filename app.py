@@ -12,7 +12,7 @@ from pathlib import Path
 from newsft import recipe
 from newsft.errors import UserError
 
-SETTINGS = ("model", "adapter", "data", "max_new_tokens")
+SETTINGS = ("model", "adapter", "data", "test_ratio", "evaluation", "max_new_tokens")
 QUEUE_LENGTH = 200  # waiting comparisons; a class of a hundred fits twice
 
 
@@ -41,8 +41,8 @@ def build(arguments: argparse.Namespace):
         print(f"note: {error} The page shows the embedded rows.", file=sys.stderr)
         rows = data.load_rows(recipe.RECIPES["mini"].data)
     system_prompt = loaded.run["system_prompt"] if loaded.run else rows[0]["system_prompt"]
-    engine = Engine(loaded, max_new_tokens=chosen.max_new_tokens)
-    return build_page(engine, system_prompt=system_prompt, names=(Path(chosen.model).name, Path(chosen.adapter).name), rows=rows)
+    engine, split = Engine(loaded, max_new_tokens=chosen.max_new_tokens), data.split_rows(rows, test_ratio=chosen.test_ratio)
+    return build_page(engine, system_prompt=system_prompt, names=(Path(chosen.model).name, Path(chosen.adapter).name), split=split, evaluation=Path(chosen.evaluation))
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
-"""Model text -> Answer, and how well its parts agree with the gold answer."""
+"""Model text -> Answer."""
 
 import ast
-import unicodedata
-from collections.abc import Iterable
+import json
 from dataclasses import dataclass, field
 from typing import Any
+
+from newsft import repair
 
 KEYS = (
     "is_stock_related",
@@ -17,113 +18,93 @@ KEYS = (
     "summary",
 )
 LISTS = tuple(key for key in KEYS if key.endswith(("_stocks", "_keywords")))
-STOCKS = {"+": "positive_impact_stocks", "-": "negative_impact_stocks"}
 LENGTH_LIMIT = 20_000  # characters of an answer that are parsed; deeper nesting than a dict of lists cannot fit sense
 
-# Why a text cannot be read, by what the page and the reports call it.
-NO_DICT, BROKEN_OFF, SYNTAX, NOT_A_DICT, MISSING_KEYS, WRONG_TYPE, TOO_LONG = "no_dict", "broken_off", "syntax", "not_a_dict", "missing_keys", "wrong_type", "too_long"
+# How a text was read, and why not, by what the page and the reports call it.
+STRICT, REPAIRED, UNREADABLE = "strict", "repaired", "unreadable"
+NO_DICT, SYNTAX, MISSING_KEYS, WRONG_TYPE, TOO_LONG = "no_dict", "syntax", "missing_keys", "wrong_type", "too_long"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What could be read of a model's text. `problem` is None where `ast.literal_eval` gives a dict with all eight keys."""
+    """What could be read of a model's text.
+
+    `reading` is STRICT where `ast.literal_eval` gives the dict as it stands, REPAIRED where each departure could be named
+    in `repairs`, and UNREADABLE otherwise. `problem` says what else is wrong: keys that are missing, a value of the wrong kind.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
+    reading: str = STRICT
+    repairs: tuple[str, ...] = ()
     problem: str | None = None
     position: int | None = None  # the character at which reading failed
     missing: tuple[str, ...] = ()
 
     @property
     def readable(self) -> bool:
-        """Whether all eight keys were read."""
-        return self.problem is None
-
-    def stocks(self) -> set[tuple[str, str]]:
-        """The named companies with their direction, ('+' or '-', normalised name)."""
-        return {(sign, normalise(name)) for sign, key in STOCKS.items() for name in self.values.get(key) or []}
+        """Whether `ast.literal_eval` reads all eight keys; it lets a key stand there twice."""
+        return self.problem is None and set(self.repairs) <= {repair.REPEATED}
 
 
 def read_answer(text: str) -> Answer:
-    """Read a model's text as a Python dict literal; never executes anything and never raises.
+    """Read a model's text: strictly as a Python dict literal, then as JSON, then with repairs that are named.
 
-    A dict with missing keys keeps the values that it has. Absent values may be None, [] or ''.
+    Never executes anything, never raises, never invents: a value that is missing or does not end is left out.
+    Absent values may be None, [] or ''.
     """
     text = text.strip()
     if len(text) > LENGTH_LIMIT:
-        return Answer(problem=TOO_LONG, position=LENGTH_LIMIT)
-    if not text.startswith("{"):
-        return Answer(problem=NO_DICT, position=0)
+        return Answer(reading=UNREADABLE, problem=TOO_LONG, position=LENGTH_LIMIT)
+    body, around = repair.peel(text)
+    for read, noted in ((_read_python, []), (_read_json, [repair.JSON])):
+        value, repeated = read(body)
+        if isinstance(value, dict):
+            return _check(value, around + noted + [repair.REPEATED] * repeated)
+    found = repair.read_damaged(text)
+    if found.position is not None and not (repair.BROKEN_OFF in found.repairs and found.values):
+        return Answer(reading=UNREADABLE, problem=SYNTAX if "{" in text else NO_DICT, position=found.position)
+    return _check(found.values, found.repairs)
+
+
+def _read_python(text: str) -> tuple[Any, bool]:
+    """The literal, or None, and whether a key stands in it twice."""
     try:
-        value = ast.literal_eval(text)
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        # Which of these it is differs between Python versions (a NUL character, deep nesting).
-        position = _offset(text, error) if isinstance(error, SyntaxError) else 0
-        return Answer(problem=SYNTAX if text.endswith("}") else BROKEN_OFF, position=position)
-    if not isinstance(value, dict):
-        return Answer(problem=NOT_A_DICT, position=0)
-    return _check(value)
+        tree = ast.parse(text, mode="eval")
+        value = ast.literal_eval(tree)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return None, False  # which of these it is differs between Python versions (a NUL character, deep nesting)
+    return value, isinstance(value, dict) and len(tree.body.keys) > len(value)
 
 
-def _check(value: dict) -> Answer:
-    values = {key: value[key] for key in KEYS if key in value}
-    for key, held in values.items():
-        if key == "is_stock_related":
-            fits = isinstance(held, bool)
-        elif key in LISTS:
-            fits = held is None or held == "" or (isinstance(held, list) and all(isinstance(item, str) for item in held))
-        else:
-            fits = held is None or held == [] or isinstance(held, str)
-        if not fits:
-            good = {k: v for k, v in values.items() if k != key}
-            return Answer(good, WRONG_TYPE, missing=(key,))
+def _read_json(text: str) -> tuple[Any, bool]:
+    objects: list[list[tuple[str, Any]]] = []
+    try:
+        value = json.loads(text, object_pairs_hook=lambda pairs: objects.append(pairs) or dict(pairs))
+    except (ValueError, RecursionError):
+        return None, False
+    return value, isinstance(value, dict) and len(objects[-1]) > len(value)
+
+
+def _check(value: dict, repairs: list[str]) -> Answer:
+    values = {key: _sound(value[key]) for key in KEYS if key in value}
+    reading = REPAIRED if repairs else STRICT
+    wrong = tuple(key for key, held in values.items() if not _fits(key, held))
+    values = {key: held for key, held in values.items() if key not in wrong}
     missing = tuple(key for key in KEYS if key not in values)
-    return Answer(values, MISSING_KEYS if missing else None, missing=missing)
+    problem = WRONG_TYPE if wrong else MISSING_KEYS if missing else None
+    return Answer(values, reading, tuple(repairs), problem, missing=wrong or missing)
 
 
-def _offset(text: str, error: SyntaxError) -> int:
-    lines = text.split("\n")
-    line = min(max((error.lineno or 1) - 1, 0), len(lines) - 1)
-    # CPython counts columns in characters of the source line, from 1.
-    return min(sum(len(one) + 1 for one in lines[:line]) + max((error.offset or 1) - 1, 0), len(text))
+def _fits(key: str, held: Any) -> bool:
+    if key == "is_stock_related":
+        return isinstance(held, bool)
+    if key in LISTS:
+        return held is None or held == "" or (isinstance(held, list) and all(isinstance(item, str) for item in held))
+    return held is None or held == [] or isinstance(held, str)
 
 
-def normalise(name: str) -> str:
-    """A name for comparison: full-width forms folded, white space removed."""
-    return "".join(unicodedata.normalize("NFKC", name).split())
-
-
-def is_grounded(name: str, article: str) -> bool:
-    """Whether a name or keyword occurs in the article, white space aside."""
-    return bool(name.strip()) and normalise(name) in normalise(article)
-
-
-@dataclass
-class Counts:
-    """True positives, false positives and false negatives, added up over answers."""
-
-    hits: int = 0
-    wrong: int = 0
-    missed: int = 0
-
-    def add(self, found: Iterable, gold: Iterable) -> None:
-        """Compare two sets."""
-        found, gold = set(found), set(gold)
-        self.hits += len(found & gold)
-        self.wrong += len(found - gold)
-        self.missed += len(gold - found)
-
-    @property
-    def precision(self) -> float:
-        """Share of the found that is right; 0 where nothing was found."""
-        return self.hits / (self.hits + self.wrong) if self.hits + self.wrong else 0.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the gold that was found; 0 where there is none."""
-        return self.hits / (self.hits + self.missed) if self.hits + self.missed else 0.0
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        total = 2 * self.hits + self.wrong + self.missed
-        return 2 * self.hits / total if total else 0.0
+def _sound(held: Any) -> Any:
+    """Escapes may spell half of a surrogate pair, which no page or file can hold."""
+    if isinstance(held, str):
+        return held.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [_sound(item) for item in held] if isinstance(held, list) else held

@@ -31,7 +31,15 @@ def test_compare_endpoint_returns_both_texts_and_fields(page, rows):
     assert {"base", "tuned"} <= result.keys()
     assert result["tuned"]["readable"] and list(result["tuned"]["fields"]) == list(answers.KEYS)
     assert result["tuned"]["text"] != result["base"]["text"]
+    assert result["test_row"] == 0 and result["gold"]["summary"] == rows[0]["assistant"]["summary"]
+    assert 0 <= result["tuned"]["scores"]["summary"] <= 1
+    assert result["receipt"]["alarms"] == [] and len(set(result["receipt"]["prompt_hashes"].values())) == 1
     assert json.dumps(result)
+
+
+def test_news_of_no_test_row_has_no_gold(page):
+    result = client(page).predict(news="가온미르전자가 공급 계약을 맺었다.", api_name="/compare")
+    assert result["gold"] is None and result["test_row"] is None and result["tuned"]["scores"] is None
 
 
 def test_clients_asking_at_once_get_their_own_answers(page, rows):

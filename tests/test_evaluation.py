@@ -1,69 +1,66 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from newsft import evaluation
+from newsft import evaluation, generations, models
+from newsft.engine import Engine
+from tests.varco import write_varco_checkpoint
 
 ROOT = Path(__file__).parents[1]
-GOLD = {
-    "is_stock_related": True,
-    "negative_impact_stocks": ["나쁨"],
-    "negative_keywords": ["적자"],
-    "positive_impact_stocks": ["좋음"],
-    "positive_keywords": ["수주"],
-    "reason_for_negative_impact": "이유",
-    "reason_for_positive_impact": "이유",
-    "summary": "요약",
-}
-ROWS = [
-    {"system_prompt": "가", "user_prompt": "좋음 나쁨", "assistant": GOLD},
-    {"system_prompt": "가", "user_prompt": "비", "assistant": dict.fromkeys(GOLD) | {"is_stock_related": False, "summary": "비"}},
-]
+COMMAND = [sys.executable, "-m", "newsft.evaluation"]
+ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1"}
 
 
-def score(first: str, second: str) -> dict:
-    return evaluation.score(ROWS, {0: first, 1: second}, {0: "end_of_turn", 1: "limit"})
-
-
-def test_gold_answers_score_full_marks():
-    found = score(str(ROWS[0]["assistant"]), str(ROWS[1]["assistant"]))
-    assert (found["rows"], found["readable"], found["is_stock_related_accuracy"], found["stock_f1"], found["grounded"]) == (2, 1.0, 1.0, 1.0, 1.0)
-    assert found["stop_reasons"] == {"end_of_turn": 1, "limit": 1}
-
-
-def test_stock_on_the_wrong_side_counts_against_precision_and_recall():
-    swapped = GOLD | {"negative_impact_stocks": ["좋음"], "positive_impact_stocks": ["나쁨"]}
-    assert score(str(swapped), str(ROWS[1]["assistant"]))["stock_f1"] == 0.0
-
-
-def test_unreadable_answers_count_as_wrong_but_may_name_the_company():
-    found = score("좋음에 긍정적입니다.", "{'is_stock_related': False")
-    assert (found["readable"], found["is_stock_related_accuracy"], found["stock_f1"], found["names_company"]) == (0.0, 0.0, 0.0, 1.0)
-    assert found["problems"] == {"no_dict": 1, "broken_off": 1}
-
-
-def test_invented_stock_lowers_precision_and_grounding():
-    found = score(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(ROWS[1]["assistant"]))
-    assert found["stock_recall"] == 1.0
-    assert found["stock_precision"] == found["grounded"] == round(2 / 3, 4)
-
-
-def test_batched_evaluation_gives_the_texts_of_single_comparisons(engine, rows):
-    _, generations = evaluation.evaluate(engine, rows[:6])
-    for one in generations:
-        *_, last = engine.compare(rows[one.row]["user_prompt"], system_prompt=rows[one.row]["system_prompt"])
-        assert last.answers[one.side].text == one.text
-
-
-def test_command_writes_the_scores(tmp_path):
-    target = tmp_path / "scores.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "newsft.evaluation", "--limit", "4", "--json", str(target)], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | {"HF_HUB_OFFLINE": "1"}
-    )
+def test_command_writes_answers_summary_and_table(tmp_path):
+    target, folder = tmp_path / "scores.json", tmp_path / "evaluation"
+    done = subprocess.run([*COMMAND, "--limit", "4", "--json", target, "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    written = json.loads(target.read_text(encoding="utf-8"))
+    summary = json.loads(target.read_text(encoding="utf-8"))
+    assert summary == json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     for side in ("base", "tuned"):
-        assert {"rows", "readable", "is_stock_related_accuracy", "stock_f1"} <= written[side].keys()
-        assert written[side]["rows"] == 4
+        assert {"rows", "readable", "is_stock_related_accuracy", "stock_f1"} <= summary[side].keys()
+        assert summary[side]["rows"] == 4
+    assert summary["settings"]["rows"] == 4 and summary["versions"]["torch"]
+    assert evaluation.format_table(summary) in done.stdout
+    assert (folder / "table.md").read_text(encoding="utf-8").strip() == evaluation.format_table(summary)
+    again = subprocess.run([*COMMAND, "--limit", "2", "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    assert again.returncode == 2 and "other settings" in again.stderr
+
+
+def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn(rows, tmp_path):
+    loaded = models.load_base(str(write_varco_checkpoint(tmp_path / "varco")))
+    engine = Engine(loaded, max_new_tokens=12)
+    end_of_turn, calls = loaded.tokenizer.convert_tokens_to_ids("<|eot_id|>"), []
+
+    def end_after_five(head, inputs, logits):
+        """A model that has learned to end its turns; a random one would never."""
+        calls.append(logits.shape[0])
+        logits[..., end_of_turn] = 1e4 if len(calls) > 5 else -1e4
+
+    loaded.model.lm_head.register_forward_hook(end_after_five)
+    summary = evaluation.evaluate(engine, rows[:10], tmp_path / "evaluation")
+    assert summary["base"]["stop_reasons"] == {"end_of_turn": 10}
+    assert loaded.model.config.eos_token_id == 128_001 and engine.stop_ids[end_of_turn][0] == "template"
+    answers = generations.read_generations(tmp_path / "evaluation" / generations.ANSWERS_FILE)
+    assert {one.tokens for one in answers} == {4} and calls == [1] + [10] * 5  # the system prompt once, then all rows together
+
+
+def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
+    command = [*COMMAND, "--limit", "40", "--output", tmp_path / "killed"]
+    answers = tmp_path / "killed" / generations.ANSWERS_FILE
+    running = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while running.poll() is None and not (answers.exists() and answers.stat().st_size):
+        time.sleep(0.05)
+    assert running.poll() is None, "it ended before it could be killed"
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    kept = len(generations.read_generations(answers))
+    assert 0 < kept < 80
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
+    evaluation.evaluate(engine, rows[:40], tmp_path / "whole")
+    for name in ("answers.jsonl", "summary.json", "table.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -5,43 +5,55 @@ from pathlib import Path
 
 import pytest
 
-from newsft import answers, evaluation
+from newsft import evaluation, generations, judge
 from newsft.answers import read_answer
-from newsft.recipe import ASSETS
+from newsft.recipe import ASSETS, RECIPES
 
 DATA = Path(__file__).parent / "data"
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
 
-SHIPPED = ASSETS / "mini-news" / "evaluation.json"  # made by `python -m newsft.evaluation --json`; the README's table is this file
-ANSWERS = ASSETS / "mini-news" / "answers.jsonl"  # every answer behind it, from --answers
+SHIPPED = Path(RECIPES["mini"].evaluation)  # made by `python -m newsft.evaluation`; the README's table is of it
 ROWS, MARGIN = 64, 0.05  # another machine's kernels round differently and may turn a few answers
 
 
 @pytest.fixture(scope="module")
-def scores(engine, rows):
-    return evaluation.evaluate(engine, rows[:ROWS])[0]
+def summary():
+    return json.loads((SHIPPED / evaluation.SUMMARY_FILE).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def generated():
+    return generations.read_generations(SHIPPED / generations.ANSWERS_FILE)
+
+
+@pytest.fixture(scope="module")
+def found(engine, rows, tmp_path_factory):
+    return evaluation.evaluate(engine, rows[:ROWS], tmp_path_factory.mktemp("found") / "evaluation")
+
+
+def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(engine, rows, summary, generated):
+    scored = evaluation.summarise(evaluation.judge_all(rows, generated))
+    assert {name: summary[name] for name in scored} == json.loads(json.dumps(scored))
+    assert summary["settings"] == evaluation.describe(engine, rows[:495])
 
 
 @pytest.mark.parametrize("side", ["base", "tuned"])
-def test_shipped_models_answer_as_they_did_in_the_shipped_evaluation(scores, rows, side):
-    shipped = [json.loads(line) for line in ANSWERS.read_text(encoding="utf-8").splitlines()]
-    own = {one["row"]: one for one in shipped if one["side"] == side}
-    assert evaluation.score(rows, {row: one["text"] for row, one in own.items()}, {row: one["reason"] for row, one in own.items()}) == json.loads(SHIPPED.read_text(encoding="utf-8"))[side]
-    part = evaluation.score(rows, {row: own[row]["text"] for row in range(ROWS)}, {row: own[row]["reason"] for row in range(ROWS)})
+def test_shipped_models_answer_as_they_did_in_the_shipped_evaluation(found, rows, generated, side):
+    part = evaluation.summarise(evaluation.judge_all(rows, [one for one in generated if one.row < ROWS]))
     for measure in ("readable", "is_stock_related_accuracy", "stock_f1", "names_company"):
-        assert scores[side][measure] == pytest.approx(part[measure], abs=MARGIN)
+        assert found[side][measure] == pytest.approx(part[side][measure], abs=MARGIN)
 
 
-def test_readme_table_is_the_shipped_evaluation():
-    table = evaluation.format_scores(json.loads(SHIPPED.read_text(encoding="utf-8")))
+def test_readme_table_is_the_shipped_evaluation(summary):
+    table = evaluation.format_table(summary)
     for name in ("README.md", "README.ko.md"):
         assert table in (ASSETS.parent / name).read_text(encoding="utf-8")
 
 
-def test_tuned_model_reads_and_the_base_model_does_not(scores):
-    assert scores["tuned"]["readable"] > scores["base"]["readable"]
-    assert scores["base"]["readable"] < 0.4
+def test_tuned_model_reads_and_the_base_model_does_not(found):
+    assert found["tuned"]["readable"] > found["base"]["readable"]
+    assert found["base"]["readable"] < 0.4
 
 
 def handwritten() -> list[str]:
@@ -64,6 +76,7 @@ def test_articles_that_no_generator_wrote_get_readable_grounded_answers(engine, 
         *_, last = engine.compare(text, system_prompt=engine.loaded.run["system_prompt"])
         answer = read_answer(last.answers["tuned"].text)
         assert answer.readable, (text[:60], last.answers["tuned"].text)
-        named += len(answer.stocks())
-        grounded += sum(answers.is_grounded(name, text) for _, name in answer.stocks())
+        stocks = judge.stocks_of(answer)
+        named += len(stocks)
+        grounded += sum(judge.is_grounded(name, text) for _, name in stocks)
     assert grounded >= 0.8 * named

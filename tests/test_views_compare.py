@@ -4,12 +4,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from newsft import texts
-from newsft.answers import KEYS, read_answer
+from newsft import answers, judge, repair, texts
+from newsft.answers import KEYS, UNREADABLE, Answer, read_answer
+from newsft.engine import AnswerStream
 from newsft.errors import UserError
 from newsft.recipe import ASSETS
 from newsft.texts import say, say_error
 from newsft.views import compare as views
+from newsft.views.fields import format_fields
 
 LANGUAGES = ("ko", "en")
 ARTICLE = "새빛전자가 공급계약을 맺었다. 한들제약은 리콜에 나섰다."
@@ -37,7 +39,8 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
-        self.open.append(tag)
+        if tag != "br":  # the one element in our HTML that has no end
+            self.open.append(tag)
         self.tags.append(tag)
         self.attributes += attributes
 
@@ -48,8 +51,14 @@ class Page(HTMLParser):
         self.text += text
 
 
-def side(text, **values):
-    return views.format_side("tuned", text, **{"language": "ko", "article": ARTICLE, "reason": "end_of_turn", "tokens": 10, "seconds": 2.0} | values)
+def card(text, *, language="ko", article=ARTICLE, gold=None):
+    answer = read_answer(text)
+    return format_fields(answer, judge.judge(answer, gold or Answer(), article), language=language, gold=gold)
+
+
+def side(text, *, language="ko", article=ARTICLE, reason="end_of_turn", tokens=10, seconds=2.0, waiting="waiting"):
+    stream = AnswerStream(text, tokens, seconds, reason)
+    return views.format_side("tuned", stream, card(text, language=language, article=article), language=language, waiting=waiting)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -93,43 +102,96 @@ def test_markup_in_a_key_or_value_of_an_unreadable_answer_is_not_run():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_complete_answer_shows_all_its_fields(language):
-    page = Page(views.format_fields(read_answer(str(ANSWER)), language=language, article=ARTICLE))
+    page = Page(card(str(ANSWER), language=language))
     assert page.tags.count("dt") == page.tags.count("dd") == len(KEYS)
     for shown in ("▲ 새빛전자", "▼ 한들제약", "공급계약", "리콜", ANSWER["summary"], say("related_yes", language), say("none", language)):
         assert shown in page.text
 
 
 def test_name_that_the_article_does_not_contain_is_marked_in_words():
-    html = views.format_fields(read_answer(str(ANSWER)), language="ko", article=ARTICLE)
+    html = card(str(ANSWER))
     assert Page(html).text.count(say("not_in_article", "ko")) == 1
     assert f"없는회사 ({say('not_in_article', 'ko')})" in Page(html).text
 
 
 def test_news_about_no_stock_shows_relevance_and_summary_only():
     unrelated = dict.fromkeys(KEYS) | {"is_stock_related": False, "summary": "비가 왔다."}
-    page = Page(views.format_fields(read_answer(str(unrelated)), language="ko", article="비"))
+    page = Page(card(str(unrelated), article="비"))
     assert page.tags.count("dt") == 2
     assert say("related_no", "ko") in page.text and "비가 왔다." in page.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("text", ["글", "{'a'", "{'a' 1}", "{1}", "{}", str(ANSWER | {"summary": 1}), "{" + " " * 30_000])
+@pytest.mark.parametrize("text", ["글", "{'a'", "{'a' 1}", "{1}", "{}", str(ANSWER | {"summary": 1}), "{" + " " * 30_000 + "}"])
 def test_unreadable_answer_says_why_in_the_readers_language(language, text):
-    answer = read_answer(text if len(text) < 20_000 else text + "}")
-    page = Page(views.format_fields(answer, language=language, article=ARTICLE))
+    answer = read_answer(text)
     why = say(f"problem_{answer.problem}", language, position=(answer.position or 0) + 1, missing=", ".join(answer.missing))
-    assert why in page.text and say("unreadable", language) in page.text
+    page = Page(card(text, language=language))
+    assert why in page.text
+    assert (say("unreadable", language) in page.text) == (answer.reading == UNREADABLE)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_repaired_answer_names_every_repair(language):
+    text = "```json\n" + str(ANSWER)[:-1] + "\n```"
+    answer = read_answer(text)
+    assert answer.repairs
+    page = Page(card(text, language=language))
+    assert say("repaired", language) in page.text
+    assert all(say(f"repair_{name}", language) in page.text for name in answer.repairs)
+
+
+def test_every_repair_and_problem_has_its_words():
+    for name in (repair.FENCE, repair.AROUND, repair.JSON, repair.QUOTE, repair.REPEATED, repair.BROKEN_OFF, repair.LINE_BREAK):
+        assert say(f"repair_{name}", "ko") != say(f"repair_{name}", "en")
+    for name in (answers.NO_DICT, answers.SYNTAX, answers.MISSING_KEYS, answers.WRONG_TYPE, answers.TOO_LONG):
+        assert say(f"problem_{name}", "ko") != say(f"problem_{name}", "en")
 
 
 def test_answer_with_missing_keys_shows_what_was_read_and_names_the_rest():
-    page = Page(views.format_fields(read_answer("{'is_stock_related': True, 'summary': '요약문'}"), language="ko", article=ARTICLE))
+    page = Page(card("{'is_stock_related': True, 'summary': '요약문'}"))
     assert "요약문" in page.text
     assert page.tags.count("dt") == 2
     assert all(key in page.text for key in KEYS[1:-1])
 
 
+def test_fields_are_marked_against_the_gold_answer():
+    gold = Answer(ANSWER | {"negative_impact_stocks": ["새빛전자"], "positive_impact_stocks": ["한들 제약", "새빛전자"], "summary": ANSWER["summary"]})
+    page = Page(card(str(ANSWER), gold=gold))
+    for words in (
+        "⇄ ▼ 한들제약 (방향이 반대)",
+        "＋ ▼ 새빛전자 (빠뜨림)",
+        "✓ ▲ 새빛전자",
+        "✗ ▲ 없는회사 (정답에 없음, 기사에 없는 말)",
+        "＋ ▲ 한들 제약 (빠뜨림)",
+        "✓ 정답과 같음",
+        say("chrf", "ko", score=100),
+    ):
+        assert words in page.text, words
+    score = judge.judge(read_answer(str(ANSWER)), gold, ARTICLE).score
+    assert 0 < score < 1 and say("score_line", "ko", score=score * 100) in page.text
+
+
+def test_without_gold_nothing_is_called_right_or_wrong():
+    page = Page(card(str(ANSWER)))
+    assert not any(sign in page.text for sign in "✓✗⇄＋") and "%" not in page.text
+
+
+def test_differing_fields_are_marked_and_equal_ones_are_not():
+    other = read_answer(str(ANSWER | {"summary": "다르다.", "positive_keywords": ["공급 계약"], "negative_impact_stocks": []}))
+    differing = judge.differing_keys(read_answer(str(ANSWER)), other)
+    assert differing == {"summary", "negative_impact_stocks"}
+    html = format_fields(other, judge.judge(other, Answer(), ARTICLE), language="ko", differing=differing)
+    assert Page(html).text.count("≠") == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_gold_card_says_which_row_it_is_of(language):
+    page = Page(views.format_gold(Answer(ANSWER), 12, language=language))
+    assert say("gold", language) in page.text and "12" in page.text and page.tags.count("dt") == len(KEYS)
+
+
 def test_footer_tells_the_prompt_size_and_what_was_changed():
-    assert views.format_footer(prompt_tokens=None, changes=[], language="ko") == ""
     text = Page(views.format_footer(prompt_tokens=321, changes=["nfc", "surrogate", "nul"], language="ko")).text
     assert "321토큰" in text and "NFC" in text and "NUL" in text and "서로게이트" in text
 

@@ -5,40 +5,67 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import gradio as gr
 
-from newsft import answers
-from newsft.engine import Comparison, Engine
+from newsft import data, judge
+from newsft.answers import Answer, read_answer
+from newsft.conversations import pick_row
+from newsft.engine import AnswerStream, Comparison, Engine
 from newsft.errors import UserError
+from newsft.receipt import write_receipt
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, say, say_error
 from newsft.views import compare as views
+from newsft.views.fields import format_fields
+from newsft.views.receipt import format_receipt
 
 FRAME_SECONDS = 0.06  # between two updates of the page; more often costs the browser more than the eye gains
 EXAMPLES = ASSETS / "examples.json"
+LESSON_ROWS = range(10, 15)  # the five test rows that the lesson looks at
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # everything that runs the model takes turns
 
 
 class CompareHandlers:
-    """What the tab's events do; `outputs` of every handler are the columns and the footer, in this order."""
+    """What the tab's events do; `outputs` of every handler are the columns and the footer, in this order.
 
-    def __init__(self, engine: Engine, *, system_prompt: str):
-        self.engine, self.system_prompt = engine, system_prompt
+    `rows` are the test split: an article that is one of them has a gold answer.
+    """
+
+    def __init__(self, engine: Engine, *, system_prompt: str, rows: list[dict]):
+        self.engine, self.system_prompt, self.rows = engine, system_prompt, rows
+        self._numbers = {data.clean_text(row["user_prompt"])[0].strip(): number for number, row in reversed(list(enumerate(rows)))}
         self._stops: dict[str, threading.Event] = {}  # one per waiting or running comparison, by browser session
 
-    def show(self, comparison: Comparison, article: str, language: str) -> list[str]:
+    def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
-        columns = [
-            views.format_side(side, answer.text, language=language, article=article, tokens=answer.tokens, seconds=answer.seconds, reason=answer.reason, waiting="queued")
-            for side, answer in comparison.answers.items()
-        ]
-        return [*columns, views.format_footer(prompt_tokens=comparison.prompt_tokens, changes=comparison.changes, language=language)]
+        fields = self._judge(comparison, language) if comparison.done else {}
+        columns = [views.format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
+        footer = views.format_footer(prompt_tokens=len(comparison.prompt.ids), changes=comparison.prompt.changes, language=language)
+        if comparison.done:
+            number, gold = self.find_gold(comparison)
+            footer = (views.format_gold(gold, number, language=language) if gold else "") + footer
+            footer += format_receipt(write_receipt(self.engine, comparison), comparison.answers, language=language)
+        return [*columns, footer]
+
+    def find_gold(self, comparison: Comparison) -> tuple[int | None, Answer | None]:
+        """The number and the gold answer of the test row whose article was compared, if it is one."""
+        number = self._numbers.get(comparison.prompt.messages[-1]["content"].strip())
+        found = None if number is None else data.gold_answer(self.rows[number])
+        return number, None if found is None else Answer(found)
+
+    def _judge(self, comparison: Comparison, language: str) -> dict[str, str]:
+        _, gold = self.find_gold(comparison)
+        article = comparison.prompt.messages[-1]["content"]
+        read = {side: read_answer(stream.text) for side, stream in comparison.answers.items()}
+        differing = judge.differing_keys(*read.values()) if len(read) == 2 else set()
+        return {side: format_fields(answer, judge.judge(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
 
     def blank(self, language: str, *, waiting: str = "waiting") -> list[str]:
         """Empty columns and footer."""
-        return [*[views.format_side(side, "", language=language, waiting=waiting) for side in self.engine.sides], ""]
+        return [*[views.format_side(side, AnswerStream(), language=language, waiting=waiting) for side in self.engine.sides], ""]
 
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
@@ -47,7 +74,7 @@ class CompareHandlers:
             for comparison in self.engine.compare(article, system_prompt=system_prompt, stop=flag):
                 if comparison.done or time.monotonic() - shown >= FRAME_SECONDS:
                     shown = time.monotonic()
-                    yield [*self.show(comparison, article, language), (comparison, article) if comparison.done else None]
+                    yield [*self.show(comparison, language), comparison if comparison.done else None]
         except UserError as error:
             # Not gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are.
             gr.Warning(say_error(error, language), title=say("tab_compare", language))
@@ -71,9 +98,9 @@ class CompareHandlers:
         if flag := self._stops.get(request.session_hash):
             flag.set()
 
-    def translate(self, language: str, finished: tuple[Comparison, str] | None) -> list[str]:
+    def translate(self, language: str, finished: Comparison | None) -> list[str]:
         """Say the finished comparison again in another language."""
-        return self.show(*finished, language) if finished else self.blank(language)
+        return self.show(finished, language) if finished else self.blank(language)
 
     def answer(self, news: str, system_prompt: str | None = None) -> dict:
         """Both models' answers to a news text: per side the text, the eight fields as far as they could be read, and why it ended."""
@@ -81,15 +108,31 @@ class CompareHandlers:
             *_, last = self.engine.compare(news, system_prompt=self.system_prompt if system_prompt is None else system_prompt)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return describe(last)
+        number, gold = self.find_gold(last)
+        receipt = asdict(write_receipt(self.engine, last))
+        receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys
+        return describe(last, gold) | {"test_row": number, "receipt": receipt}
+
+    def load_row(self, number: float, language: str) -> str | dict:
+        """The article of a test row, for the news box."""
+        try:
+            return next(message["content"] for message in pick_row(self.rows, number) if message["role"] == "user")
+        except UserError as error:
+            gr.Warning(say_error(error, language), title=say("tab_compare", language))
+            return gr.skip()
 
 
-def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str) -> list[tuple]:
+def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str, rows: list[dict]) -> list[tuple]:
     """Build the tab; returns (component, language -> update) for everything whose label the language switch changes."""
-    handlers, articles, lang = CompareHandlers(engine, system_prompt=system_prompt), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
+    handlers, articles, lang = CompareHandlers(engine, system_prompt=system_prompt, rows=rows), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
 
     samples = [[article["title"]] for article in articles]
     examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
+    with gr.Row(elem_id="test-rows"):
+        lesson_rows = [number for number in LESSON_ROWS if number < len(rows)]
+        lesson = gr.Dataset(**_lesson_rows(lesson_rows, lang), components=[gr.Textbox(visible=False)], samples_per_page=len(lesson_rows), type="index", layout="gallery", elem_id="lesson-rows")
+        number = gr.Number(None, label=say("test_row", lang, last=len(rows) - 1), precision=0, elem_id="test-row")
+        load = gr.Button(say("test_row_load", lang), elem_id="test-row-load")
     news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=7, max_lines=16, elem_id="news")
     with gr.Row(elem_id="buttons"):
         compare = gr.Button(say("compare", lang), variant="primary", elem_id="compare")
@@ -103,7 +146,7 @@ def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str)
         note = gr.Markdown(say("system_prompt_note", lang))
         prompt = gr.Textbox(value=system_prompt, label=say("system_prompt", lang), show_label=False, lines=5, max_lines=12, container=False)
         reset = gr.Button(say("reset", lang), size="sm")
-    finished = gr.State(None)  # the last complete comparison and its article
+    finished = gr.State(None)  # the last complete comparison
 
     started = compare.click(handlers.start, language, [compare, stop, *outputs], **QUICK)
     running = started.then(handlers.run, [news, prompt, language], [*outputs, finished], show_progress="hidden", api_visibility="private", **MODEL)
@@ -113,30 +156,44 @@ def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str)
     cleared.then(lambda chosen: ["", *handlers.blank(chosen), None], language, [news, *outputs, finished], **QUICK)
     reset.click(lambda: system_prompt, None, prompt, **QUICK)
     examples.click(lambda index: articles[index]["text"], examples, news, **QUICK)
+    lesson.click(lambda index: [rows[lesson_rows[index]]["user_prompt"], lesson_rows[index]], lesson, [news, number], **QUICK)
+    for chosen_row in (load.click, number.submit):
+        chosen_row(handlers.load_row, [number, language], news, **QUICK | {"queue": True, "concurrency_limit": None})  # only queued events can warn
     language.change(handlers.translate, [language, finished], outputs, **QUICK)
     gr.api(handlers.answer, api_name="compare", **MODEL)
 
     labels = [(examples, "examples"), (accordion, "system_prompt")]
-    values = [(compare, "compare"), (stop, "stop"), (clear, "clear"), (note, "system_prompt_note"), (reset, "reset")]
+    values = [(load, "test_row_load"), (compare, "compare"), (stop, "stop"), (clear, "clear"), (note, "system_prompt_note"), (reset, "reset")]
     return [
         (news, lambda to: gr.update(label=say("news", to), placeholder=say("news_placeholder", to))),
+        (lesson, lambda to: gr.update(**_lesson_rows(lesson_rows, to))),
+        (number, lambda to: gr.update(label=say("test_row", to, last=len(rows) - 1))),
         *[(component, lambda to, key=key: gr.update(label=say(key, to))) for component, key in labels],
         *[(component, lambda to, key=key: gr.update(value=say(key, to))) for component, key in values],
     ]
 
 
-def describe(comparison: Comparison) -> dict:
-    """A finished comparison as JSON: what the endpoint /compare returns."""
-    sides = {}
+def _lesson_rows(numbers: list[int], language: str) -> dict:
+    return {"label": say("lesson_rows", language), "samples": [[say("lesson_row", language, row=number)] for number in numbers]}
+
+
+def describe(comparison: Comparison, gold: Answer | None = None) -> dict:
+    """A finished comparison as JSON: what the endpoint /compare returns. `scores` are the fields' agreement with the gold answer, if there is one."""
+    article, sides = comparison.prompt.messages[-1]["content"], {}
     for side, stream in comparison.answers.items():
-        answer = answers.read_answer(stream.text)
+        answer = read_answer(stream.text)
+        verdict = judge.judge(answer, gold or Answer(), article)
         sides[side] = {
             "text": stream.text,
             "readable": answer.readable,
+            "reading": answer.reading,
+            "repairs": list(answer.repairs),
             "problem": answer.problem,
             "fields": answer.values,
+            "ungrounded": verdict.ungrounded,
+            "scores": {key: found.score for key, found in verdict.fields.items()} if gold else None,
             "tokens": stream.tokens,
             "seconds": round(stream.seconds, 3),
             "reason": stream.reason,
         }
-    return sides | {"prompt_tokens": comparison.prompt_tokens, "changes": comparison.changes}
+    return sides | {"prompt_tokens": len(comparison.prompt.ids), "changes": comparison.prompt.changes, "gold": gold.values if gold else None}

@@ -1,14 +1,17 @@
 """The page: header, language switch, one tab per subject."""
 
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
+from newsft.data import Split
 from newsft.engine import Engine
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, LANGUAGES, say
 from newsft.ui.chooser import Shelf
 from newsft.ui.compare import build_compare_tab
+from newsft.ui.evaluation import build_evaluation_tab
 from newsft.ui.lab import build_lab_tab
 from newsft.ui.template import build_template_tab
 from newsft.ui.tokens import build_tokens_tab
@@ -20,9 +23,12 @@ LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab"
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
-def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], rows: list[dict]) -> gr.Blocks:
-    """The whole page for one engine. `names` are the model's and the adapter's; `rows` is the data that the lesson's tabs show."""
-    lang, shelf = DEFAULT_LANGUAGE, Shelf(rows, engine.loaded.tokenizer)
+def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, evaluation: Path) -> gr.Blocks:
+    """The whole page for one engine.
+
+    `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
+    """
+    lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.loaded.tokenizer)
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
             heading = gr.HTML(_heading(lang, names), elem_id="heading")
@@ -32,10 +38,12 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], ro
         translations = [(heading, lambda to: gr.update(value=_heading(to, names))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(say("tab_compare", lang), id="compare") as tab:
-                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, language=language, system_prompt=system_prompt)]
+                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, language=language, system_prompt=system_prompt, rows=split.test)]
             for name, build in LESSON_TABS.items():
                 with gr.Tab(say(f"tab_{name}", lang), id=name) as tab:
                     translations += [_label(tab, f"tab_{name}"), *build(shelf, tab=tab, chosen=chosen, language=language)]
+            with gr.Tab(say("tab_evaluation", lang), id="evaluation") as tab:
+                translations += [_label(tab, "tab_evaluation"), *build_evaluation_tab(engine, split.test, evaluation, tab=tab, language=language)]
 
         def translate(to: str):
             return [update(to) for _, update in translations]

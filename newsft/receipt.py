@@ -1,0 +1,69 @@
+"""What makes a comparison fair, in figures that anyone can check: same ids, same decoding, and an adapter that does something."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from newsft import chat
+from newsft.decoding import adapter_of
+from newsft.engine import Comparison, Engine
+from newsft.models import BASE
+
+# What can be wrong with a comparison, by what the page calls it.
+NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE = "no_difference", "other_ids", "no_prefix", "other_base"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A comparison's evidence. `alarms` is empty where all of it holds."""
+
+    prompt_hashes: dict[str, str]  # side -> hash of the ids that it was given
+    prompt_tokens: int
+    is_prefix: bool  # the prompt is an id-prefix of the training row with the same messages
+    decoding: dict[str, object]
+    stop_ids: dict[int, list[str]]  # id -> where it comes from
+    reasons: dict[str, str | None]  # side -> why its answer ended
+    adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row
+    base_fingerprint: str
+    adapter_fingerprint: str | None
+    data_fingerprint: str | None  # of the rows that the adapter was trained on
+    difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
+    alarms: tuple[str, ...]
+
+
+def hash_ids(ids: list[int]) -> str:
+    """16 hex digits for a list of token ids."""
+    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:16]
+
+
+def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
+    """The receipt of a comparison that this engine made."""
+    loaded, prompt = engine.loaded, comparison.prompt
+    run = loaded.run or {}
+    row = chat.encode_row(loaded.tokenizer, [*prompt.messages, {"role": "assistant", "content": "{"}])
+    receipt = Receipt(
+        prompt_hashes={side: hash_ids(request.prompt) for side, request in comparison.requests.items()},
+        prompt_tokens=len(prompt.ids),
+        is_prefix=row.input_ids[: len(prompt.ids)] == prompt.ids,
+        decoding={"method": "greedy", "max_new_tokens": engine.max_new_tokens, "dtype": str(loaded.model.dtype).removeprefix("torch."), "device": loaded.device.type},
+        stop_ids=engine.stop_ids,
+        reasons={side: answer.reason for side, answer in comparison.answers.items()},
+        adapters={side: None if adapter_of(side) == BASE else adapter_of(side) for side in engine.sides},
+        base_fingerprint=loaded.fingerprint,
+        adapter_fingerprint=loaded.adapter_fingerprint,
+        data_fingerprint=run.get("data_fingerprint"),
+        difference=comparison.difference,
+        alarms=(),
+    )
+    return replace(receipt, alarms=tuple(_find_alarms(receipt, run)))
+
+
+def _find_alarms(receipt: Receipt, run: dict) -> Iterator[str]:
+    if receipt.difference is not None and receipt.difference["largest"] == 0:
+        yield NO_DIFFERENCE
+    if len(set(receipt.prompt_hashes.values())) > 1:
+        yield OTHER_IDS
+    if not receipt.is_prefix:
+        yield NO_PREFIX
+    if run and run["base_fingerprint"] != receipt.base_fingerprint:
+        yield OTHER_BASE
