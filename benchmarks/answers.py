@@ -4,13 +4,12 @@ python -m benchmarks.answers        beside two sequential `generate` calls of tr
 """
 
 import json
-import platform
 import statistics
 import time
-from importlib.metadata import version
 
 import torch
 
+from benchmarks.result import print_result
 from newsft import evaluation
 from newsft.recipe import ASSETS, RECIPES
 
@@ -27,7 +26,7 @@ def time_ours(engine, news: str, system_prompt: str) -> tuple[float, float, int]
 
 def time_generate(engine, news: str, system_prompt: str) -> float:
     """Seconds for two `generate` calls, adapter off and adapter on, as the lesson has it."""
-    prompt = engine.encode(news, system_prompt=system_prompt)[0].input_ids
+    prompt = engine.encode(news, system_prompt=system_prompt).ids
     ids, model = torch.tensor([prompt]), engine.loaded.model
     settings = {"attention_mask": torch.ones_like(ids), "max_new_tokens": engine.max_new_tokens, "do_sample": False, "eos_token_id": list(engine.stop_ids)}
     begun = time.perf_counter()
@@ -56,13 +55,8 @@ def main() -> None:
         "two_generate_calls_s": round(statistics.median(peer), 2),
         "speedup": round(statistics.median(peer) / total, 2),
         "runs": RUNS,
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }
-    for key, value in result.items():
-        print(f"{key:24} {value}")
-    print(json.dumps(result))
+    print_result(result)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 python -m benchmarks.encoding
 """
 
-import json
 import statistics
 import time
 
 from transformers import AutoTokenizer
 
+from benchmarks.result import print_result
 from newsft import chat, data, llama3
 from newsft.recipe import ASSETS
 
@@ -31,8 +31,7 @@ def main() -> None:
             bare.append(time.perf_counter() - begun)
         ratio = statistics.median(b / o for o, b in zip(ours, bare, strict=True))
         results[name] = {"ours_s": round(statistics.median(ours), 3), "encode_batch_s": round(statistics.median(bare), 3), "speed_ratio": round(ratio, 2)}
-        print(name, results[name])
-    print(json.dumps(results))
+    print_result(results)
 
 
 if __name__ == "__main__":

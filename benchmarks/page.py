@@ -8,6 +8,7 @@ import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.result import print_result
 from newsft.recipe import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
@@ -53,9 +54,7 @@ def main() -> None:
         browser.close()
     result = {"article_characters": len(article), "runs": RUNS}
     result |= {name: round(statistics.median(run[key] for run in runs), 2) for name, key in (("first_text_s", "first"), ("both_answers_s", "both"))}
-    for key, value in result.items():
-        print(f"{key:20} {value}")
-    print(json.dumps(result))
+    print_result(result)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 python -m benchmarks.tokens_view
 """
 
-import json
 import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.result import print_result
 from newsft import chat, data, llama3
 from newsft.recipe import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
@@ -69,7 +69,7 @@ def main() -> None:
         page.fill("#tokens-assistant textarea", "답")
         results = {f"row_{size}_s": round(statistics.median(measure(page, size)), 3) for size in SIZES}
         browser.close()
-    print(json.dumps(results))
+    print_result(results)
 
 
 if __name__ == "__main__":

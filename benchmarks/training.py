@@ -4,19 +4,17 @@ python -m benchmarks.training [--steps 12] [--runs 5]
 """
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
 from trl import SFTTrainer
 
+from benchmarks.result import print_result
 from newsft import data, models, training
 from newsft.recipe import RECIPES
 from newsft.trainer import Trainer
@@ -52,13 +50,8 @@ def main() -> None:
         "loss": [round(loss, 5) for _, loss in measured[0]],
         "steps": arguments.steps,
         "runs": arguments.runs,
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
     }
-    for key, value in result.items():
-        print(f"{key:20} {value}")
-    print(json.dumps(result))
+    print_result(result)
 
 
 if __name__ == "__main__":

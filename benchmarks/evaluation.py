@@ -1,0 +1,55 @@
+"""The batched evaluation against one `generate` call at a time, on the same rows: answers per second, and whether the greedy texts agree.
+
+python -m benchmarks.evaluation [--rows 32]
+"""
+
+import argparse
+import time
+
+import torch
+
+from benchmarks.result import print_result
+from newsft import evaluation, generations
+from newsft.engine import Engine
+from newsft.recipe import RECIPES
+
+
+def generate_singly(engine: Engine, row: dict, side: str) -> str:
+    """One answer by transformers' own `generate`."""
+    prompt = engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids
+    ids, model = torch.tensor([prompt]), engine.loaded.model
+    settings = {"attention_mask": torch.ones_like(ids), "max_new_tokens": engine.max_new_tokens, "do_sample": False, "eos_token_id": list(engine.stop_ids)}
+    with torch.inference_mode():
+        if side == "base":
+            with model.disable_adapter():
+                out = model.generate(input_ids=ids, **settings)
+        else:
+            out = model.generate(input_ids=ids, **settings)
+    return engine.loaded.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def main() -> None:
+    """Print both speeds, their ratio and, last, one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=0, help="only every so many-th row, so that about this many are taken; 0 takes all 495")
+    arguments = parser.parse_args()
+    engine, split = evaluation.load_engine(RECIPES["mini"])
+    rows = split.test[:: max(len(split.test) // arguments.rows, 1)] if arguments.rows else split.test
+    begun = time.perf_counter()
+    batched = {(one.row, one.side): one.text for numbers in generations.plan_batches(engine, rows) for one in generations.generate_batch(engine, rows, numbers)}
+    ours = time.perf_counter() - begun
+    begun = time.perf_counter()
+    singly = {(number, side): generate_singly(engine, row, side) for number, row in enumerate(rows) for side in engine.sides}
+    theirs = time.perf_counter() - begun
+    result = {
+        "answers": len(batched),
+        "batched_s": round(ours, 1),
+        "singly_s": round(theirs, 1),
+        "speedup": round(theirs / ours, 2),
+        "same_texts": sum(batched[key] == singly[key] for key in batched),
+    }
+    print_result(result)
+
+
+if __name__ == "__main__":
+    main()
