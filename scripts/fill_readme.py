@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from newsft.evaluation import format_scores
+from newsft.evaluation import SUMMARY_FILE, format_table
 from newsft.recipe import ASSETS
 
 ROOT = Path(__file__).parents[1]
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     """Rewrite what stands between the markers."""
     folder = ASSETS / "mini-news"
-    table = format_scores(json.loads((folder / "evaluation.json").read_text(encoding="utf-8")))
+    table = format_table(json.loads((folder / "evaluation" / SUMMARY_FILE).read_text(encoding="utf-8")))
     minutes = json.loads((folder / "run.json").read_text(encoding="utf-8"))["seconds"] / 60
     for name in ("README.md", "README.ko.md"):
         path = ROOT / name

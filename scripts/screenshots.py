@@ -65,6 +65,13 @@ def main() -> None:
         for name, label in LESSON.items():
             open_tab(page, label)
             take(page, name)
+        page.get_by_role("tab", name="평가").click()
+        page.wait_for_selector("#scores svg", timeout=60_000)
+        page.locator("#open-row input").fill("12")
+        page.locator("#open-row input").press("Enter")
+        page.wait_for_selector("#xray .tinted", timeout=60_000)
+        page.wait_for_timeout(1500)
+        take(page, "evaluation-ko")
         browser.close()
 
 
