@@ -50,7 +50,8 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
 
 
 def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
-    command = [*COMMAND, "--limit", "40", "--output", tmp_path / "killed"]
+    count = generations.BATCH_ROWS + 8  # killed in its second batch, which takes seconds
+    command = [*COMMAND, "--limit", str(count), "--output", tmp_path / "killed"]
     answers = tmp_path / "killed" / generations.ANSWERS_FILE
     running = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while running.poll() is None and not (answers.exists() and answers.stat().st_size):
@@ -58,9 +59,8 @@ def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, eng
     assert running.poll() is None, "it ended before it could be killed"
     running.send_signal(signal.SIGKILL)
     running.wait()
-    kept = len(generations.read_generations(answers))
-    assert 0 < kept < 80
+    assert len(generations.read_generations(answers)) == 2 * generations.BATCH_ROWS
     subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
-    evaluation.evaluate(engine, rows[:40], tmp_path / "whole")
+    evaluation.evaluate(engine, rows[:count], tmp_path / "whole")
     for name in ("answers.jsonl", "summary.json", "table.md"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
