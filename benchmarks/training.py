@@ -1,4 +1,4 @@
-"""Our trainer against TRL's own on the same batches, the miniature's recipe: seconds per optimizer step.
+"""Our trainer, with a step's rows padded and behind their shared prefix, against TRL's own on the same rows, the miniature's recipe: seconds per optimizer step.
 
 python -m benchmarks.training [--steps 12] [--runs 5]
 """
@@ -19,10 +19,13 @@ from newsft import data, models, training
 from newsft.recipe import RECIPES
 from newsft.trainer import Trainer
 
+WAYS = {"trl": (SFTTrainer, "off"), "padded": (Trainer, "off"), "shared": (Trainer, "on")}  # trainer, shared_prefix
 
-def time_training(trainer_class: type[SFTTrainer], rows: list[dict], steps: int) -> tuple[float, float]:
+
+def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]:
     """Seconds per optimizer step, and the mean loss."""
-    recipe = replace(RECIPES["mini"], max_steps=steps, save_every=10**6)
+    trainer_class, shared_prefix = WAYS[way]
+    recipe = replace(RECIPES["mini"], max_steps=steps, save_every=10**6, shared_prefix=shared_prefix)
     loaded = models.load_base(recipe.model)
     encoded = training.encode_rows(loaded, rows, recipe)
     with tempfile.TemporaryDirectory() as folder, patch.object(training, "Trainer", trainer_class):
@@ -42,12 +45,11 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).train
-    measured = [(time_training(Trainer, rows, arguments.steps), time_training(SFTTrainer, rows, arguments.steps)) for _ in range(arguments.runs)]
-    result = {
-        "ours_s_per_step": round(statistics.median(ours for (ours, _), _ in measured), 3),
-        "trl_s_per_step": round(statistics.median(theirs for _, (theirs, _) in measured), 3),
-        "speedup": round(statistics.median(theirs / ours for (ours, _), (theirs, _) in measured), 2),
-        "loss": [round(loss, 5) for _, loss in measured[0]],
+    measured = [{way: time_training(way, rows, arguments.steps) for way in WAYS} for _ in range(arguments.runs)]
+    result = {f"{way}_s_per_step": round(statistics.median(run[way][0] for run in measured), 3) for way in WAYS}
+    result |= {f"{way}_speedup": round(statistics.median(run["trl"][0] / run[way][0] for run in measured), 2) for way in ("padded", "shared")}
+    result |= {
+        "loss": {way: round(loss, 5) for way, (_, loss) in measured[0].items()},
         "steps": arguments.steps,
         "runs": arguments.runs,
     }

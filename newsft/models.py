@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from newsft import chat
 from newsft.errors import UserError
+
+# PEFT asks transformers by a name that this version deprecates; a user can do nothing about it.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 RUN_FILE = "run.json"  # beside the adapter: fingerprints, system prompt, versions
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded

@@ -39,6 +39,7 @@ class Recipe:
     batch_size: int = _setting(2, "rows in one forward pass")
     accumulation: int = _setting(2, "forward passes in one optimizer step")
     sampling: str = _setting("random", "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding")
+    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step: auto (where it can be done and saves time), on, or off")
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
     schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
     warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")
@@ -119,6 +120,8 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
     for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every", "eval_every"):
         if getattr(recipe, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(recipe, name)}; it must be at least 1.")
+    if recipe.shared_prefix not in ("auto", "on", "off"):
+        raise UserError(f"--shared-prefix is {recipe.shared_prefix}; it must be auto, on or off.")
     if recipe.eval_rows < 0:
         raise UserError(f"--eval-rows is {recipe.eval_rows}; it must be 0 or more.")
     if not 0 < recipe.test_ratio < 1:

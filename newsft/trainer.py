@@ -25,7 +25,8 @@ class Trainer(SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         targets = inputs["labels"][:, 1:]  # position t predicts the token at t + 1
         positions = (targets != IGNORED).any(dim=0).nonzero().flatten()
-        logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=positions, use_cache=False).logits
+        seen = {name: value for name, value in inputs.items() if name != "labels"}
+        logits = model(**seen, logits_to_keep=positions, use_cache=False).logits
         targets = targets[:, positions]
         count = (targets != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
         return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum") / torch.as_tensor(count).clamp(min=1)
@@ -33,6 +34,6 @@ class Trainer(SFTTrainer):
 
 def _drop_mask_of_right_padding(model: torch.nn.Module, positional: tuple, named: dict) -> tuple[tuple, dict]:
     mask = named.get("attention_mask")
-    if mask is not None and bool((mask[:, :-1] >= mask[:, 1:]).all()):  # ones, then zeros
+    if mask is not None and mask.ndim == 2 and bool((mask[:, :-1] >= mask[:, 1:]).all()):  # ones, then zeros
         named = named | {"attention_mask": None}
     return positional, named

@@ -20,7 +20,9 @@ from newsft.chat import IGNORED, Encoded
 from newsft.checks import check_row
 from newsft.collate import collate
 from newsft.data import Split
+from newsft.errors import UserError
 from newsft.models import ADAPTER, RUN_FILE, Loaded
+from newsft.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
 from newsft.recipe import Recipe, short_path
 from newsft.trainer import Trainer
 
@@ -98,13 +100,18 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
     The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
     """
     pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
+    shared = shares_prefix(loaded, encoded, recipe)
+
+    def collate_rows(rows: list[dict]) -> dict[str, torch.Tensor]:
+        return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=pad_id)
+
     trainer = Trainer(
         model=loaded.model,
-        args=_sft_config(loaded, recipe, output, validated=bool(validation)),
+        args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.tokenizer,
-        data_collator=lambda rows: collate(rows, pad_id=pad_id),
+        data_collator=collate_rows,
         peft_config=_lora_config(recipe),
         callbacks=list(callbacks),
     )
@@ -112,15 +119,32 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
     return trainer
 
 
-def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool) -> SFTConfig:
+def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) -> bool:
+    """Whether an optimizer step's rows go into one sequence; UserError where the recipe insists on it and it cannot be done."""
+    if recipe.shared_prefix == "off":
+        return False
+    attention = loaded.model.config._attn_implementation
+    hindrance = None
+    if attention not in MASKABLE:
+        hindrance = f"the attention implementation {attention} takes no mask of its own"
+    elif recipe.rows_per_step < 2:
+        hindrance = "a step has one row"
+    elif shared_length(encoded) < LEAST_PREFIX:
+        hindrance = f"the rows share fewer than {LEAST_PREFIX} tokens at their beginning"
+    if hindrance and recipe.shared_prefix == "on":
+        raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
+    return hindrance is None
+
+
+def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
     dtype = loaded.model.dtype
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
         max_steps=recipe.max_steps,
-        per_device_train_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.accumulation,
+        per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
+        gradient_accumulation_steps=1 if shared else recipe.accumulation,
         train_sampling_strategy=recipe.sampling,
         activation_checkpointing=recipe.gradient_checkpointing,
         learning_rate=recipe.learning_rate,
