@@ -1,14 +1,15 @@
 """Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
 
-Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, and those that
-wait take their places.
+Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
+them, and those that wait take their places in the order in which they came.
 """
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from peft import PeftModel
@@ -20,10 +21,11 @@ from newsft.models import ADAPTER, BASE
 
 KEPT_PREFIXES = 8  # system prompts whose cache is kept; the mini model's takes 1 MB, an 8B model's 100 MB
 MOST_ROWS = 32  # answered at once
+MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
 END_OF_TURN, LIMIT, STOPPED = "end_of_turn", "limit", "stopped"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Request:
     """One row of a batch: a prompt and which side answers it."""
 
@@ -31,57 +33,118 @@ class Request:
     side: str = "base"
     prefix: int = 0  # leading tokens that other prompts share (the system prompt)
 
+    @property
+    def head(self) -> list[int]:
+        """The tokens that other prompts share."""
+        return self.prompt[: self.prefix]
+
 
 @dataclass
 class Token:
-    """A step's result for one request, by its number. `reason` is set with the last one, whose `token` is None."""
+    """A step's result for one request, by its number in its job. `reason` is set with the last one, whose `token` is None."""
 
     row: int
     token: int | None
     reason: str | None = None
 
 
+@dataclass(eq=False)
+class Job:
+    """Requests of one asker. `stop` ends all of them at the next step; `on_start` sees each one's number and its first token's logits, (vocabulary,)."""
+
+    requests: Sequence[Request]
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_start: Callable[[int, torch.Tensor], None] | None = None
+    started: float | None = None  # time.monotonic() when the first of them was taken up
+
+
 @dataclass
 class _Row:
+    job: Job
     number: int
-    side: str
     token: int = 0  # the last one, not yet seen by the model
     produced: int = 0
 
+    @property
+    def request(self) -> Request:
+        return self.job.requests[self.number]
+
 
 class Decoder:
-    """Greedy decoding with one model. Not safe for threads: the adapter state is global to the model."""
+    """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model."""
 
     def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int):
         self.model, self.stop_ids, self.max_new_tokens = model, stop_ids, max_new_tokens
         self._prefixes: OrderedDict[tuple, Cache] = OrderedDict()
+        self._waiting: deque[_Row] = deque()
+        self._begin()
 
-    def run(self, requests: Sequence[Request], stop: threading.Event, on_start: Callable[[torch.Tensor], None] | None) -> Iterator[list[Token]]:
-        """Answer all requests, at most MOST_ROWS at once; see `Engine.generate`."""
-        waiting = deque(enumerate(requests))
-        rows: list[_Row] = []
-        cache = SlotCache(self.model.config.num_hidden_layers)
-        while waiting or rows:
-            free = MOST_ROWS - len(rows)
-            if waiting and (not rows or free >= min(len(waiting), max(MOST_ROWS // 4, 1))):  # a prompt alone costs more than its share of several
-                joining = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-                logits = self._prefill([request for _, request in joining], cache)
-                rows += [_Row(number, request.side) for number, request in joining]
-                if on_start:
-                    on_start(logits)
-            else:
-                logits = self._advance(rows, cache)
-            yield self._take(rows, cache, logits.argmax(-1).tolist(), stop)
-            if stop.is_set():
-                yield [Token(number, None, STOPPED) for number, _ in waiting]
-                waiting.clear()
+    def _begin(self) -> None:
+        self._rows: list[_Row] = []  # in the order of their slots
+        self._joining: list[_Row] = []
+        self._cache = SlotCache(self.model.config.num_hidden_layers)
 
-    def _take(self, rows: list[_Row], cache: SlotCache, chosen: list[int], stop: threading.Event) -> list[Token]:
+    @property
+    def busy(self) -> bool:
+        """Whether a row is answered or waits."""
+        return bool(self._waiting or self._rows)
+
+    def submit(self, job: Job) -> None:
+        """Put a job's requests behind those that wait."""
+        self._waiting.extend(_Row(job, number) for number in range(len(job.requests)))
+
+    def step(self) -> dict[Job, list[Token]]:
+        """One pass through the model, for the rows that join or for all that are answering: what it gave to each job. Call while `busy`.
+
+        Where it raises, `abandon` says whose answers are lost.
+        """
+        found: dict[Job, list[Token]] = {}
+        self._drop_stopped(found)
+        if not self.busy:
+            return found
+        free = MOST_ROWS - len(self._rows)
+        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # a prompt alone costs more than its share of several
+            logits = self._join(min(free, MOST_JOINING))
+        else:
+            logits = self._advance()
+        self._take(logits.argmax(-1).tolist(), found)
+        return found
+
+    def abandon(self) -> set[Job]:
+        """Forget all rows in the batch, after a step that raised; the jobs that they belong to lose what of them still waits."""
+        lost = {row.job for row in (*self._rows, *self._joining)}
+        self._waiting = deque(row for row in self._waiting if row.job not in lost)
+        self._begin()
+        return lost
+
+    def _drop_stopped(self, found: dict[Job, list[Token]]) -> None:
+        for row in self._waiting:
+            if row.job.stop.is_set():
+                found.setdefault(row.job, []).append(Token(row.number, None, STOPPED))
+        self._waiting = deque(row for row in self._waiting if not row.job.stop.is_set())
+
+    def _join(self, most: int) -> torch.Tensor:
+        """Let the first that wait, as far as their prompts begin alike, join the batch; their first tokens' logits."""
+        head = self._waiting[0].request.head
+        while self._waiting and len(self._joining) < most and self._waiting[0].request.head == head:
+            row = self._waiting.popleft()
+            row.job.started = row.job.started or time.monotonic()
+            self._joining.append(row)
+        logits = self._prefill([row.request for row in self._joining])
+        for row, one in zip(self._joining, logits, strict=True):
+            if row.job.on_start:
+                row.job.on_start(row.number, one)
+        self._rows += self._joining
+        self._joining = []
+        return logits
+
+    def _take(self, chosen: list[int], found: dict[Job, list[Token]]) -> None:
         """Give the last rows their chosen tokens; those that end leave."""
-        step, ended = [], []
-        for index, token in enumerate(chosen, len(rows) - len(chosen)):
-            row = rows[index]
-            reason = END_OF_TURN if token in self.stop_ids else STOPPED if stop.is_set() else None
+        ended = []
+        for index, token in enumerate(chosen, len(self._rows) - len(chosen)):
+            row = self._rows[index]
+            step = found.setdefault(row.job, [])
+            reason = END_OF_TURN if token in self.stop_ids else STOPPED if row.job.stop.is_set() else None
             if reason is None:
                 row.token, row.produced = token, row.produced + 1
                 step.append(Token(row.number, token))
@@ -90,38 +153,33 @@ class Decoder:
                 step.append(Token(row.number, None, reason))
                 ended.append(index)
         for index in reversed(ended):  # the last row takes the number of one that leaves
-            cache.leave(index)
-            rows[index] = rows[-1]
-            rows.pop()
-        return step
+            self._cache.leave(index)
+            self._rows[index] = self._rows[-1]
+            self._rows.pop()
 
-    def _advance(self, rows: list[_Row], cache: SlotCache) -> torch.Tensor:
+    def _advance(self) -> torch.Tensor:
         """Feed every row its last token; the next token's logits, (rows, vocabulary)."""
-        device = self.model.device
-        ids = torch.tensor([[row.token] for row in rows], device=device)
+        device, cache = self.model.device, self._cache
+        ids = torch.tensor([[row.token] for row in self._rows], device=device)
         positions = torch.tensor(cache.lengths, device=device)[:, None]
-        with self.adapters([row.side for row in rows]) as model:
+        with self.adapters([row.request.side for row in self._rows]) as model:
             out = _forward(model, ids, cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
         cache.advance()
         return out[:, -1]
 
-    def _prefill(self, requests: list[Request], cache: SlotCache) -> torch.Tensor:
-        """Let prompts join the cache; the first tokens' logits, (rows, vocabulary)."""
-        device = self.model.device
-        shared = min(request.prefix for request in requests)
-        head = requests[0].prompt[:shared]
-        if any(request.prompt[:shared] != head for request in requests):
-            shared, head = 0, []
+    def _prefill(self, requests: list[Request]) -> torch.Tensor:
+        """Let prompts with the same head join the cache; the first tokens' logits, (rows, vocabulary)."""
+        device, head = self.model.device, requests[0].head
         sides = [request.side for request in requests]
         filled = self._prefix_cache(head, sides)
-        rest = [request.prompt[shared:] for request in requests]
+        rest = [request.prompt[len(head) :] for request in requests]
         # Padding stands on the right, where causal attention never looks; the cache drops it.
         width = max(map(len, rest))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
         ends = sorted({len(row) - 1 for row in rest})
         with self.adapters(sides) as model:
             logits = _forward(model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
-        cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens)
+        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens)
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
     def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:

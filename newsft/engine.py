@@ -1,15 +1,16 @@
-"""News -> prompts -> answers that grow: both sides of a comparison, from one model that many threads may ask."""
+"""News -> prompts -> answers that grow: both sides of a comparison, from one model that many threads may ask at once."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from peft import PeftModel
 
 from newsft import chat, data
-from newsft.decoding import Decoder, Request, Token
+from newsft.batching import Batcher
+from newsft.decoding import Decoder, Job, Request, Token
 from newsft.errors import UserError
 from newsft.models import Loaded, stop_ids
 
@@ -91,14 +92,19 @@ class Comparison:
 
 
 class Engine:
-    """Answers prompts with one loaded model; safe to call from many threads, which take turns."""
+    """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together."""
 
     def __init__(self, loaded: Loaded, *, max_new_tokens: int):
         self.loaded, self.max_new_tokens = loaded, max_new_tokens
         self.stop_ids = stop_ids(loaded.tokenizer, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens)
-        self._lock = threading.Lock()  # the adapter state is global to the model: two threads would corrupt each other
+        self._batcher = Batcher(self._decoder)
+
+    @property
+    def askers(self) -> int:
+        """How many are being answered or wait for it."""
+        return self._batcher.askers
 
     @property
     def positions(self) -> int:
@@ -125,13 +131,16 @@ class Engine:
         comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
         streams = {side: TextStream(self.loaded.tokenizer) for side in self.sides}
 
-        def note_difference(logits: torch.Tensor) -> None:
-            if len(self.sides) == 2:
+        logits: dict[int, torch.Tensor] = {}
+
+        def note_difference(row: int, first: torch.Tensor) -> None:
+            logits[row] = first
+            if len(logits) == 2:
                 apart = (logits[0] - logits[1]).abs()
                 comparison.difference = {"largest": apart.max().item(), "mean": apart.mean().item()}
 
-        begun = time.monotonic()
-        for tokens in self.generate(list(requests.values()), stop=stop, on_start=note_difference):
+        job = Job(list(requests.values()), stop or threading.Event(), note_difference)
+        for tokens in self._batcher.answer(job):
             for token in tokens:
                 side = self.sides[token.row]
                 answer = comparison.answers[side]
@@ -139,24 +148,28 @@ class Engine:
                     answer.text, answer.reason = streams[side].finish(), token.reason
                 else:
                     answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
-                answer.seconds = time.monotonic() - begun
+                answer.seconds = time.monotonic() - (job.started or time.monotonic())  # without the time in the queue
             yield comparison
 
     def check_length(self, tokens: int) -> None:
         """Raise UserError for a row of more tokens than the model has positions."""
         if tokens > self.positions:
-            raise UserError(f"The row has {tokens:,} tokens, the model takes {self.positions:,}; choose a shorter one.", key="row_too_long", count=tokens, limit=self.positions)
+            raise UserError(f"The row has {tokens:,} tokens, the model takes {self.positions:,}; choose a shorter one.", key="row_beyond_model", count=tokens, limit=self.positions)
 
     def forward(self, ids: torch.Tensor, sides: list[str]) -> torch.Tensor:
         """The logits of whole rows, (rows, tokens, vocabulary), each with its side's adapter state; `ids` without padding."""
-        with self._lock, torch.inference_mode(), self._decoder.adapters(sides) as model:
-            return model(input_ids=ids, use_cache=False).logits
 
-    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None, on_start: Callable[[torch.Tensor], None] | None = None) -> Iterator[list[Token]]:
-        """Greedy answers of all requests, answered together; each step yields what its rows produced.
+        @torch.inference_mode()
+        def run() -> torch.Tensor:
+            with self._decoder.adapters(sides) as model:
+                return model(input_ids=ids, use_cache=False).logits
 
-        `stop` ends every row at the next step with the reason 'stopped'. `on_start` sees the logits of the answers' first
-        tokens, (rows, vocabulary), whenever rows begin. Closing the iterator frees the model.
+        return self._batcher.call(run)
+
+    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[Token]]:
+        """Greedy answers of all requests, answered together with whatever else is asked; each step yields what these rows produced.
+
+        `stop` ends every row at the next step with the reason 'stopped'; closing the iterator does the same. Raises
+        RuntimeError where the model failed.
         """
-        with self._lock:
-            yield from self._decoder.run(requests, stop or threading.Event(), on_start)
+        return self._batcher.answer(Job(requests, stop or threading.Event()))

@@ -12,6 +12,7 @@ import gradio as gr
 from newsft import data, judge
 from newsft.answers import Answer, read_answer
 from newsft.conversations import pick_row
+from newsft.decoding import MOST_ROWS
 from newsft.engine import AnswerStream, Comparison, Engine
 from newsft.errors import UserError
 from newsft.receipt import write_receipt
@@ -21,11 +22,11 @@ from newsft.views import compare as views
 from newsft.views.fields import format_fields
 from newsft.views.receipt import format_receipt
 
-FRAME_SECONDS = 0.06  # between two updates of the page; more often costs the browser more than the eye gains
+FRAME_SECONDS = 0.06  # between two updates of the page, times the comparisons that run; more often costs the browser and the server more than the eye gains
 EXAMPLES = ASSETS / "examples.json"
 LESSON_ROWS = range(10, 15)  # the five test rows that the lesson looks at
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # everything that runs the model takes turns
+MODEL = {"concurrency_id": "model", "concurrency_limit": MOST_ROWS // 2}  # as many at once as fit into the model's batch; the others wait in Gradio's queue
 
 
 class CompareHandlers:
@@ -72,7 +73,7 @@ class CompareHandlers:
         flag, shown = self._stops.setdefault(request.session_hash, threading.Event()), 0.0
         try:
             for comparison in self.engine.compare(article, system_prompt=system_prompt, stop=flag):
-                if comparison.done or time.monotonic() - shown >= FRAME_SECONDS:
+                if comparison.done or time.monotonic() - shown >= FRAME_SECONDS * self.engine.askers:
                     shown = time.monotonic()
                     yield [*self.show(comparison, language), comparison if comparison.done else None]
         except UserError as error:
