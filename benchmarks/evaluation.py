@@ -36,7 +36,7 @@ def main() -> None:
     engine, split = evaluation.load_engine(RECIPES["mini"])
     rows = split.test[:: max(len(split.test) // arguments.rows, 1)] if arguments.rows else split.test
     begun = time.perf_counter()
-    batched = {(one.row, one.side): one.text for numbers in generations.plan_batches(engine, rows) for one in generations.generate_batch(engine, rows, numbers)}
+    batched = {(one.row, one.side): one.text for numbers in generations.plan_batches(engine, rows, batch_rows=generations.BATCH_ROWS) for one in generations.generate_batch(engine, rows, numbers)}
     ours = time.perf_counter() - begun
     begun = time.perf_counter()
     singly = {(number, side): generate_singly(engine, row, side) for number, row in enumerate(rows) for side in engine.sides}

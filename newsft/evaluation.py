@@ -59,10 +59,10 @@ def summarise(judged: dict[str, list[Judged]]) -> dict:
     return summary
 
 
-def evaluate(engine: Engine, rows: list[dict], folder: Path, *, progress=None) -> dict:
+def evaluate(engine: Engine, rows: list[dict], folder: Path, *, batch_rows: int = generations.BATCH_ROWS, progress=None) -> dict:
     """Answer, judge and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there."""
     settings, found = describe(engine, rows), []
-    for batch in generations.generate_all(engine, rows, folder, settings):
+    for batch in generations.generate_all(engine, rows, folder, settings, batch_rows=batch_rows):
         found += batch
         if progress:
             progress(len(batch) // len(engine.sides))
@@ -109,16 +109,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     recipe.add_flags(parser, only=("model", "data", "adapter", "test_ratio", "max_new_tokens"))
     parser.add_argument("--limit", type=int, help="only the first N test rows")
+    parser.add_argument("--batch-rows", type=int, default=generations.BATCH_ROWS, help="articles that are answered and kept together; a killed run loses as many at most (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="folder for the answers, the summary and its table; a killed run goes on from it (default: evaluation/RECIPE)")
     parser.add_argument("--json", type=Path, help="write the summary to this file too")
     arguments = parser.parse_args()
-    chosen = recipe.from_flags(arguments)
-    folder = arguments.output or Path("evaluation") / chosen.name
+    folder = arguments.output or Path("evaluation") / arguments.recipe
     try:
+        chosen = recipe.from_flags(arguments)
+        for name in ("limit", "batch_rows"):
+            if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
+                raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
         engine, split = load_engine(chosen)
         rows = split.test[: arguments.limit]
         with tqdm(total=len(rows), unit="row") as bar:
-            summary = evaluate(engine, rows, folder, progress=bar.update)
+            summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

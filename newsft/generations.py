@@ -24,7 +24,7 @@ class Generation:
     reason: str  # why it ended
 
 
-def plan_batches(engine: Engine, rows: list[dict], *, batch_rows: int = BATCH_ROWS) -> list[list[int]]:
+def plan_batches(engine: Engine, rows: list[dict], *, batch_rows: int) -> list[list[int]]:
     """Row numbers, those of like length together, as a step is as slow as its longest row; the longest first, as they take longest."""
     lengths = [len(engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids) for row in rows]
     order = sorted(range(len(rows)), key=lambda number: (-lengths[number], number))
@@ -47,13 +47,13 @@ def generate_batch(engine: Engine, rows: list[dict], numbers: list[int]) -> list
     return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
 
 
-def generate_all(engine: Engine, rows: list[dict], folder: Path, settings: dict) -> Iterator[list[Generation]]:
-    """All batches in turn, those that an earlier run with the same settings left in `folder` first; a kill loses at most one.
+def generate_all(engine: Engine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Generation]]:
+    """All batches of `batch_rows` articles in turn, those that an earlier run with the same settings left in `folder` first; a kill loses at most one.
 
     Raises UserError where the folder holds answers of other settings.
     """
-    _claim(folder, settings)
-    path, batches = folder / ANSWERS_FILE, plan_batches(engine, rows)
+    _claim(folder, settings | {"batch_rows": batch_rows})
+    path, batches = folder / ANSWERS_FILE, plan_batches(engine, rows, batch_rows=batch_rows)
     kept = _restore(path, batches, engine.sides)
     yield from kept
     with path.open("a", encoding="utf-8") as file:

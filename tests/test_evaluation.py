@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from newsft import evaluation, generations, models
 from newsft.engine import Engine
 from tests.varco import write_varco_checkpoint
@@ -31,6 +33,15 @@ def test_command_writes_answers_summary_and_table(tmp_path):
     assert again.returncode == 2 and "other settings" in again.stderr
 
 
+@pytest.mark.parametrize("flags", [["--limit", "0"], ["--batch-rows", "-1"], ["--max-new-tokens", "0"]])
+def test_settings_out_of_their_range_are_refused(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluation", *flags, "--output", str(tmp_path / "evaluation")])
+    with pytest.raises(SystemExit) as stopped:
+        evaluation.main()
+    assert stopped.value.code == 2 and flags[0] in capsys.readouterr().err
+    assert not (tmp_path / "evaluation").exists()
+
+
 def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn(rows, tmp_path):
     loaded = models.load_base(str(write_varco_checkpoint(tmp_path / "varco")))
     engine = Engine(loaded, max_new_tokens=12)
@@ -50,8 +61,8 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
 
 
 def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
-    count = generations.BATCH_ROWS + 8  # killed in its second batch, which takes seconds
-    command = [*COMMAND, "--limit", str(count), "--output", tmp_path / "killed"]
+    count, batch_rows = 24, 8  # killed in its second batch of three
+    command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--output", tmp_path / "killed"]
     answers = tmp_path / "killed" / generations.ANSWERS_FILE
     running = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while running.poll() is None and not (answers.exists() and answers.stat().st_size):
@@ -59,8 +70,8 @@ def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, eng
     assert running.poll() is None, "it ended before it could be killed"
     running.send_signal(signal.SIGKILL)
     running.wait()
-    assert len(generations.read_generations(answers)) == 2 * generations.BATCH_ROWS
+    assert len(generations.read_generations(answers)) == 2 * batch_rows
     subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
-    evaluation.evaluate(engine, rows[:count], tmp_path / "whole")
-    for name in ("answers.jsonl", "summary.json", "table.md"):
+    evaluation.evaluate(engine, rows[:count], tmp_path / "whole", batch_rows=batch_rows)
+    for name in ("settings.json", "answers.jsonl", "summary.json", "table.md"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

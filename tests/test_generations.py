@@ -12,25 +12,20 @@ def few(rows):
     return rows[:5]
 
 
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    plan = generations.plan_batches
-    monkeypatch.setattr(generations, "plan_batches", lambda engine, rows: plan(engine, rows, batch_rows=2))
-
-
 @pytest.fixture(scope="module")
 def whole(engine, few, tmp_path_factory):
     """An undisturbed run's file."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        plan = generations.plan_batches
-        patch.setattr(generations, "plan_batches", lambda engine, rows: plan(engine, rows, batch_rows=2))
-        list(generations.generate_all(engine, few, folder, evaluation.describe(engine, few)))
+    run(engine, few, folder)
     return (folder / ANSWERS_FILE).read_bytes()
 
 
+def settings_of(engine, few):
+    return evaluation.describe(engine, few) | {"batch_rows": 2}
+
+
 def run(engine, few, folder):
-    return list(generations.generate_all(engine, few, folder, evaluation.describe(engine, few)))
+    return list(generations.generate_all(engine, few, folder, evaluation.describe(engine, few), batch_rows=2))
 
 
 def test_every_row_is_answered_once_by_each_side(whole):
@@ -47,7 +42,7 @@ def test_batched_answers_are_those_of_single_comparisons(engine, few, whole):
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.999, 1])
 def test_killed_anywhere_it_goes_on_to_the_same_file(engine, few, whole, tmp_path, share, monkeypatch):
-    (tmp_path / SETTINGS_FILE).write_text(json.dumps(evaluation.describe(engine, few)))
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings_of(engine, few)))
     (tmp_path / ANSWERS_FILE).write_bytes(whole[: int(len(whole) * share)])
     asked, generate = [], generations.generate_batch
     monkeypatch.setattr(generations, "generate_batch", lambda engine, rows, numbers: asked.append(numbers) or generate(engine, rows, numbers))
@@ -58,7 +53,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_file(engine, few, whole, tmp_pat
 
 
 def test_lines_that_are_not_this_run_s_are_cut_off(engine, few, whole, tmp_path):
-    (tmp_path / SETTINGS_FILE).write_text(json.dumps(evaluation.describe(engine, few)))
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings_of(engine, few)))
     first = whole.splitlines(keepends=True)[:4]
     (tmp_path / ANSWERS_FILE).write_bytes(b"".join(first) + b'{"row": 1}\n' + b"\xff\n")
     run(engine, few, tmp_path)
@@ -66,7 +61,7 @@ def test_lines_that_are_not_this_run_s_are_cut_off(engine, few, whole, tmp_path)
 
 
 def test_answers_of_other_settings_are_refused_and_kept(engine, few, tmp_path):
-    settings = evaluation.describe(engine, few) | {"adapter_fingerprint": "0" * 16}
+    settings = settings_of(engine, few) | {"adapter_fingerprint": "0" * 16}
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings))
     with pytest.raises(UserError, match="adapter_fingerprint"):
         run(engine, few, tmp_path)
