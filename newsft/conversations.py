@@ -9,7 +9,7 @@ TOY = [
     {"role": "user", "content": "안녕하세요, 오늘 날씨는 어떤가요?"},
     {"role": "assistant", "content": "안녕하세요! 오늘 날씨는 맑고 화창합니다."},
 ]
-NAMES = {"system": "system_prompt", "user": "news", "assistant": "answer"}  # as clean_text calls them
+NAMES = {"system": "system_prompt", "user": "user_message", "assistant": "answer"}  # as clean_text calls them
 MESSAGE_LIMIT = 20
 TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about 6,000
 TOKEN_LIMIT = 20_000  # tokens of a row that is drawn; Hangul that the vocabulary lacks costs three a syllable

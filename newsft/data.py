@@ -168,7 +168,7 @@ def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tup
     if not isinstance(text, str) or not text.strip():
         raise _empty(what)
     if len(text) > limit:
-        raise UserError(f"The {what} has {len(text):,} characters, the limit is {limit:,}; shorten it.", key=f"{what}_too_long", count=len(text), limit=limit)
+        raise UserError(f"The {what.replace('_', ' ')} has {len(text):,} characters, the limit is {limit:,}; shorten it.", key=f"{what}_too_long", count=len(text), limit=limit)
     text, changes = _normalise(text)
     if not text.strip():
         raise _empty(what)
@@ -190,4 +190,4 @@ def _normalise(text: str) -> tuple[str, list[str]]:
 
 
 def _empty(what: str) -> UserError:
-    return UserError(f"The {what} is empty; paste a text or choose an example.", key=f"{what}_empty")
+    return UserError(f"The {what.replace('_', ' ')} is empty; paste a text or choose an example.", key=f"{what}_empty")

@@ -107,7 +107,7 @@ def format_checks(checks: dict[str, bool], *, language: str) -> str:
 
 def format_labels(text: str, *, language: str) -> str:
     """The trained tokens alone, as text: what the model learns to write."""
-    return f'<details class="labels" open><summary>{say("decoded_labels", language)}</summary><pre>{escape(text)}</pre></details>'
+    return f'<details class="labels" open><summary>{say("decoded_labels", language)}</summary><pre>\n{escape(text)}</pre></details>'
 
 
 def format_batch(rows: Sequence[Sequence[Token]], *, pad_id: int, pad_text: str, language: str) -> str:
