@@ -1,4 +1,6 @@
 import argparse
+import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from newsft.mini.auxiliary import NO_LABEL, AuxiliaryHead, label_tokens
 from newsft.mini.model import build_model, grow_model
 from newsft.mini.schedule import Phase
 from newsft.mini.stream import Stream
-from newsft.mini.tasks import Conversation, draw_decision
+from newsft.mini.tasks import draw_decisions
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ ORIGINAL = _muon._zeropower_via_newtonschulz
 @pytest.mark.parametrize("answer, decisive", [("{'positive_impact_stocks': ['가나']}", " ['"), ("{'positive_impact_stocks': []}", " []}"), ("{'summary': None}", " "), ("부정적입니다.", "부")])
 def test_token_that_decides_an_answer_weighs_most(tokenizer, answer, decisive):
     encoded = chat.encode_row(tokenizer, [{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
-    weights = stream._weigh(encoded, Phase(1, lambda rng: Conversation([]), read=0.25, told=1, decided=7))
+    weights = stream._weigh(encoded, Phase(1, lambda rng: [], read=0.25, told=1, decided=7))
     heavy = [tokenizer.decode([token]) for token, weight in zip(encoded.input_ids, weights, strict=True) if weight == 7]
     assert decisive in heavy
     assert heavy[0] == tokenizer.decode(next(token for token, origin in zip(encoded.input_ids, encoded.origins, strict=True) if origin == "answer"))
@@ -73,11 +75,28 @@ def test_documents_of_a_step_depend_on_the_step_alone(tokenizer):
     assert sum(int((batch.ids != tokenizer.pad_token_id).sum()) for batch in first) >= 600
 
 
+def test_joined_conversations_have_the_losses_of_single_ones(untrained, tokenizer):
+    rng, phase = random.Random(5), Phase(1, lambda rng: [], read=0.25, told=1, decided=7)
+    conversations = next(drawn for drawn in iter(lambda: draw_decisions(rng, lists=0.5), None) if len(drawn) == 4)
+    rows = [chat.encode_row(tokenizer, conversation.messages) for conversation in conversations]
+
+    def loss(rows, read):
+        weights = [stream._weigh(row, replace(phase, read=read)) for row in rows]
+        document = stream._join(rows, weights, [[NO_LABEL] * len(row) for row in rows])
+        with torch.no_grad():
+            return len(document.ids), pretrain.step_loss(untrained, stream._collate([document], tokenizer.pad_token_id))[0].item()
+
+    joined, single = loss(rows, 0), [loss([row], 0) for row in rows]
+    assert joined[1] == pytest.approx(sum(value for _, value in single), rel=1e-5)
+    assert joined[0] < 0.6 * sum(length for length, _ in single)
+    assert loss(rows, 0.25)[1] < sum(loss([row], 0.25)[1] for row in rows)  # the article is read once
+
+
 def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "exact_companies", lambda model, tokenizer: 0.0)
     phases = [
-        Phase(2, lambda rng: draw_decision(rng, lists=0.5), read=0.1, told=1, decided=2, layers=4),
-        Phase(9, lambda rng: draw_decision(rng, lists=0.5), read=0.1, told=1, decided=2, layers=5, auxiliary=1),
+        Phase(2, lambda rng: draw_decisions(rng, lists=0.5), read=0.1, told=1, decided=2, layers=4),
+        Phase(9, lambda rng: draw_decisions(rng, lists=0.5), read=0.1, told=1, decided=2, layers=5, auxiliary=1),
     ]
     monkeypatch.setattr(schedule, "PHASES", phases)
     settings = {"width": 256, "steps": 4, "tokens": 300, "micro_tokens": 500, "check_every": 1}

@@ -1,5 +1,6 @@
 import ast
 import json
+import os
 import random
 import re
 from collections import Counter
@@ -90,7 +91,7 @@ def test_pretraining_meets_no_company_of_the_other_parts(monkeypatch):
     for _ in range(150):
         tasks.draw_conversation(rng)
         tasks.draw_text(rng)
-        tasks.draw_decision(rng, lists=0.5)
+        tasks.draw_decisions(rng, lists=0.5)
     assert len(asked) > 300
     assert set(asked) == {"pretrain"}
 
@@ -123,12 +124,16 @@ def test_answers_about_companies_name_those_of_the_text(conversations):
     assert checked > 100
 
 
-def test_decision_is_asked_about_companies_of_its_article():
+def asked(conversation):
+    """What the answer was asked about, and the answer."""
+    *told, answer = (message["content"] for message in conversation.messages)
+    return "\n".join(told), answer
+
+
+def test_decisions_are_asked_about_companies_of_their_article():
     rng, kinds = random.Random(6), Counter()
-    for _ in range(200):
-        messages = tasks.draw_decision(rng, lists=0.5).messages
-        told = "\n".join(message["content"] for message in messages[:-1])
-        answer = messages[-1]["content"]
+    for conversation in (one for _ in range(100) for one in tasks.draw_decisions(rng, lists=0.5)):
+        told, answer = asked(conversation)
         if answer in ("긍정적입니다.", "부정적입니다."):
             kinds[answer] += 1
             continue
@@ -136,33 +141,44 @@ def test_decision_is_asked_about_companies_of_its_article():
         kinds[key, bool(companies)] += 1
         assert key in told and all(company in told for company in companies)
     assert len(kinds) == 6 and min(kinds.values()) > 5, kinds
-    assert not any("stocks" in message["content"] for _ in range(50) for message in tasks.draw_decision(rng, lists=0.0).messages)
+    assert not any("stocks" in asked(one)[1] for _ in range(20) for one in tasks.draw_decisions(rng, lists=0.0))
+
+
+def test_decisions_behind_an_article_begin_alike_and_ask_different_things():
+    rng, sizes = random.Random(7), Counter()
+    for _ in range(60):
+        drawn = tasks.draw_decisions(rng, lists=0.5, longest=400)
+        sizes[len(drawn)] += 1
+        told = [asked(one)[0] for one in drawn]
+        assert len(set(told)) == len(drawn)
+        if len(drawn) > 1:
+            shared = os.path.commonprefix(told)  # noqa: RUF071 - character by character is what is meant
+            assert all(name in shared for name in drawn[0].effects) and all(len(one.messages) == len(drawn[0].messages) for one in drawn)
+    assert sizes[1] > 15 and sum(sizes[size] for size in (2, 3, 4)) > 25 and max(sizes) == tasks.QUESTIONS_PER_ARTICLE
 
 
 def test_decisions_about_several_companies_and_keywords():
     rng = random.Random(8)
-    for _ in range(60):
-        *told, answer = (message["content"] for message in tasks.draw_decision(rng, lists=1.0, pairs=1.0, several=1.0, keywords=1.0, longest=400).messages)
+    for conversation in (one for _ in range(40) for one in tasks.draw_decisions(rng, lists=1.0, pairs=1.0, several=1.0, keywords=1.0, longest=400)):
+        told, answer = asked(conversation)
         values = ast.literal_eval(answer)
         assert list(values) == ["negative_impact_stocks", "negative_keywords", "positive_impact_stocks", "positive_keywords"]
         assert len(values["negative_impact_stocks"] + values["positive_impact_stocks"]) >= 2
-        assert all(item in "\n".join(told) for items in values.values() for item in items)
+        assert all(item in told for items in values.values() for item in items)
 
 
 def test_opposed_decisions_are_about_articles_with_both_directions():
     rng = random.Random(9)
-    for _ in range(40):
-        drawn = tasks.draw_decision(rng, lists=0.5, opposed=1.0)
-        assert {"+", "-"} <= set(drawn.effects.values())
-        assert all(name in "\n".join(message["content"] for message in drawn.messages) for name in drawn.effects)
+    for conversation in (one for _ in range(20) for one in tasks.draw_decisions(rng, lists=0.5, opposed=1.0)):
+        assert {"+", "-"} <= set(conversation.effects.values())
+        assert all(name in asked(conversation)[0] for name in conversation.effects)
 
 
 def test_effects_are_those_that_the_answers_name():
     rng, checked = random.Random(10), 0
-    for _ in range(60):
-        drawn = tasks.draw_decision(rng, lists=1.0, pairs=1.0)
-        values = ast.literal_eval(drawn.messages[-1]["content"])
+    for conversation in (one for _ in range(40) for one in tasks.draw_decisions(rng, lists=1.0, pairs=1.0)):
+        values = ast.literal_eval(asked(conversation)[1])
         for key, sign in (("positive_impact_stocks", "+"), ("negative_impact_stocks", "-")):
-            assert set(values[key]) == {name for name, effect in drawn.effects.items() if effect == sign}
+            assert set(values[key]) == {name for name, effect in conversation.effects.items() if effect == sign}
             checked += len(values[key])
     assert checked > 60

@@ -22,11 +22,13 @@ from newsft.mini.model import build_model, grow_model
 from newsft.mini.schedule import MOST_KEYS, phase_at
 from newsft.mini.stream import SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
+from newsft.prefix import SHARED, build_mask
 
 WORK = Path("work/pretrain")
 CARD = Path(__file__).with_name("model_card.md")
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
 WARM_UP_STEPS = 60
+ORTHOGONALISE_BF16 = _muon._zeropower_via_newtonschulz
 COOL_DOWN = 0.11  # share of the steps over which the learning rate falls to zero
 
 
@@ -47,8 +49,9 @@ def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, floa
 
 
 def step_loss(model: LlamaForCausalLM, batch: Batch, auxiliary: AuxiliaryHead | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weighted sum of the next-token losses and the auxiliary loss; padding stands on the right, where causal attention never sees it."""
-    out = model.model(input_ids=batch.ids, use_cache=False, output_hidden_states=auxiliary is not None)
+    """The weighted sum of the next-token losses and the auxiliary loss."""
+    joined = bool((batch.owners == SHARED).any())  # else causal attention never sees the padding, which stands on the right
+    out = model.model(input_ids=batch.ids, position_ids=batch.positions, attention_mask=build_mask(batch.owners) if joined else None, use_cache=False, output_hidden_states=auxiliary is not None)
     hidden, targets, weights = out.last_hidden_state[:, :-1], batch.ids[:, 1:], batch.weights[:, 1:]
     counted = weights > 0
     logits = model.lm_head(hidden[counted])
@@ -77,8 +80,8 @@ def exact_companies(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase,
     return hits / count
 
 
-def _optimizers(model: LlamaForCausalLM, auxiliary: AuxiliaryHead) -> list[torch.optim.Optimizer]:
-    _muon._zeropower_via_newtonschulz = orthogonalise
+def _optimizers(model: LlamaForCausalLM, auxiliary: AuxiliaryHead, *, bf16: bool) -> list[torch.optim.Optimizer]:
+    _muon._zeropower_via_newtonschulz = ORTHOGONALISE_BF16 if bf16 else orthogonalise
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     others = [model.lm_head.weight, *(p for p in model.parameters() if p.ndim == 1), *auxiliary.parameters()]
     return [
@@ -103,12 +106,13 @@ class Run:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace, *, device: str):
         torch.manual_seed(SEED)
         self.tokenizer, self.arguments, self.device = tokenizer, arguments, device
+        self.bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
         self.step = self.tokens = 0
         self._begin(build_model(tokenizer, layers=phase_at(0).layers, width=arguments.width).to(device))
 
     def _begin(self, model: LlamaForCausalLM) -> None:
         self.model, self.auxiliary = model, AuxiliaryHead(model.config.hidden_size).to(self.device)
-        self.optimizers = _optimizers(self.model, self.auxiliary)
+        self.optimizers = _optimizers(self.model, self.auxiliary, bf16=self.bf16)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -134,7 +138,8 @@ class Run:
         weight = sum(batch.weights[:, 1:].sum() for batch in batches).to(self.device)
         losses = [0.0, 0.0]
         for batch in batches:
-            part, hidden = step_loss(self.model, Batch(*(values.to(self.device) for values in batch)), self.auxiliary if phase.auxiliary else None)
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+                part, hidden = step_loss(self.model, Batch(*(values.to(self.device) for values in batch)), self.auxiliary if phase.auxiliary else None)
             part, hidden = part / weight, hidden / len(batches)
             (part + phase.auxiliary * hidden).backward()
             losses = [losses[0] + part.item(), losses[1] + hidden.item()]
@@ -195,9 +200,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=7000, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=6000, help="optimizer steps")
     parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
-    parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
+    parser.add_argument("--micro-tokens", type=int, default=4_000, help="padded tokens in one forward pass")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--check-every", type=int, default=120, help="steps between checkpoints and checks on unseen articles")
     arguments = parser.parse_args()

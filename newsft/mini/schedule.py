@@ -8,7 +8,7 @@ from functools import partial
 
 from newsft.mini import tasks
 
-MOST_KEYS = 6  # in one dict; the full answer has eight
+MOST_KEYS = 7  # in one dict; the full answer has eight
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Phase:
     """A part of the training, up to step `until`: its conversations, what their tokens weigh in the loss, its learning rate."""
 
     until: float
-    draw: Callable[[random.Random], tasks.Conversation]
+    draw: Callable[[random.Random], list[tasks.Conversation]]
     read: float  # the articles' own tokens: enough to learn to continue, names are noise
     told: float  # what an answer says
     decided: float  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred
@@ -25,11 +25,13 @@ class Phase:
     auxiliary: float = 0.0  # weight of the auxiliary loss
 
 
-def draw_mixed(rng: random.Random, *, decisions: float, short: float = 1.0, most_keys: int = 3, drills: float = 0.12, objects: float = 0.36, longest: int = 200, **asked: float) -> tasks.Conversation:
-    """A decision (`tasks.draw_decision` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
+def draw_mixed(
+    rng: random.Random, *, decisions: float, short: float = 1.0, most_keys: int = 3, drills: float = 0.12, objects: float = 0.36, longest: int = 200, **asked: float
+) -> list[tasks.Conversation]:
+    """Decisions (`tasks.draw_decisions` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
     if rng.random() < decisions:
-        return tasks.draw_decision(rng, longest=longest, **asked)
-    return tasks.draw_conversation(rng, short=rng.random() < short, most_keys=most_keys, drills=drills, objects=objects)
+        return tasks.draw_decisions(rng, longest=longest, **asked)
+    return [tasks.draw_conversation(rng, short=rng.random() < short, most_keys=most_keys, drills=drills, objects=objects)]
 
 
 def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, **asked: float) -> Phase:
@@ -61,12 +63,12 @@ PHASES = (
     Phase(1200, partial(draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, longest=600), read=0.25, told=1, decided=15, rate=0.4),
     Phase(2160, partial(draw_mixed, decisions=0.25, lists=0.5, pairs=0.4, short=0.6, most_keys=5, longest=600), read=0.25, told=1, decided=15, rate=0.4),
     Phase(3600, partial(draw_mixed, decisions=0.4, lists=0.6, pairs=0.6, several=0.6, keywords=0.4, short=0.5, most_keys=MOST_KEYS, longest=600), read=0.25, told=1, decided=6, rate=0.4),
-    _deep(4400, decisions=0.97, lists=0.6, opposed=1.0, longest=250, read=0.05, told=0.2, decided=10, rate=1),
-    _deep(4800, decisions=0.97, lists=0.6, pairs=0.2, opposed=0.8, longest=160, read=0.02, told=0.1, decided=10, rate=0.7),
-    _deep(4960, decisions=0.6, lists=0.8, pairs=0.5, opposed=0.5, several=0.3, keywords=0.4, short=0.5, longest=400, read=0.1, told=0.4, decided=8, rate=0.6),
-    _deep(5750, decisions=0.4, lists=0.8, pairs=0.6, opposed=0.3, several=0.4, keywords=0.5, short=0.25, longest=800, read=0.25, told=1, decided=5, rate=0.7),
+    _deep(4100, decisions=0.97, lists=0.6, opposed=1.0, longest=250, read=0.05, told=0.2, decided=10, rate=1),
+    _deep(4300, decisions=0.9, lists=0.7, pairs=0.4, opposed=0.8, longest=250, read=0.05, told=0.5, decided=8, rate=0.5),
+    _deep(4460, decisions=0.6, lists=0.8, pairs=0.5, opposed=0.5, several=0.3, keywords=0.4, short=0.5, longest=400, read=0.1, told=0.7, decided=8, rate=0.45),
+    _deep(4800, decisions=0.4, lists=0.8, pairs=0.6, opposed=0.3, several=0.4, keywords=0.5, short=0.25, longest=800, read=0.25, told=1, decided=5, rate=0.45),
     _deep(
-        math.inf, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.6, auxiliary=0.2
+        math.inf, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.45, auxiliary=0.3
     ),
 )
 

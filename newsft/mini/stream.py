@@ -13,27 +13,33 @@ from newsft.chat import IGNORED, Encoded
 from newsft.mini import tasks
 from newsft.mini.auxiliary import NO_LABEL, Label, label_tokens
 from newsft.mini.schedule import Phase, phase_at
+from newsft.prefix import SHARED, join
 
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
+PADDING = -2  # the owner of padding
 RAW_SHARE = 0.08  # documents that are an article alone
 DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|긍정적|부정적|중립적|없습니다""")
 
 
 class Document(NamedTuple):
-    """One document's token ids, what each weighs in the loss, and the auxiliary labels."""
+    """One document's token ids, what each weighs in the loss, the auxiliary labels, and each token's owner and position (`newsft.prefix`)."""
 
     ids: list[int]
     weights: list[float]
     labels: list[Label]
+    owners: list[int]
+    positions: list[int]
 
 
 class Batch(NamedTuple):
-    """Documents padded on the right: `ids` and `weights` [documents, length], `labels` [documents, length, 2]."""
+    """Documents padded on the right: `labels` [documents, length, 2], the others [documents, length]."""
 
     ids: torch.Tensor
     weights: torch.Tensor
     labels: torch.Tensor
+    owners: torch.Tensor
+    positions: torch.Tensor
 
 
 class Stream(Dataset):
@@ -48,10 +54,10 @@ class Stream(Dataset):
     def _document(self, rng: random.Random, phase: Phase) -> Document:
         if rng.random() < RAW_SHARE and phase.read:
             ids = [self.tokenizer.bos_token_id, *self._ids(tasks.draw_text(rng)), self.tokenizer.convert_tokens_to_ids("<|end_of_text|>")]
-            return Document(ids, [0.0] + [phase.read] * (len(ids) - 1), [NO_LABEL] * len(ids))
-        conversation = phase.draw(rng)
-        encoded = chat.encode_row(self.tokenizer, conversation.messages)
-        return Document(encoded.input_ids, _weigh(encoded, phase), label_tokens(encoded, conversation.effects, self._ids))
+            return Document(ids, [0.0] + [phase.read] * (len(ids) - 1), [NO_LABEL] * len(ids), [0] * len(ids), list(range(len(ids))))
+        conversations = phase.draw(rng)
+        rows = [chat.encode_row(self.tokenizer, conversation.messages) for conversation in conversations]
+        return _join(rows, [_weigh(row, phase) for row in rows], [label_tokens(row, one.effects, self._ids) for row, one in zip(rows, conversations, strict=True)])
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -83,11 +89,27 @@ def _weigh(encoded: Encoded, phase: Phase) -> list[float]:
     return [weight if label != IGNORED else phase.read if origin == "user" else 0.0 for label, origin, weight in kinds]
 
 
+def _join(rows: list[Encoded], weights: list[list[float]], labels: list[list[Label]]) -> Document:
+    """Conversations that begin alike as one document, their beginning once."""
+    if len(rows) == 1:
+        length = len(rows[0])
+        return Document(rows[0].input_ids, weights[0], labels[0], [0] * length, list(range(length)))
+    places = join(rows)
+    first = sum(place.owner == SHARED for place in places)  # where each row goes on: its first token has nothing that predicts it
+    return Document(
+        [rows[max(owner, 0)].input_ids[position] for owner, position in places],
+        [0.0 if position == first else weights[max(owner, 0)][position] for owner, position in places],
+        [labels[max(owner, 0)][position] for owner, position in places],
+        [place.owner for place in places],
+        [place.position for place in places],
+    )
+
+
 def _padded(length: int) -> int:
     return -(-length // LENGTH_STEP) * LENGTH_STEP
 
 
 def _collate(documents: list[Document], pad: int) -> Batch:
     length = _padded(max(len(document.ids) for document in documents))
-    filled = [Document(*(values + [filler] * (length - len(values)) for values, filler in zip(document, (pad, 0.0, NO_LABEL), strict=True))) for document in documents]
+    filled = [Document(*(values + [filler] * (length - len(values)) for values, filler in zip(document, (pad, 0.0, NO_LABEL, PADDING, 0), strict=True))) for document in documents]
     return Batch(*(torch.tensor(column) for column in zip(*filled, strict=True)))

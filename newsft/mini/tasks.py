@@ -72,6 +72,8 @@ NOTHING = {
 }
 ANALYSE = ["이 뉴스를 분석해 주세요.", "어떤 종목에 어떤 영향이 있습니까?", "투자자가 알아야 할 점을 정리해 주세요.", "이 기사의 영향을 설명해 주세요.", "뉴스를 읽고 의견을 말해 주세요."]
 
+QUESTIONS_PER_ARTICLE = 4
+
 Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
 
@@ -114,14 +116,15 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     return Conversation(messages, article.effects)
 
 
-def draw_decision(
+def draw_decisions(
     rng: random.Random, *, lists: float, positive: float = 0.5, pairs: float = 0.0, several: float = 0.0, opposed: float = 0.0, keywords: float = 0.0, longest: int = 200, part: str = "pretrain"
-) -> Conversation:
-    """An article of 60 to `longest` characters and one question; for a share of `opposed` it is good for one company and bad for
-    another, for a share of `several` of the others it is about more than one.
+) -> list[Conversation]:
+    """An article of 60 to `longest` characters and questions, each a conversation of its own; for a share of `opposed` it is good
+    for one company and bad for another, for a share of `several` of the others it is about more than one.
 
-    Its answer begins with a direction or, for a share of `lists`, holds companies: the positive for a share of `positive`,
-    both sides for one of `pairs`, and the keywords with them for one of `keywords`.
+    An answer begins with a direction or, for a share of `lists`, holds companies: the positive for a share of `positive`,
+    both sides for one of `pairs`, and the keywords with them for one of `keywords`. Where the question stands behind the article
+    there are up to `QUESTIONS_PER_ARTICLE`, and the conversations begin alike; before it, in the system prompt, there is one.
     """
     article = _draw_article(rng, longest=longest, part=part)
     if opposed and rng.random() < opposed:
@@ -130,18 +133,23 @@ def draw_decision(
     elif several and rng.random() < several:
         while len(article.positive + article.negative) < 2:
             article = _draw_article(rng, longest=longest, part=part)
-    if rng.random() < lists:
-        question, answer = _ask_lists(rng, article, positive=positive, pairs=pairs, keywords=keywords)
-    else:
+
+    def draw_turn() -> Turn:
+        if rng.random() < lists:
+            return _ask_lists(rng, article, positive=positive, pairs=pairs, keywords=keywords)
         company = rng.choice(article.positive + article.negative)
-        question = rng.choice(_asked_direction(company))
-        answer = "긍정적입니다." if company in article.positive else "부정적입니다."
+        return rng.choice(_asked_direction(company)), "긍정적입니다." if company in article.positive else "부정적입니다."
+
     if rng.random() < 0.4:
-        messages = [{"role": "system", "content": question}, {"role": "user", "content": article.text}]
-    else:
-        persona = [{"role": "system", "content": rng.choice(PERSONAS)}] if rng.random() < 0.2 else []
-        messages = [*persona, {"role": "user", "content": f"{article.text}\n{question}"}]
-    return Conversation([*messages, {"role": "assistant", "content": answer}], article.effects)
+        question, answer = draw_turn()
+        return [Conversation([_message("system", question), _message("user", article.text), _message("assistant", answer)], article.effects)]
+    persona = [_message("system", rng.choice(PERSONAS))] if rng.random() < 0.2 else []
+    turns = dict(draw_turn() for _ in range(QUESTIONS_PER_ARTICLE))  # no question twice
+    return [Conversation([*persona, _message("user", f"{article.text}\n{question}"), _message("assistant", answer)], article.effects) for question, answer in turns.items()]
+
+
+def _message(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
 
 
 def _draw_article(rng: random.Random, *, longest: int, part: str) -> Article:
