@@ -194,7 +194,7 @@ def _encode_unprotected(tokenizer: PreTrainedTokenizerBase, piece: Piece) -> Enc
 def _join(parts: Sequence[Encoded]) -> Encoded:
     joined = Encoded()
     for part in parts:
-        joined.offsets.append((len(joined.text), part.spans))
+        joined.offsets += [(len(joined.text) + start, piece) for start, piece in part.offsets]
         joined.text += part.text
         for name in ("input_ids", "labels", "attention_mask", "origins"):
             getattr(joined, name).extend(getattr(part, name))

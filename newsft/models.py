@@ -95,6 +95,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"The tokenizer in {folder} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
     if not tokenizer.chat_template:
         raise UserError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
     return tokenizer
