@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from transformers import PreTrainedTokenizerBase
 
 from newsft import chat
-from newsft.chat import IGNORED, Encoded, Piece
+from newsft.chat import IGNORED, Encoded, Piece, Span
 from newsft.checks import CHECKS, check_row, control_ids, trained_outside
 from newsft.collate import collate
 
@@ -100,7 +100,7 @@ def search_labels(input_ids: Sequence[int], header: Sequence[int], end: int) -> 
 def cut_row(encoded: Encoded, limit: int) -> Encoded:
     """The first `limit` tokens, as a trainer's `max_length` leaves them: what is lost is the answer."""
     text = encoded.text[: max((last for _, last in encoded.spans[:limit]), default=0)]
-    return Encoded(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], [(0, encoded.spans[:limit])])
+    return _build_row(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], encoded.spans[:limit])
 
 
 def pad_batch(rows: Sequence[Encoded], *, pad_id: int, faults: Faults) -> list[Encoded]:
@@ -115,8 +115,14 @@ def pad_batch(rows: Sequence[Encoded], *, pad_id: int, faults: Faults) -> list[E
         if faults.pad_by_value:
             columns[2] = [int(number != pad_id) for number in columns[0]]
             columns[1] = [IGNORED if number == pad_id else label for number, label in zip(columns[0], columns[1], strict=True)]
-        padded.append(Encoded(row.text, *columns[:4], [(0, columns[4])]))
+        padded.append(_build_row(row.text, *columns))
     return padded
+
+
+def _build_row(text: str, ids: list[int], labels: list[int], mask: list[int], origins: list[str], spans: list[Span]) -> Encoded:
+    row = Encoded(text, ids, labels, mask, origins)
+    row.spans = spans  # known, so nothing is left to compute
+    return row
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,7 @@ def _encode_unprotected(tokenizer: PreTrainedTokenizerBase, piece: Piece) -> Enc
 def _join(parts: Sequence[Encoded]) -> Encoded:
     joined = Encoded()
     for part in parts:
-        joined.offsets += [(len(joined.text) + start, piece) for start, piece in part.offsets]
+        joined.offsets += [(len(joined.text) + start, tokens) for start, tokens in part.offsets]
         joined.text += part.text
         for name in ("input_ids", "labels", "attention_mask", "origins"):
             getattr(joined, name).extend(getattr(part, name))

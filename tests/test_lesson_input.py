@@ -96,7 +96,7 @@ def test_lab_says_what_was_changed_in_the_text(shelf):  # bug: break_rows() drop
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("field, key", [("user", "error_news_empty"), ("assistant", "error_answer_empty")])
+@pytest.mark.parametrize("field, key", [("user", "error_user_message_empty"), ("assistant", "error_answer_empty")])
 def test_empty_message_is_refused_in_every_tab(untouched, field, key, language):
     for shown in views(untouched, language, "model", own(field, " \n")).values():
         assert Page(shown).text == say(key, language) and 'role="alert"' in shown
