@@ -41,7 +41,7 @@ def test_system_prompt_of_invisible_nul_alone_is_blank_too():
 
 
 @pytest.mark.parametrize("blank", ["", "  \n\t", "\0", "\u3000"])
-@pytest.mark.parametrize("texts, key", [(("", None, "답"), "error_news_empty"), (("지시", "질문", None), "error_answer_empty")])
+@pytest.mark.parametrize("texts, key", [(("", None, "답"), "error_user_message_empty"), (("지시", "질문", None), "error_answer_empty")])
 def test_blank_user_message_or_answer_is_refused_in_both_languages(blank, texts, key):
     with pytest.raises(UserError) as refused:
         own_messages(*(blank if text is None else text for text in texts))
