@@ -12,7 +12,7 @@ from pathlib import Path
 from newsft import recipe
 from newsft.errors import UserError
 
-SETTINGS = ("model", "adapter", "data", "test_ratio", "evaluation", "max_new_tokens")
+SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
 QUEUE_LENGTH = 200  # waiting comparisons; a class of a hundred fits twice
 
 
@@ -34,7 +34,8 @@ def build(arguments: argparse.Namespace):
     from newsft.engine import Engine
     from newsft.ui.page import build_page
 
-    loaded = models.add_adapter(models.load_base(chosen.model), chosen.adapter)
+    loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
+    print(loaded.describe())
     try:
         rows = data.load_rows(chosen.data)
     except UserError as error:  # the hub out of reach: the lesson's tabs can show the embedded rows instead

@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
     folder = Path(chosen.output)
     with claimed(folder, resume=arguments.resume):
         checkpoint = choose_checkpoint(folder, resume=arguments.resume)
-        loaded = models.load_base(chosen.model)
+        loaded = models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
+        print(loaded.describe())
         encoded = training.encode_rows(loaded, split.train, chosen)
         report = training.preflight(loaded, split.train, encoded, chosen)
         print(report.report())

@@ -28,7 +28,7 @@ PACKAGES = ("torch", "transformers", "peft", "sacrebleu")
 def load_engine(chosen: Recipe) -> tuple[Engine, Split]:
     """The recipe's base with its adapter, and its data."""
     split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
-    loaded = models.add_adapter(models.load_base(chosen.model), chosen.adapter)
+    loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
     return Engine(loaded, max_new_tokens=chosen.max_new_tokens), split
 
 
@@ -107,7 +107,7 @@ def _cell(value: float | None, interval: list[float] | None, *, signed: bool = F
 def main() -> None:
     """Evaluate and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    recipe.add_flags(parser, only=("model", "data", "adapter", "test_ratio", "max_new_tokens"))
+    recipe.add_flags(parser, only=("model", "data", "adapter", "quantize", "attention", "test_ratio", "max_new_tokens"))
     parser.add_argument("--limit", type=int, help="only the first N test rows")
     parser.add_argument("--batch-rows", type=int, default=generations.BATCH_ROWS, help="articles that are answered and kept together; a killed run loses as many at most (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="folder for the answers, the summary and its table; a killed run goes on from it (default: evaluation/RECIPE)")

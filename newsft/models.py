@@ -1,6 +1,7 @@
 """Load tokenizer, base model and adapter from a local folder or the hub, and say which base an adapter belongs to."""
 
 import hashlib
+import importlib.util
 import json
 import warnings
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from newsft import chat
+from newsft import chat, memory
 from newsft.errors import UserError
+from newsft.recipe import short_path
 
 # PEFT asks transformers by a name that this version deprecates; a user can do nothing about it.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
@@ -38,6 +40,12 @@ class Loaded:
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    def describe(self) -> str:
+        """One line for the log: what was loaded, as what, where, and what it takes of the memory."""
+        weights, free = self.model.get_memory_footprint(), memory.free_bytes(self.device.type)
+        kind = "4-bit" if getattr(self.model, "is_loaded_in_4bit", False) else str(self.model.dtype).removeprefix("torch.")
+        return f"model {short_path(self.source)}: {kind} on {self.device.type}, attention {self.model.config._attn_implementation}, {weights / memory.GB:.2f} GB, {free / memory.GB:.1f} GB are free"
 
 
 def find_files(source: str, *, what: str = "model") -> Path:
@@ -102,18 +110,45 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(source: str) -> Loaded:
-    """Tokenizer and base model in evaluation mode, on the device that is there. Safetensors only: pickles can run code."""
+def load_base(source: str, *, quantize: str = "none", attention: str = "auto") -> Loaded:
+    """Tokenizer and base model in evaluation mode, on the device that is there. Safetensors only: pickles can run code.
+
+    `quantize` and `attention` are the recipe's settings. Raises UserError where the memory does not suffice, before loading.
+    """
     folder = find_files(source)
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
     tokenizer = load_tokenizer(folder)
     device, dtype = choose_device()
+    settings: dict = {"dtype": dtype, "use_safetensors": True}
+    if attention != "auto":
+        settings["attn_implementation"] = attention
+    if quantize == "4bit":
+        settings |= {"quantization_config": _four_bits(dtype), "device_map": {"": device}}
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+        _check_memory(source, folder, device=device, dtype=dtype, quantize=quantize)
+        model = AutoModelForCausalLM.from_pretrained(folder, **settings)
+    except ImportError as error:  # flash attention
+        raise UserError(f"--attention {attention} cannot be used here: {_first_line(error)}; use auto.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
-    return Loaded(tokenizer, model.to(device).eval(), str(source), fingerprint_model(folder))
+    return Loaded(tokenizer, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder))
+
+
+def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("--quantize 4bit needs the package bitsandbytes; install it with: pip install bitsandbytes")
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+
+
+def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype, quantize: str) -> None:
+    needed, free = memory.estimate_weights(folder, dtype=dtype, quantize=quantize).weights, memory.free_bytes(device)
+    if needed <= free:
+        return
+    where = "the GPU" if device == "cuda" else "this machine"
+    small = memory.estimate_weights(folder, dtype=dtype, quantize="4bit").weights
+    remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB" if quantize == "none" and small <= free else "use a GPU with more memory, or --recipe mini"
+    raise UserError(f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}.")
 
 
 def add_adapter(base: Loaded, source: str) -> Loaded:

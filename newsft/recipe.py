@@ -12,10 +12,11 @@ from newsft.errors import UserError
 
 ASSETS = Path(__file__).parents[1] / "assets"
 RECIPE_FILE = "recipe.json"
+SWITCH = ("auto", "on", "off")
 
 
-def _setting(default: Any, why: str) -> Any:
-    return dataclasses.field(default=default, metadata={"why": why})
+def _setting(default: Any, why: str, *, choices: tuple[str, ...] = ()) -> Any:
+    return dataclasses.field(default=default, metadata={"why": why, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Recipe:
     adapter: str = _setting("llama3-8b-summarizer-ko", "adapter that the page and the evaluation use")
     output: str = _setting("llama3-8b-summarizer-ko", "folder that training writes the adapter and its checkpoints to")
     evaluation: str = _setting("evaluation/varco", "folder of the evaluation that the page shows")
+    quantize: str = _setting("none", "4bit holds the base's linear layers as NF4 with double quantisation (bitsandbytes): a third of the memory, less exact", choices=("none", "4bit"))
+    attention: str = _setting("auto", "attention implementation; auto is transformers' choice", choices=("auto", "sdpa", "eager", "flash_attention_2"))
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
     max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer")
     lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target")
@@ -39,13 +42,13 @@ class Recipe:
     batch_size: int = _setting(2, "rows in one forward pass")
     accumulation: int = _setting(2, "forward passes in one optimizer step")
     sampling: str = _setting("random", "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding")
-    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step: auto (where it can be done and saves time), on, or off")
+    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: where it can be done", choices=SWITCH)
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
     schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
     warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")
     optimizer: str = _setting("adamw_torch_fused", "AdamW in one fused kernel")
     max_grad_norm: float = _setting(0.3, "longer gradients are scaled down to this norm")
-    gradient_checkpointing: bool = _setting(True, "recompute activations in the backward pass: slower, needs less memory")
+    gradient_checkpointing: str = _setting("auto", "recompute activations in the backward pass: slower, needs less memory; auto: where the longest step would not fit without", choices=SWITCH)
     log_every: int = _setting(10, "steps between two points of the loss curve")
     save_every: int = _setting(50, "steps between two checkpoints")
     eval_rows: int = _setting(12, "first rows of the test split whose loss is the validation line of the curve; 0 for none")
@@ -82,7 +85,6 @@ RECIPES = {
         max_length=4096,
         sampling="group_by_length",  # a CPU feels the padding
         learning_rate=1e-3,  # a model two thousand times smaller has to move further in the same 372 steps
-        gradient_checkpointing=False,
         max_new_tokens=512,  # the longest gold answer has 331
     ),
     "varco": Recipe(),
@@ -99,8 +101,8 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
         flag = "--" + field.name.replace("_", "-")
         values = ", ".join(f"{name}: {_display(getattr(recipe, field.name))}" for name, recipe in RECIPES.items())
         kind: dict[str, Any] = {"type": type(field.default)}
-        if isinstance(field.default, bool):
-            kind = {"action": argparse.BooleanOptionalAction}
+        if field.metadata["choices"]:
+            kind = {"choices": field.metadata["choices"]}
         elif isinstance(field.default, tuple):
             kind = {"nargs": "+"}
         elif field.name == "epochs":
@@ -120,8 +122,6 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
     for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every", "eval_every"):
         if getattr(recipe, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(recipe, name)}; it must be at least 1.")
-    if recipe.shared_prefix not in ("auto", "on", "off"):
-        raise UserError(f"--shared-prefix is {recipe.shared_prefix}; it must be auto, on or off.")
     if recipe.eval_rows < 0:
         raise UserError(f"--eval-rows is {recipe.eval_rows}; it must be 0 or more.")
     if not 0 < recipe.test_ratio < 1:

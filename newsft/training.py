@@ -15,7 +15,7 @@ from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
-from newsft import chat, data
+from newsft import chat, data, memory
 from newsft.chat import IGNORED, Encoded
 from newsft.checks import check_row
 from newsft.collate import collate
@@ -107,7 +107,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
 
     trainer = Trainer(
         model=loaded.model,
-        args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared),
+        args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared, checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared)),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.tokenizer,
@@ -136,7 +136,21 @@ def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) ->
     return hindrance is None
 
 
-def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool) -> SFTConfig:
+def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, shared: bool) -> bool:
+    """Whether activations are recomputed: where the recipe leaves it open, only if those of the longest possible step would not fit."""
+    if recipe.gradient_checkpointing != "auto":
+        return recipe.gradient_checkpointing == "on"
+    longest = sorted(map(len, encoded), reverse=True)
+    if shared:
+        prefix = shared_length(encoded)
+        tokens = prefix + sum(length - prefix for length in longest[: recipe.rows_per_step])
+    else:
+        tokens = longest[0] * recipe.batch_size
+    config = loaded.model.config
+    return memory.estimate_activations(tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype) > memory.free_bytes(loaded.device.type)
+
+
+def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
     dtype = loaded.model.dtype
     return SFTConfig(
@@ -146,7 +160,7 @@ def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool
         per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
         gradient_accumulation_steps=1 if shared else recipe.accumulation,
         train_sampling_strategy=recipe.sampling,
-        activation_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing=checkpointing,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup_ratio,  # below 1 it is the share of the steps; warmup_ratio is gone

@@ -25,7 +25,7 @@ def test_defaults_are_the_lessons():
     assert (varco.lora_r, varco.lora_alpha, varco.lora_dropout, varco.lora_targets) == (8, 32, 0.1, ("q_proj", "v_proj"))
     assert (varco.epochs, varco.batch_size, varco.accumulation, varco.learning_rate) == (3, 2, 2, 1e-4)
     assert (varco.warmup_ratio, varco.max_grad_norm, varco.max_length, varco.max_new_tokens) == (0.03, 0.3, 8192, 1024)
-    assert (varco.optimizer, varco.gradient_checkpointing, varco.log_every, varco.save_every) == ("adamw_torch_fused", True, 10, 50)
+    assert (varco.optimizer, varco.gradient_checkpointing, varco.log_every, varco.save_every) == ("adamw_torch_fused", "auto", 10, 50)
     assert varco.schedule == "constant_with_warmup"  # `constant` would ignore the warm-up
 
 
@@ -50,9 +50,9 @@ def test_no_flag_means_the_mini_recipe_unchanged():
 
 
 def test_flags_change_single_settings():
-    flags = "--recipe varco --epochs 0.5 --lora-targets q_proj k_proj --no-gradient-checkpointing --learning-rate 2e-5 --max-steps 3"
+    flags = "--recipe varco --epochs 0.5 --lora-targets q_proj k_proj --gradient-checkpointing off --learning-rate 2e-5 --max-steps 3"
     changed = parse(*flags.split())
-    expected = {"epochs": 0.5, "lora_targets": ("q_proj", "k_proj"), "gradient_checkpointing": False, "learning_rate": 2e-5, "max_steps": 3}
+    expected = {"epochs": 0.5, "lora_targets": ("q_proj", "k_proj"), "gradient_checkpointing": "off", "learning_rate": 2e-5, "max_steps": 3}
     assert changed == dataclasses.replace(RECIPES["varco"], **expected)
 
 
@@ -79,7 +79,7 @@ def test_zero_epochs_are_fine_with_a_number_of_steps():
     assert parse("--epochs", "0", "--max-steps", "2").steps(496) == 2
 
 
-@pytest.mark.parametrize("flags", [["--recipe", "other"], ["--epochs", "many"], ["--name", "x"]])
+@pytest.mark.parametrize("flags", [["--recipe", "other"], ["--epochs", "many"], ["--name", "x"], ["--quantize", "8bit"], ["--shared-prefix", "yes"]])
 def test_flag_that_does_not_exist_ends_the_program(flags, capsys):
     with pytest.raises(SystemExit) as stopped:
         parse(*flags)

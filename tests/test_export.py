@@ -1,0 +1,40 @@
+"""The merged checkpoint against base and adapter apart."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from newsft import chat, data, models
+from newsft.errors import UserError
+from newsft.export import export
+from newsft.recipe import RECIPES
+
+ROOT, MINI = Path(__file__).parents[1], RECIPES["mini"]
+
+
+def test_merged_model_is_plain_and_answers_as_the_adapter_does(engine, rows, tmp_path):
+    command = [sys.executable, "-m", "newsft.export", "--output", tmp_path / "merged"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "convert_hf_to_gguf.py" in done.stdout
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
+    assert not (tmp_path / "merged" / "adapter_config.json").exists()
+    ids = torch.tensor([chat.encode_prompt(tokenizer, data.row_messages(rows[10])[:-1]).input_ids])
+    with torch.no_grad():
+        ours = engine.forward(ids, ["tuned"])
+        torch.testing.assert_close(merged(input_ids=ids).logits, ours, rtol=1e-3, atol=1e-3)
+        assert (ours - engine.forward(ids, ["base"])).abs().max() > 0.1  # or there was nothing to merge
+    assert set(models.stop_ids(tokenizer, merged)) == set(merged.generation_config.eos_token_id)
+
+
+def test_folder_in_use_is_refused_and_kept(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(UserError, match="--output"):
+        export(MINI.model, MINI.adapter, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
