@@ -2,6 +2,7 @@
 
 python app.py                       the miniature, on any CPU
 python app.py --recipe varco        VARCO 8B with the adapter that train.py made
+python app.py --server URL --base-model NAME --tuned-model NAME     two models that another server holds
 """
 
 import argparse
@@ -20,6 +21,11 @@ def parse_flags() -> argparse.Namespace:
     """Recipe, model and adapter; where to listen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser, only=SETTINGS)
+    parser.add_argument(
+        "--server", help="address of an OpenAI-compatible server (http://127.0.0.1:8000/v1) that answers in the place of the model in this process; --model then only names the tokenizer of the tabs"
+    )
+    parser.add_argument("--base-model", help="with --server: the base model's name there")
+    parser.add_argument("--tuned-model", help="with --server: the fine-tuned model's name there")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to listen on; 0.0.0.0 opens the page to the network (127.0.0.1)")
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), help="port to listen on (7860)")
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
@@ -28,22 +34,32 @@ def parse_flags() -> argparse.Namespace:
 
 
 def build(arguments: argparse.Namespace):
-    """Load the models and build the page; nothing is launched."""
+    """Load the models, or reach the server that has them, and build the page; nothing is launched."""
     chosen = recipe.from_flags(arguments)
-    from newsft import data, models  # seconds of imports: --help and a wrong flag answer at once
-    from newsft.engine import Engine
+    served = {"base": arguments.base_model, "tuned": arguments.tuned_model}
+    if arguments.server and not all(served.values()):
+        raise UserError("--server needs --base-model and --tuned-model: the names of both models there.")
+    if not arguments.server and any(served.values()):
+        raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
+    from newsft import data, engine, models  # seconds of imports: --help and a wrong flag answer at once
     from newsft.ui.page import build_page
 
-    loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
-    print(loaded.describe())
     try:
         rows = data.load_rows(chosen.data)
     except UserError as error:  # the hub out of reach: the lesson's tabs can show the embedded rows instead
         print(f"note: {error} The page shows the embedded rows.", file=sys.stderr)
         rows = data.load_rows(recipe.RECIPES["mini"].data)
-    system_prompt = loaded.run["system_prompt"] if loaded.run else rows[0]["system_prompt"]
-    engine, split = Engine(loaded, max_new_tokens=chosen.max_new_tokens), data.split_rows(rows, test_ratio=chosen.test_ratio)
-    return build_page(engine, system_prompt=system_prompt, names=(Path(chosen.model).name, Path(chosen.adapter).name), split=split, evaluation=Path(chosen.evaluation))
+    if arguments.server:
+        from newsft.remote import connect
+
+        answering, names = connect(arguments.server, served, chosen), tuple(served.values())
+    else:
+        loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
+        print(loaded.describe())
+        answering, names = engine.Engine(loaded, max_new_tokens=chosen.max_new_tokens), (Path(chosen.model).name, Path(chosen.adapter).name)
+    run = answering.loaded.run
+    system_prompt = run["system_prompt"] if run else rows[0]["system_prompt"]
+    return build_page(answering, system_prompt=system_prompt, names=names, split=data.split_rows(rows, test_ratio=chosen.test_ratio), evaluation=Path(chosen.evaluation))
 
 
 def main() -> int:

@@ -2,14 +2,16 @@
 
 python train.py                     the miniature, on any CPU, in minutes
 python train.py --recipe varco      the lesson's run on the real model and data, on a GPU
+torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: twice the rows per step, half the steps
 """
 
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
-from newsft import recipe
+from newsft import processes, recipe
 from newsft.errors import UserError
 
 
@@ -24,32 +26,34 @@ def parse_flags() -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> None:
     """Load, encode, check, train, save."""
     chosen = recipe.from_flags(arguments)
-    print(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
+    tell = print if processes.is_main() else lambda *_: None
+    tell(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
     from newsft import data, models, training  # seconds of imports: --help and a wrong flag answer at once
     from newsft.output import choose_checkpoint, claimed
     from newsft.progress import Progress
 
     split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
     folder = Path(chosen.output)
-    with claimed(folder, resume=arguments.resume):
+    with claimed(folder, resume=arguments.resume) if processes.is_main() else nullcontext():
         checkpoint = choose_checkpoint(folder, resume=arguments.resume)
         loaded = models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
-        print(loaded.describe())
+        tell(loaded.describe())
         encoded = training.encode_rows(loaded, split.train, chosen)
         report = training.preflight(loaded, split.train, encoded, chosen)
-        print(report.report())
+        tell(report.report())
         if report.failures:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
         validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
-        trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()])
-        print(f"adapter: {trainer.model.get_nb_trainable_parameters()[0]:,} of {trainer.model.get_nb_trainable_parameters()[1]:,} parameters are trained")
+        trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if processes.is_main() else [])
+        tell("adapter: {:,} of {:,} parameters are trained".format(*trainer.model.get_nb_trainable_parameters()))
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
         if validation and "eval_loss" not in trainer.state.log_history[-1]:
             trainer.evaluate()  # the end of the curve
-        training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds)
-    print(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
+        if processes.is_main():
+            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds)
+    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
 
 
 def main() -> int:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import torch
 from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
 from newsft import chat, data
 from newsft.batching import Batcher
-from newsft.decoding import Decoder, Job, Request, Token
+from newsft.decoding import Decoder, Job, Request, Token, adapter_of
 from newsft.errors import UserError
-from newsft.models import Loaded, stop_ids
+from newsft.models import BASE, Loaded, stop_ids
 
 SIDES = ("base", "tuned")
 
@@ -91,6 +92,19 @@ class Comparison:
         return all(answer.reason for answer in self.answers.values())
 
 
+def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
+    """The prompt that asks for an answer to a news text, of at most `room` tokens. Raises UserError for empty or over-long input."""
+    news, changes = data.clean_text(news)
+    if system_prompt.strip():
+        system_prompt, _ = data.clean_text(system_prompt, what="system_prompt")
+    messages = data.prompt_messages(news, system_prompt=system_prompt)
+    encoded = chat.encode_prompt(tokenizer, messages)
+    if room is not None and len(encoded) > room:
+        message = f"News and system prompt have {len(encoded):,} tokens, the model takes {room:,} besides its answer; shorten the news."
+        raise UserError(message, key="too_many_tokens", count=len(encoded), limit=room)
+    return Prompt(messages, encoded, changes)
+
+
 class Engine:
     """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together."""
 
@@ -111,18 +125,20 @@ class Engine:
         """How many tokens prompt and answer may have together."""
         return self.loaded.model.config.max_position_embeddings
 
+    @property
+    def decoding(self) -> dict[str, object]:
+        """How the answers come about."""
+        model = self.loaded.model
+        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "dtype": str(model.dtype).removeprefix("torch."), "device": self.loaded.device.type}
+
+    @property
+    def adapters(self) -> dict[str, str | None]:
+        """The adapter that is on for the rows of each side."""
+        return {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
+
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
-        news, changes = data.clean_text(news)
-        if system_prompt.strip():
-            system_prompt, _ = data.clean_text(system_prompt, what="system_prompt")
-        messages = data.prompt_messages(news, system_prompt=system_prompt)
-        encoded = chat.encode_prompt(self.loaded.tokenizer, messages)
-        room = self.positions - self.max_new_tokens
-        if len(encoded) > room:
-            message = f"News and system prompt have {len(encoded):,} tokens, the model takes {room:,} besides its answer; shorten the news."
-            raise UserError(message, key="too_many_tokens", count=len(encoded), limit=room)
-        return Prompt(messages, encoded, changes)
+        return encode_news(self.loaded.tokenizer, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""

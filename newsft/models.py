@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from newsft import chat, memory
+from newsft import chat, memory, processes
 from newsft.errors import UserError
 from newsft.recipe import short_path
 
@@ -28,10 +28,10 @@ SAMPLES, SAMPLE_BYTES = 16, 65_536  # of each weights file, for the fingerprint:
 
 @dataclass
 class Loaded:
-    """A tokenizer and a model that belong together; with `adapter`, the model is a PeftModel that can answer both ways."""
+    """A tokenizer and a model that belong together: a PeftModel, which can answer both ways, once an adapter is added; None where another server has it."""
 
     tokenizer: PreTrainedTokenizerBase
-    model: PreTrainedModel | PeftModel
+    model: PreTrainedModel | PeftModel | None
     source: str
     fingerprint: str
     run: dict | None = None  # what training wrote beside the adapter
@@ -93,6 +93,7 @@ def choose_device() -> tuple[str, torch.dtype]:
     bf16 on a CPU without units for it is several hundred times slower than fp32.
     """
     if torch.cuda.is_available():
+        torch.cuda.set_device(processes.local_number())
         return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return "cpu", torch.float32
 

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from newsft import chat
-from newsft.decoding import adapter_of
 from newsft.engine import Comparison, Engine
-from newsft.models import BASE
 
 # What can be wrong with a comparison, by what the page calls it.
 NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE = "no_difference", "other_ids", "no_prefix", "other_base"
@@ -45,10 +43,10 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
         prompt_hashes={side: hash_ids(request.prompt) for side, request in comparison.requests.items()},
         prompt_tokens=len(prompt.ids),
         is_prefix=row.input_ids[: len(prompt.ids)] == prompt.ids,
-        decoding={"method": "greedy", "max_new_tokens": engine.max_new_tokens, "dtype": str(loaded.model.dtype).removeprefix("torch."), "device": loaded.device.type},
+        decoding=engine.decoding,
         stop_ids=engine.stop_ids,
         reasons={side: answer.reason for side, answer in comparison.answers.items()},
-        adapters={side: None if adapter_of(side) == BASE else adapter_of(side) for side in engine.sides},
+        adapters=engine.adapters,
         base_fingerprint=loaded.fingerprint,
         adapter_fingerprint=loaded.adapter_fingerprint,
         data_fingerprint=run.get("data_fingerprint"),

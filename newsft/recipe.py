@@ -61,11 +61,11 @@ class Recipe:
         """Rows behind one optimizer step."""
         return self.batch_size * self.accumulation
 
-    def steps(self, rows: int) -> int:
-        """Optimizer steps for `rows` training rows; the last step of an epoch may be a smaller one."""
+    def steps(self, rows: int, *, processes: int = 1) -> int:
+        """Optimizer steps for `rows` training rows, a step's rows taken by each of the `processes`; the last step of an epoch may be a smaller one."""
         if self.max_steps > 0:
             return self.max_steps
-        batches = -(-rows // self.batch_size)
+        batches = -(-rows // (self.batch_size * processes))
         return math.ceil(self.epochs * -(-batches // self.accumulation))
 
     def save(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
-from newsft import chat, data, memory
+from newsft import chat, data, memory, processes
 from newsft.chat import IGNORED, Encoded
 from newsft.checks import check_row
 from newsft.collate import collate
@@ -85,7 +85,7 @@ def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: 
         trained_tokens=sum(label != IGNORED for one in encoded for label in one.labels),
         longest=max(lengths.values()),
         shortened=shortened,
-        steps=recipe.steps(len(rows)),
+        steps=recipe.steps(len(rows), processes=processes.count()),
         failures=[f"{what} (rows {_listed(numbers)})" for what, numbers in failed.items()],
     )
 

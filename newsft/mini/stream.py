@@ -70,10 +70,10 @@ class Stream(Dataset):
         while total < self.tokens:
             documents.append(self._document(rng, phase))
             total += len(documents[-1].ids)
-        documents.sort(key=lambda document: len(document.ids))
+        documents.sort(key=lambda document: (SHARED in document.owners, len(document.ids)))  # joined ones need a mask, the others do without
         batches, batch = [], []
         for document in documents:
-            if batch and _padded(len(document.ids)) * (len(batch) + 1) > self.micro_tokens:
+            if batch and (_padded(len(document.ids)) * (len(batch) + 1) > self.micro_tokens or (SHARED in document.owners) != (SHARED in batch[0].owners)):
                 batches.append(_collate(batch, self.tokenizer.pad_token_id))
                 batch = []
             batch.append(document)
