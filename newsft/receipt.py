@@ -22,7 +22,7 @@ class Receipt:
     stop_ids: dict[int, list[str]]  # id -> where it comes from
     reasons: dict[str, str | None]  # side -> why its answer ended
     adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row
-    base_fingerprint: str
+    base_fingerprint: str  # empty where another server has the weights
     adapter_fingerprint: str | None
     data_fingerprint: str | None  # of the rows that the adapter was trained on
     difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
@@ -63,5 +63,5 @@ def _find_alarms(receipt: Receipt, run: dict) -> Iterator[str]:
         yield OTHER_IDS
     if not receipt.is_prefix:
         yield NO_PREFIX
-    if run and run["base_fingerprint"] != receipt.base_fingerprint:
+    if run and receipt.base_fingerprint and run["base_fingerprint"] != receipt.base_fingerprint:
         yield OTHER_BASE

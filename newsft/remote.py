@@ -94,11 +94,15 @@ class RemoteEngine:
         with self._lock:
             self._askers += 1
         begun = time.monotonic()
-        for side in SIDES:
-            threading.Thread(target=self._read, args=(side, prompt, pieces, stop), daemon=True).start()
+        readers = [threading.Thread(target=self._read, args=(side, prompt, pieces, stop), daemon=True) for side in SIDES]
+        for reader in readers:
+            reader.start()
         try:
             while not comparison.done:
+                alive = any(reader.is_alive() for reader in readers)
                 self._take(comparison, pieces, stop, time.monotonic() - begun)
+                if not alive and pieces.empty() and not comparison.done:
+                    raise RuntimeError("The threads that read from the server have died.")
                 yield comparison
         finally:
             stop.set()
@@ -134,6 +138,6 @@ class RemoteEngine:
                             return
             raise RuntimeError(f"The server ended {side}'s answer without a reason.")
         except openai.APIStatusError as error:
-            pieces.put((side, UserError(f"The server refused {self.names[side]}: {error.message}", key="server_refused", message=error.message), None))
+            pieces.put((side, UserError(f"The server refused {self.names[side]}: {error.message}", key="server_refused", said=error.message), None))
         except (openai.OpenAIError, OSError, ValueError, RuntimeError) as error:
             pieces.put((side, RuntimeError(f"The server at {self.url} failed while answering: {error}"), None))

@@ -36,7 +36,7 @@ def _shared(receipt: "Receipt", language: str) -> list[tuple[str, str]]:
         ("difference", difference),
         ("decoding", ", ".join(f"{name} {value}" for name, value in receipt.decoding.items())),
         ("stop_ids", stops),
-        ("base_fingerprint", receipt.base_fingerprint),
+        ("base_fingerprint", receipt.base_fingerprint or say("unknown", language)),
         ("adapter_fingerprint", receipt.adapter_fingerprint or say("none", language)),
         ("data_fingerprint", receipt.data_fingerprint or say("unknown", language)),
     ]
