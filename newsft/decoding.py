@@ -7,17 +7,15 @@ them, and those that wait take their places in the order in which they came.
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from transformers import Cache, DynamicCache
 
+from newsft.adapters import AdapterSwitch
 from newsft.cache import SlotCache, join_caches
-from newsft.models import ADAPTER, BASE
 
 KEPT_PREFIXES = 8  # system prompts whose cache is kept; the mini model's takes 1 MB, an 8B model's 100 MB
 MOST_ROWS = 32  # answered at once
@@ -74,7 +72,8 @@ class Decoder:
     """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model."""
 
     def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int):
-        self.model, self.stop_ids, self.max_new_tokens = model, stop_ids, max_new_tokens
+        self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
+        self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
         self._prefixes: OrderedDict[tuple, Cache] = OrderedDict()
         self._waiting: deque[_Row] = deque()
         self._begin()
@@ -162,8 +161,8 @@ class Decoder:
         device, cache = self.model.device, self._cache
         ids = torch.tensor([[row.token] for row in self._rows], device=device)
         positions = torch.tensor(cache.lengths, device=device)[:, None]
-        with self.adapters([row.request.side for row in self._rows]) as model:
-            out = _forward(model, ids, cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
+        with self.adapters.set_rows([row.request.side for row in self._rows]):
+            out = _forward(self.model, ids, cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
         cache.advance()
         return out[:, -1]
 
@@ -177,8 +176,8 @@ class Decoder:
         width = max(map(len, rest))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
         ends = sorted({len(row) - 1 for row in rest})
-        with self.adapters(sides) as model:
-            logits = _forward(model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
+        with self.adapters.set_rows(sides):
+            logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
         self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens)
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
@@ -190,39 +189,13 @@ class Decoder:
             key = (side, tuple(head))
             if key not in self._prefixes:
                 cache = DynamicCache()
-                with self.adapters([side]) as model:
-                    _forward(model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
+                with self.adapters.set_rows([side]):
+                    _forward(self.model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
                 self._prefixes[key] = cache
                 while len(self._prefixes) > KEPT_PREFIXES:
                     self._prefixes.popitem(last=False)
             kept[side] = self._prefixes[key]
         return join_caches([kept[side] for side in sides])
-
-    @contextmanager
-    def adapters(self, sides: list[str]) -> Iterator[torch.nn.Module]:
-        """The model with the adapter on for the rows of the tuned side only."""
-        model = self.model
-        if not isinstance(model, PeftModel):
-            yield model
-            return
-        if all(adapter_of(side) == ADAPTER for side in sides):  # as it stands, without the cost of telling rows apart
-            yield model.base_model.model
-            return
-        try:
-            with model.base_model._enable_peft_forward_hooks(adapter_names=[adapter_of(side) for side in sides]):
-                yield model.base_model.model
-        except BaseException:
-            # PEFT leaves its hooks behind when something raises inside (peft#3475); they would break every later call.
-            for module in model.modules():
-                if isinstance(module, LoraLayer):
-                    module._forward_pre_hooks.clear()
-                    module._forward_pre_hooks_with_kwargs.clear()
-            raise
-
-
-def adapter_of(side: str) -> str:
-    """The adapter that PEFT switches on for the rows of a side; BASE is none."""
-    return ADAPTER if side == "tuned" else BASE
 
 
 @torch.inference_mode()  # here and not around the generator, which may be resumed in another thread: the mode is per thread

@@ -10,8 +10,9 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from newsft import chat, data
+from newsft.adapters import adapter_of
 from newsft.batching import Batcher
-from newsft.decoding import Decoder, Job, Request, Token, adapter_of
+from newsft.decoding import Decoder, Job, Request, Token
 from newsft.errors import UserError
 from newsft.models import BASE, Loaded, stop_ids
 
@@ -177,8 +178,8 @@ class Engine:
 
         @torch.inference_mode()
         def run() -> torch.Tensor:
-            with self._decoder.adapters(sides) as model:
-                return model(input_ids=ids, use_cache=False).logits
+            with self._decoder.adapters.set_rows(sides):
+                return self._decoder.model(input_ids=ids, use_cache=False).logits
 
         return self._batcher.call(run)
 

@@ -50,7 +50,7 @@ def test_an_adapter_of_zeros_raises_the_alarm(engine):
 
 def test_a_base_side_that_has_the_adapter_on_raises_the_alarm(engine, monkeypatch):
     broken = copied(engine)
-    monkeypatch.setattr("newsft.decoding.BASE", "default")
+    monkeypatch.setattr("newsft.adapters.BASE", "default")
     receipt = write_receipt(broken, compare(broken))
     assert receipt.alarms == (NO_DIFFERENCE,) and receipt.adapters == {"base": "default", "tuned": "default"}
 
