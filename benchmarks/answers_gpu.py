@@ -1,0 +1,110 @@
+"""Two answers of 1,024 tokens to a prompt of 1,560 on a checkpoint of the 8B shape: two models and two `generate` calls, and ours.
+
+python -m benchmarks.varco8b                    writes the checkpoint, once
+python -m benchmarks.answers_gpu [--runs 5]
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from benchmarks.result import print_result
+from newsft import models
+from newsft.decoding import Decoder, Job, Request
+from newsft.models import ADAPTER
+
+PROMPT, PREFIX = 1_560, 765
+BANDWIDTH = {"H100": 3.35e12, "H200": 4.8e12, "A100": 2.04e12}  # bytes a second, by the maker's data sheets
+
+
+def write_adapter(checkpoint: Path, folder: Path) -> None:
+    """A LoRA adapter of the recipe's shape whose B is not zero."""
+    model = get_peft_model(models.load_base(str(checkpoint)).model, LoraConfig(r=8, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.01)
+    model.save_pretrained(folder)
+
+
+def measure(answer) -> tuple[float, float]:
+    """Seconds, and the peak memory in GB."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.synchronize()
+    begun = time.perf_counter()
+    answer()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun, torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float("nan")
+
+
+def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
+    """The lesson's way: a second copy of the base for the tuned model, one eager `generate` call each."""
+    base = models.load_base(str(checkpoint)).model
+    tuned = PeftModel.from_pretrained(models.load_base(str(checkpoint)).model, adapter).eval()
+    prompt = torch.tensor([ids], device=base.device)
+    settings = {"attention_mask": torch.ones_like(prompt), "min_new_tokens": count, "max_new_tokens": count, "do_sample": False, "pad_token_id": 0}
+
+    def answer() -> None:
+        for model in (base, tuned):
+            model.generate(input_ids=prompt, **settings)
+
+    return _median(answer, runs)
+
+
+def time_ours(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
+    """One copy, both answers in one batch; the system prompt's cache is kept, as it is between two readers of the page."""
+    model = PeftModel.from_pretrained(models.load_base(str(checkpoint)).model, adapter, adapter_name=ADAPTER).eval()
+    decoder = Decoder(model, stop_ids=[], max_new_tokens=count)
+
+    def answer() -> None:
+        decoder.submit(Job([Request(ids, side, PREFIX) for side in ("base", "tuned")]))
+        while decoder.busy:
+            decoder.step()
+
+    return _median(answer, runs)
+
+
+def _median(answer, runs: int) -> tuple[float, float]:
+    answer()
+    found = [measure(answer) for _ in range(runs)]
+    return statistics.median(seconds for seconds, _ in found), max(peak for _, peak in found)
+
+
+def main() -> None:
+    """Print both and, last, one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
+    parser.add_argument("--new-tokens", type=int, default=1024)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    ids = random.Random(2).choices(range(100, 100_000), k=PROMPT)
+    with tempfile.TemporaryDirectory() as folder:
+        write_adapter(arguments.checkpoint, Path(folder))
+        asked = (arguments.checkpoint, Path(folder), ids, arguments.new_tokens, arguments.runs)
+        ours, peer = time_ours(*asked), time_generate(*asked)
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    weights = models.memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").weights
+    bandwidth = next((value for card, value in BANDWIDTH.items() if card in name), None)
+    result = {
+        "device": name,
+        "ours_s": round(ours[0], 2),
+        "two_models_s": round(peer[0], 2),
+        "speedup": round(peer[0] / ours[0], 2),
+        "peak_gb": [round(ours[1], 1), round(peer[1], 1)],
+        "memory_share": round(ours[1] / peer[1], 2),
+        "bandwidth_share": round(weights * arguments.new_tokens / ours[0] / bandwidth, 2) if bandwidth else None,  # a step has to read every weight once
+        "new_tokens": arguments.new_tokens,
+        "runs": arguments.runs,
+    }
+    print_result(result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Training steps of the lesson's recipe on a checkpoint of the 8B shape: the lesson's settings, TRL's padding-free batches, and ours.
+
+python -m benchmarks.varco8b                            writes the checkpoint, once
+python -m benchmarks.train_gpu [--steps 10] [--runs 5]
+"""
+
+import argparse
+import math
+import random
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from trl import SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from benchmarks.result import print_result
+from newsft import models, training
+from newsft.chat import IGNORED, Encoded
+from newsft.recipe import RECIPES
+from newsft.trainer import Trainer
+
+# The real data's lengths: median 1,563, mean 1,635, longest 5,907 tokens, of which the same 765 come first in every row.
+MEDIAN, SPREAD, SHORTEST, LONGEST, PREFIX, ANSWER = 1_563, 0.3, 900, 5_907, 765, 240
+PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # dense bf16, by the makers' data sheets
+WAYS = {
+    "lesson": (SFTTrainer, {"shared_prefix": "off", "gradient_checkpointing": "on"}),
+    "padding_free": (SFTTrainer, {"shared_prefix": "off", "gradient_checkpointing": "off", "attention": "flash_attention_2"}),
+    "ours": (Trainer, {"shared_prefix": "on", "gradient_checkpointing": "auto"}),
+}
+
+
+def draw_rows(count: int, *, seed: int = 1) -> list[Encoded]:
+    """Rows of random tokens with the real data's lengths."""
+    rng = random.Random(seed)
+    prefix, rows = rng.choices(range(100, 100_000), k=PREFIX), []
+    for _ in range(count):
+        length = min(max(round(rng.lognormvariate(math.log(MEDIAN), SPREAD)), SHORTEST), LONGEST)
+        ids = prefix + rng.choices(range(100, 100_000), k=length - PREFIX)
+        rows.append(Encoded("", ids, [IGNORED] * (length - ANSWER) + ids[-ANSWER:], [1] * length))
+    return rows
+
+
+def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -> dict:
+    """Seconds per optimizer step after two that warm up, and the peak memory; both are for rows of the same step sizes."""
+    trainer_class, settings = WAYS[way]
+    recipe = replace(RECIPES["varco"], model=str(checkpoint), max_steps=steps + 2, save_every=10**6, log_every=10**6, **settings)
+    loaded, marks = models.load_base(recipe.model, attention=recipe.attention), []
+    with tempfile.TemporaryDirectory() as folder, patch.object(training, "Trainer", trainer_class):
+        trainer = training.build_trainer(loaded, rows, recipe, Path(folder), callbacks=[])
+        if way == "padding_free":
+            trainer.data_collator = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)
+        training_step = trainer.training_step
+
+        def marked(*positional, **named):
+            if trainer.state.global_step == 2 and not marks:
+                _synchronise()
+                marks.append(time.perf_counter())
+            return training_step(*positional, **named)
+
+        trainer.training_step = marked
+        trainer.train()
+        _synchronise()
+        seconds = (time.perf_counter() - marks[0]) / steps
+    peak = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float("nan")
+    if torch.cuda.is_available():
+        del trainer, loaded
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return {"s_per_step": seconds, "peak_gb": round(peak, 1)}
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    """Print the medians and, last, one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="padding_free needs the package flash-attn")
+    arguments = parser.parse_args()
+    rows = draw_rows(4 * (arguments.steps + 2))
+    runs = [{way: time_training(way, arguments.checkpoint, rows, arguments.steps) for way in arguments.ways} for _ in range(arguments.runs)]
+    seconds = {way: statistics.median(run[way]["s_per_step"] for run in runs) for way in arguments.ways}
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    parameters = models.memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").parameters
+    # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
+    flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
+    peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)
+    result = {"device": name, "s_per_step": {way: round(value, 3) for way, value in seconds.items()}, "peak_gb": {way: runs[0][way]["peak_gb"] for way in arguments.ways}}
+    if "ours" in seconds:
+        result["speedup"] = {way: round(value / seconds["ours"], 2) for way, value in seconds.items() if way != "ours"}
+    result["mfu"] = {way: round(flops / value / peak, 3) for way, value in seconds.items()} if peak else None
+    print_result(result | {"rows_per_step": 4, "steps": arguments.steps, "runs": arguments.runs})
+
+
+if __name__ == "__main__":
+    main()
