@@ -27,8 +27,8 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The miniature from nothing: rows, tokenizer, base model (resumable, about six hours on two cores), adapter. The shipped base model
-# was made with an earlier state of this schedule: assets/mini/README.md.
+# The miniature from nothing: rows, tokenizer, base model (resumable, several hours on two cores), adapter. The shipped base model
+# was made along this schedule in several sittings: assets/mini/README.md.
 mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.corpus
 	$(RUN) -m newsft.mini.tokenizer

@@ -29,7 +29,7 @@ CARD = Path(__file__).with_name("model_card.md")
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
 WARM_UP_STEPS = 60
 ORTHOGONALISE_BF16 = _muon._zeropower_via_newtonschulz
-COOL_DOWN = 0.11  # share of the steps over which the learning rate falls to zero
+COOL_DOWN = 0.1  # share of the steps over which the learning rate falls to zero
 
 
 def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> torch.Tensor:
@@ -200,9 +200,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=6000, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=6750, help="optimizer steps")
     parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
-    parser.add_argument("--micro-tokens", type=int, default=4_000, help="padded tokens in one forward pass")
+    parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--check-every", type=int, default=120, help="steps between checkpoints and checks on unseen articles")
     arguments = parser.parse_args()
