@@ -84,7 +84,7 @@ RECIPES = {
         evaluation=str(ASSETS / "mini-news" / "evaluation"),
         max_length=4096,
         sampling="group_by_length",  # a CPU feels the padding
-        learning_rate=1e-3,  # a model two thousand times smaller has to move further in the same 372 steps
+        learning_rate=1e-3,  # a model a thousand times smaller has to move further in the same 372 steps
         max_new_tokens=512,  # the longest gold answer has 331
     ),
     "varco": Recipe(),

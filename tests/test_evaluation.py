@@ -42,7 +42,8 @@ def test_settings_out_of_their_range_are_refused(flags, tmp_path, monkeypatch, c
     assert not (tmp_path / "evaluation").exists()
 
 
-def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn(rows, tmp_path):
+def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr("newsft.decoding.MOST_JOINING", 10)
     loaded = models.load_base(str(write_varco_checkpoint(tmp_path / "varco")))
     engine = Engine(loaded, max_new_tokens=12)
     end_of_turn, calls = loaded.tokenizer.convert_tokens_to_ids("<|eot_id|>"), []
