@@ -42,7 +42,7 @@ class Recipe:
     batch_size: int = _setting(2, "rows in one forward pass")
     accumulation: int = _setting(2, "forward passes in one optimizer step")
     sampling: str = _setting("random", "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding")
-    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: where it can be done", choices=SWITCH)
+    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: on a GPU, where it can be done", choices=SWITCH)
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
     schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
     warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")

@@ -131,9 +131,11 @@ def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) ->
         hindrance = "a step has one row"
     elif shared_length(encoded) < LEAST_PREFIX:
         hindrance = f"the rows share fewer than {LEAST_PREFIX} tokens at their beginning"
-    if hindrance and recipe.shared_prefix == "on":
-        raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
-    return hindrance is None
+    if recipe.shared_prefix == "on":
+        if hindrance:
+            raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
+        return True
+    return hindrance is None and loaded.device.type != "cpu"  # whose attention is so slow with a mask that a step takes twice the time (benchmarks.training)
 
 
 def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, shared: bool) -> bool:

@@ -112,3 +112,9 @@ def test_where_it_cannot_be_done_auto_falls_back_and_on_says_why(encoded, settin
     with pytest.raises(UserError, match=reason):
         training.shares_prefix(loaded, chosen, replace(MINI, shared_prefix="on", **settings))
     assert not training.shares_prefix(loaded, encoded, replace(MINI, shared_prefix="off"))
+
+
+def test_auto_leaves_it_to_the_gpu(encoded):
+    loaded = models.load_base(MINI.model)
+    assert training.shares_prefix(loaded, encoded, replace(MINI, shared_prefix="on"))
+    assert training.shares_prefix(loaded, encoded, replace(MINI, shared_prefix="auto")) == (loaded.device.type != "cpu")

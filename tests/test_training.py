@@ -67,9 +67,9 @@ def test_trainer_sees_the_batches_that_we_encoded(rows, tmp_path):
 
 
 def test_trainer_sees_the_rows_that_we_encoded_behind_their_shared_prefix(rows, tmp_path):
-    base = models.load_base(MINI.model)
-    encoded = training.encode_rows(base, rows[-8:], MINI)
-    trainer = training.build_trainer(base, encoded, MINI, tmp_path, callbacks=[])
+    base, recipe = models.load_base(MINI.model), replace(MINI, shared_prefix="on")
+    encoded = training.encode_rows(base, rows[-8:], recipe)
+    trainer = training.build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
     held = {tuple(one.input_ids): one for one in encoded}
     for batch in trainer.get_train_dataloader():
         ids, labels, mask = batch["input_ids"][0], batch["labels"][0], batch["attention_mask"][0, 0]
