@@ -5,6 +5,7 @@ JSON of some of the keys) and never the eight-key answer, which is left to the a
 """
 
 import json
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,16 +87,20 @@ class Conversation:
     effects: dict[str, str] = field(default_factory=dict)
 
 
-def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, objects: float = 0.36, short: bool = False, most_keys: int = 3) -> Conversation:
+def draw_conversation(
+    rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, objects: float = 0.36, short: bool = False, any_length: bool = False, most_keys: int = 3, large: float = 0.0
+) -> Conversation:
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
-    A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight keys.
+    A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight
+    keys, and a share of `large` of these for one of the three largest sizes. With `any_length` the articles that are not short
+    are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
     """
     if rng.random() < drills:
         return Conversation(_name_drill(rng, part=part))
-    article = articles.draw(rng, part=part, length=rng.randint(60, 200) if short else draw_length(rng, long=0.15), wild=0.4)
+    article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=0.4)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
-    turns = list(dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
+    turns = list(dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
     persona = rng.choice(PERSONAS)
     if rng.random() < 0.4:
@@ -114,6 +119,12 @@ def draw_conversation(rng: random.Random, *, part: str = "pretrain", drills: flo
     for instruction, answer in more:
         messages += [{"role": "user", "content": instruction}, {"role": "assistant", "content": answer}]
     return Conversation(messages, article.effects)
+
+
+def _draw_length(rng: random.Random, *, short: bool, any_length: bool) -> int:
+    if short:
+        return rng.randint(60, 200)
+    return round(math.exp(rng.uniform(math.log(120), math.log(1400)))) if any_length else draw_length(rng, long=0.15)
 
 
 def draw_decisions(
@@ -173,11 +184,11 @@ def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
 
 
-def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, most_keys: int) -> Turn:
+def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, most_keys: int, large: float) -> Turn:
     # Whether "positive_impact_stocks" is empty depends on the article's direction and on the key that is asked: neither alone
     # says anything. Where the answer is the direction itself, it does; the short articles ask that half of the time.
     weights = [0.14, 0.24, 0.08, 0.5, 0.04] if short else [0.34, 0.64 * objects / (1 - objects), 0.12, 0.1, 0.08]
-    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, most_keys=most_keys), _analysis, _direction, _headline]
+    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, most_keys=most_keys, large=large), _analysis, _direction, _headline]
     return rng.choices(kinds, weights)[0](rng, article)
 
 
@@ -225,8 +236,9 @@ def _say(rng: random.Random, article: Article, key: str) -> str:
     return rng.choice([f"{listed}입니다.", f"{with_particle(listed, '이')} {good} 영향을 받을 것으로 보입니다.", f"{good} 영향을 받을 종목은 {listed}입니다.", listed])
 
 
-def _object(rng: random.Random, article: Article, *, most_keys: int) -> Turn:
-    keys = _draw_keys(rng, article, rng.choice([1, 2, *range(2, most_keys + 1)]))
+def _object(rng: random.Random, article: Article, *, most_keys: int, large: float) -> Turn:
+    sizes = range(most_keys - 2, most_keys + 1) if large and rng.random() < large else [1, 2, *range(2, most_keys + 1)]
+    keys = _draw_keys(rng, article, rng.choice(sizes))
     answer = {key: answer_of(article)[key] for key in keys}
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
