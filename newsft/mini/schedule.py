@@ -26,7 +26,17 @@ class Phase:
 
 
 def draw_mixed(
-    rng: random.Random, *, decisions: float, short: float = 1.0, most_keys: int = 3, drills: float = 0.12, objects: float = 0.36, any_length: bool = False, large: float = 0.0, longest: int = 200, **asked: float
+    rng: random.Random,
+    *,
+    decisions: float,
+    short: float = 1.0,
+    most_keys: int = 3,
+    drills: float = 0.12,
+    objects: float = 0.36,
+    any_length: bool = False,
+    large: float = 0.0,
+    longest: int = 200,
+    **asked: float,
 ) -> list[tasks.Conversation]:
     """Decisions (`tasks.draw_decisions` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
     if rng.random() < decisions:
@@ -69,12 +79,26 @@ PHASES = (
     _deep(5000, decisions=0.9, lists=0.7, pairs=0.4, opposed=0.8, longest=250, read=0.05, told=0.5, decided=8, rate=0.5),
     _deep(5160, decisions=0.6, lists=0.8, pairs=0.5, opposed=0.5, several=0.3, keywords=0.4, short=0.5, longest=400, read=0.1, told=0.7, decided=8, rate=0.45),
     _deep(5500, decisions=0.4, lists=0.8, pairs=0.6, opposed=0.3, several=0.4, keywords=0.5, short=0.25, longest=800, read=0.25, told=1, decided=5, rate=0.45),
+    _deep(6750, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.45, auxiliary=0.3),
     _deep(
-        6750, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.45, auxiliary=0.3
-    ),
-    _deep(
-        math.inf, decisions=0.12, lists=0.9, pairs=0.7, opposed=0.5, several=0.5, keywords=0.6, short=0.1, any_length=True, drills=0.04, objects=0.65, large=0.5, longest=600,
-        read=0.1, told=1, decided=3, rate=0.4, auxiliary=0.3,
+        math.inf,
+        decisions=0.12,
+        lists=0.9,
+        pairs=0.7,
+        opposed=0.5,
+        several=0.5,
+        keywords=0.6,
+        short=0.1,
+        any_length=True,
+        drills=0.04,
+        objects=0.65,
+        large=0.5,
+        longest=600,
+        read=0.1,
+        told=1,
+        decided=3,
+        rate=0.4,
+        auxiliary=0.3,
     ),
 )
 

@@ -100,7 +100,9 @@ def draw_conversation(
         return Conversation(_name_drill(rng, part=part))
     article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=0.4)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
-    turns = list(dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large) for _ in range(count)).items())  # no instruction twice; later answers can be told from earlier ones
+    turns = list(
+        dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large) for _ in range(count)).items()
+    )  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
     persona = rng.choice(PERSONAS)
     if rng.random() < 0.4:

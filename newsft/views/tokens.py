@@ -46,16 +46,18 @@ def describe_tokens(tokens: Sequence[Token]) -> list[list]:
 
 
 def _section(origin: str, tokens: list[Token], language: str, marked: Collection[int]) -> str:
-    blocks = "".join(f'<div class="block" role="presentation">{"".join(_chip(t, marked) for t in tokens[i : i + BLOCK])}</div>' for i in range(0, len(tokens), BLOCK))
+    blocks = "".join(f'<div class="block" role="presentation">{"".join(_chip(t, language, marked) for t in tokens[i : i + BLOCK])}</div>' for i in range(0, len(tokens), BLOCK))
     return f'<section role="group" class="{SHORT[origin]}" aria-label="{say("origin_" + origin, language)}" data-count="{len(tokens)}">{blocks}</section>'
 
 
-def _chip(token: Token, marked: Collection[int]) -> str:
+def _chip(token: Token, language: str, marked: Collection[int]) -> str:
     kinds = [name for name, holds in (("t", token.label >= 0), ("c", token.control), ("x", token.position in marked)) if holds]
     if token.parts > 1:
         kinds.append("g1" if token.part == 1 else "g2" if token.part < token.parts else "g3")
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     part = f' data-p="{token.part}/{token.parts}"' if token.parts > 1 else ""
+    if not token.text:  # a later part of a split character: nothing to read out but this
+        part += f' aria-label="{say("token_part_of", language)} {token.part}/{token.parts}"'
     first = ' tabindex="0"' if token.position == 0 else ""
     return f'<i role="option"{kind}{first} data-i="{token.id}"{part}>{escape(show_text(token.text))}</i>'
 

@@ -1,0 +1,34 @@
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from newsft.texts import say
+from tests.browser.conftest import open_page
+from tests.browser.test_lesson import SECONDS, SHOWN
+
+SEEN = {"compare": "#news textarea", **SHOWN, "evaluation": "#scores svg"}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_no_tab_has_a_serious_violation(browser, address, language, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    open_page(page, f"{address}?lang={language}&__theme={theme}")
+    page.locator("#examples button").first.click()
+    page.wait_for_function("() => document.querySelector('#news textarea').value")
+    page.click("button#compare")
+    for side in ("base", "tuned"):
+        page.wait_for_selector(f'#{side} section[aria-busy="false"] .stats', timeout=SECONDS)
+    found = {}
+    for name, shown in SEEN.items():
+        page.get_by_role("tab", name=say(f"tab_{name}", language)).click()
+        expect(page.locator(shown).first).to_be_visible(timeout=SECONDS)
+        page.wait_for_timeout(800)  # colours fade in
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                found[f"{name}: {violation['id']}"] = [[node["html"][:160], node["failureSummary"][:300]] for node in violation["nodes"][:4]]
+    context.close()
+    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
