@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=1 $(BIN)/python
 
-.PHONY: demo test train evaluate lint format mini clean
+.PHONY: demo test train evaluate lint format mini space audit clean
 
 demo: $(VENV)/.demo
 	$(RUN) app.py --open
@@ -35,6 +35,21 @@ mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.pretrain
 	$(RUN) train.py --output assets/mini-news
 	$(RUN) -m newsft.evaluation --output assets/mini-news/evaluation
+
+# What a Hugging Face Space gets, in an environment of its own that holds nothing but requirements.txt; started, asked, stopped.
+SPACE := work/space
+space:
+	rm -rf $(SPACE)/venv
+	scripts/make-venv $(PYTHON) $(SPACE)/venv
+	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code
+	$(SPACE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPACE)/code/requirements.txt
+	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code --check
+
+# Known vulnerabilities of everything that requirements.txt brings with it; fails too where a package could not be looked up.
+audit:
+	scripts/make-venv $(PYTHON) work/audit
+	work/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	work/audit/bin/pip-audit --strict --requirement requirements.txt
 
 # torch is pinned: that version is a CPU build where the index has one, and a plain `torch` is several GB of CUDA.
 $(VENV)/.demo: requirements.txt

@@ -19,6 +19,7 @@ def parse_flags() -> argparse.Namespace:
     """The recipe's settings as flags, and --resume."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser)
+    parser.add_argument("--push-to-hub", metavar="NAME", help="upload the adapter with its card to this repository on the hub (owner/name), with the login of `hf auth login` or HF_TOKEN")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder")
     return parser.parse_args()
 
@@ -28,7 +29,9 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = recipe.from_flags(arguments)
     tell = print if processes.is_main() else lambda *_: None
     tell(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
-    from newsft import data, models, training  # seconds of imports: --help and a wrong flag answer at once
+    from newsft import data, models, publish, training  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.card import write_card
+    from newsft.licences import read_licence
     from newsft.output import choose_checkpoint, claimed
     from newsft.progress import Progress
 
@@ -38,6 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
         checkpoint = choose_checkpoint(folder, resume=arguments.resume)
         loaded = models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
         tell(loaded.describe())
+        if arguments.push_to_hub:
+            publish.check_name(arguments.push_to_hub, read_licence(chosen.model, models.find_files(chosen.model)))
         encoded = training.encode_rows(loaded, split.train, chosen)
         report = training.preflight(loaded, split.train, encoded, chosen)
         tell(report.report())
@@ -52,8 +57,11 @@ def run(arguments: argparse.Namespace) -> None:
         if validation and "eval_loss" not in trainer.state.log_history[-1]:
             trainer.evaluate()  # the end of the curve
         if processes.is_main():
-            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds)
+            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds, hub_name=arguments.push_to_hub)
+            write_card(folder, chosen.model)  # in the place of PEFT's empty form
     tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
+    if arguments.push_to_hub and processes.is_main():
+        tell(f"pushed to {publish.push(folder, arguments.push_to_hub)}")
 
 
 def main() -> int:

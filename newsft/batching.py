@@ -54,13 +54,13 @@ class Batcher:
             with self._lock:
                 del self._outboxes[job]
 
-    def call(self, function: Callable[[], Any]) -> Any:
+    def call(self, function: Callable[[Decoder], Any]) -> Any:
         """Run something else with the model, between two steps; its result, or its exception."""
         future: Future = Future()
 
         def run() -> None:
             try:
-                future.set_result(function())
+                future.set_result(function(self._decoder))
             except Exception as error:
                 future.set_exception(error)
 

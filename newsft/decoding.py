@@ -198,6 +198,15 @@ class Decoder:
         return join_caches([kept[side] for side in sides])
 
 
+@torch.inference_mode()
+def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[list[float]]:
+    """What every token of a whole row but the first costs on each side, in nats: (sides, tokens - 1)."""
+    batch = torch.tensor([list(ids)] * len(sides), device=decoder.model.device)
+    with decoder.adapters.set_rows(sides):
+        logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1].float()
+    return torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch[:, 1:], reduction="none").tolist()
+
+
 @torch.inference_mode()  # here and not around the generator, which may be resumed in another thread: the mode is per thread
 def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
     """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""

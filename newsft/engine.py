@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from peft import PeftModel
@@ -12,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from newsft import chat, data
 from newsft.adapters import adapter_of
 from newsft.batching import Batcher
-from newsft.decoding import Decoder, Job, Request, Token
+from newsft.decoding import Decoder, Job, Request, Token, score_row
 from newsft.errors import UserError
 from newsft.models import BASE, Loaded, stop_ids
 
@@ -107,14 +108,18 @@ def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt:
 
 
 class Engine:
-    """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together."""
+    """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together.
 
-    def __init__(self, loaded: Loaded, *, max_new_tokens: int):
+    `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    """
+
+    def __init__(self, loaded: Loaded, *, max_new_tokens: int, batcher: Callable[[Decoder], Batcher] = Batcher):
         self.loaded, self.max_new_tokens = loaded, max_new_tokens
+        self._device = loaded.device.type  # asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU
         self.stop_ids = stop_ids(loaded.tokenizer, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens)
-        self._batcher = Batcher(self._decoder)
+        self._batcher = batcher(self._decoder)
 
     @property
     def askers(self) -> int:
@@ -130,7 +135,7 @@ class Engine:
     def decoding(self) -> dict[str, object]:
         """How the answers come about."""
         model = self.loaded.model
-        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "dtype": str(model.dtype).removeprefix("torch."), "device": self.loaded.device.type}
+        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "dtype": str(model.dtype).removeprefix("torch."), "device": self._device}
 
     @property
     def adapters(self) -> dict[str, str | None]:
@@ -173,15 +178,10 @@ class Engine:
         if tokens > self.positions:
             raise UserError(f"The row has {tokens:,} tokens, the model takes {self.positions:,}; choose a shorter one.", key="row_beyond_model", count=tokens, limit=self.positions)
 
-    def forward(self, ids: torch.Tensor, sides: list[str]) -> torch.Tensor:
-        """The logits of whole rows, (rows, tokens, vocabulary), each with its side's adapter state; `ids` without padding."""
-
-        @torch.inference_mode()
-        def run() -> torch.Tensor:
-            with self._decoder.adapters.set_rows(sides):
-                return self._decoder.model(input_ids=ids, use_cache=False).logits
-
-        return self._batcher.call(run)
+    def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
+        """side -> what every token of a whole row but the first costs it, in nats."""
+        losses = self._batcher.call(partial(score_row, ids=ids, sides=list(self.sides)))
+        return dict(zip(self.sides, losses, strict=True))
 
     def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[Token]]:
         """Greedy answers of all requests, answered together with whatever else is asked; each step yields what these rows produced.

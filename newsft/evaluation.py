@@ -104,18 +104,23 @@ def _cell(value: float | None, interval: list[float] | None, *, signed: bool = F
     return f"{value * 100:{sign}.1f} % ({interval[0] * 100:{sign}.1f} to {interval[1] * 100:{sign}.1f})"
 
 
-def main() -> None:
-    """Evaluate and print the table."""
+def parse_flags() -> argparse.Namespace:
+    """The recipe's settings as far as they matter here, how many rows, and where the results go."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     recipe.add_flags(parser, only=("model", "data", "adapter", "quantize", "attention", "test_ratio", "max_new_tokens"))
     parser.add_argument("--limit", type=int, help="only the first N test rows")
     parser.add_argument("--batch-rows", type=int, default=generations.BATCH_ROWS, help="articles that are answered and kept together; a killed run loses as many at most (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="folder for the answers, the summary and its table; a killed run goes on from it (default: evaluation/RECIPE)")
     parser.add_argument("--json", type=Path, help="write the summary to this file too")
-    arguments = parser.parse_args()
-    folder = arguments.output or Path("evaluation") / arguments.recipe
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Evaluate and print the table."""
+    arguments = parse_flags()
     try:
         chosen = recipe.from_flags(arguments)
+        folder = arguments.output or Path("evaluation") / chosen.name
         for name in ("limit", "batch_rows"):
             if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
                 raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
@@ -133,6 +138,11 @@ def main() -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(f"answers and summary in {folder}")
+    from newsft import card  # which reads what is written here
+
+    if folder.name == card.EVALUATION and (folder.parent / models.RUN_FILE).exists():
+        card.write_card(folder.parent, chosen.model)
+        print(f"the table is in the card of {folder.parent}")
 
 
 if __name__ == "__main__":

@@ -29,12 +29,17 @@ def export(base: str, adapter: str, output: Path) -> None:
         path.chmod(0o644)  # written with 0600, which a server under another user cannot read
 
 
-def main() -> None:
-    """Export, then say what can be done with the result."""
+def parse_flags() -> argparse.Namespace:
+    """Base, adapter, and where the result goes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser, only=("model", "adapter"))
     parser.add_argument("--output", type=Path, required=True, help="new folder for the merged model")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Export, then say what can be done with the result."""
+    arguments = parse_flags()
     try:
         chosen = recipe.from_flags(arguments)
         export(chosen.model, chosen.adapter, arguments.output)

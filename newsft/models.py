@@ -22,7 +22,7 @@ warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprec
 RUN_FILE = "run.json"  # beside the adapter: fingerprints, system prompt, versions
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
 BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
-MODEL_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model"]
+MODEL_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "README.md"]  # the card names the licence
 SAMPLES, SAMPLE_BYTES = 16, 65_536  # of each weights file, for the fingerprint: 16 GB would take minutes to hash
 
 
@@ -93,7 +93,8 @@ def choose_device() -> tuple[str, torch.dtype]:
     bf16 on a CPU without units for it is several hundred times slower than fp32.
     """
     if torch.cuda.is_available():
-        torch.cuda.set_device(processes.local_number())
+        if processes.count() > 1:  # for one process it would only start CUDA, which on ZeroGPU the page's own process must not do
+            torch.cuda.set_device(processes.local_number())
         return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return "cpu", torch.float32
 
@@ -111,8 +112,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(source: str, *, quantize: str = "none", attention: str = "auto") -> Loaded:
-    """Tokenizer and base model in evaluation mode, on the device that is there. Safetensors only: pickles can run code.
+def load_base(source: str, *, quantize: str = "none", attention: str = "auto", on_cpu: bool = False) -> Loaded:
+    """Tokenizer and base model in evaluation mode, on the device that is there or `on_cpu`. Safetensors only: pickles can run code.
 
     `quantize` and `attention` are the recipe's settings. Raises UserError where the memory does not suffice, before loading.
     """
@@ -120,7 +121,7 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto") -
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
     tokenizer = load_tokenizer(folder)
-    device, dtype = choose_device()
+    device, dtype = ("cpu", torch.float32) if on_cpu else choose_device()
     settings: dict = {"dtype": dtype, "use_safetensors": True}
     if attention != "auto":
         settings["attn_implementation"] = attention

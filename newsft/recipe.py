@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from newsft.errors import UserError
 ASSETS = Path(__file__).parents[1] / "assets"
 RECIPE_FILE = "recipe.json"
 SWITCH = ("auto", "on", "off")
+VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}  # for where no flags can be given, as on a Hugging Face Space
 
 
 def _setting(default: Any, why: str, *, choices: tuple[str, ...] = ()) -> Any:
@@ -94,7 +96,7 @@ DEFAULT_RECIPE = "mini"
 
 def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None = None) -> None:
     """A flag for every setting (or for those in `only`), with the reason as its help."""
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE, help="the settings to start from; the flags below change single ones")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), help=f"the settings to start from; the flags below change single ones (default: {DEFAULT_RECIPE})")
     for field in dataclasses.fields(Recipe):
         if field.name == "name" or (only is not None and field.name not in only):
             continue
@@ -107,13 +109,18 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
             kind = {"nargs": "+"}
         elif field.name == "epochs":
             kind = {"type": float}
-        parser.add_argument(flag, default=None, help=f"{field.metadata['why']} ({values})".replace("%", "%%"), **kind)
+        variable = f"; without --recipe also {VARIABLES[field.name]}" if field.name in VARIABLES else ""
+        parser.add_argument(flag, default=None, help=f"{field.metadata['why']} ({values}{variable})".replace("%", "%%"), **kind)
 
 
 def from_flags(arguments: argparse.Namespace) -> Recipe:
-    """The chosen recipe with the given flags in place of its settings; UserError for a setting out of its range."""
-    recipe = RECIPES[arguments.recipe]
-    given = {}
+    """The chosen recipe with the given flags in place of its settings; UserError for a setting out of its range.
+
+    Where no recipe is named, the environment's variables stand in for their flags, and NEWSFT_MODEL also chooses the recipe
+    that is made for that model.
+    """
+    given = {} if arguments.recipe else _from_environment()
+    recipe = RECIPES[arguments.recipe] if arguments.recipe else _recipe_of(given.get("model") if vars(arguments).get("model") is None else None)
     for field in dataclasses.fields(Recipe):
         value = vars(arguments).get(field.name)
         if value is not None and field.name != "name":
@@ -129,6 +136,14 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
     if recipe.epochs <= 0 and recipe.max_steps < 1:
         raise UserError(f"--epochs is {recipe.epochs}; it must be above 0, or give --max-steps.")
     return recipe
+
+
+def _from_environment() -> dict[str, str]:
+    return {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable, "").strip()}
+
+
+def _recipe_of(model: str | None) -> Recipe:
+    return next((recipe for recipe in RECIPES.values() if recipe.model == model), RECIPES[DEFAULT_RECIPE])
 
 
 def _display(value: Any) -> str:

@@ -205,8 +205,11 @@ def _lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
-def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
-    """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
+def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None) -> None:
+    """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
+
+    `hub_name` is where it is going to be pushed to.
+    """
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
     trainer.model.save_pretrained(str(output))
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
@@ -227,31 +230,10 @@ def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, out
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
         "date": time.strftime("%Y-%m-%d"),
+        "hub_name": hub_name,
     }
     (output / RUN_FILE).write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     draw_curve(history, run["validation"], output / "loss.png")
-    (output / "README.md").write_text(format_card(run), encoding="utf-8")  # in the place of PEFT's empty form
-
-
-def format_card(run: dict) -> str:
-    """The adapter's model card."""
-    recipe = run["recipe"]
-    return f"""---
-base_model: {recipe["model"]}
-library_name: peft
-language: ko
-tags: [lora, sft, trl]
----
-
-# A LoRA adapter for {recipe["model"]}
-
-Made with newsft's `train.py` on {run["date"]}: {run["steps"]} steps on {run["rows"]} rows of {recipe["data"]}; r {recipe["lora_r"]}, alpha {recipe["lora_alpha"]}, dropout {recipe["lora_dropout"]},
-targets {", ".join(recipe["lora_targets"])}, learning rate {recipe["learning_rate"]:g}, {run["seconds"]:.0f} s on {run["device"]}. Base {run["base_fingerprint"]}, data {run["data_fingerprint"]}.
-
-It answers Korean financial news with a Python dict of eight keys when asked with the system prompt in `run.json`. Every setting stands in `recipe.json`.
-
-![Loss of the training rows and of test rows](loss.png)
-"""
 
 
 def draw_curve(history: list[dict], validation: list[dict], path: Path) -> None:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from statistics import fmean
 
-import torch
-
 from newsft.chat import IGNORED, Encoded
 from newsft.engine import Engine
 
@@ -29,7 +27,4 @@ class Xray:
 def take_xray(engine: Engine, encoded: Encoded) -> Xray:
     """The losses of an encoded row on every side the engine has. Raises UserError for a row longer than the model takes."""
     engine.check_length(len(encoded))
-    ids = torch.tensor([encoded.input_ids] * len(engine.sides), device=engine.loaded.device)
-    logits = engine.forward(ids, list(engine.sides))[:, :-1].float()
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
-    return Xray(encoded, {side: [None, *row] for side, row in zip(engine.sides, losses.tolist(), strict=True)})
+    return Xray(encoded, {side: [None, *losses] for side, losses in engine.score(encoded.input_ids).items()})

@@ -105,7 +105,7 @@ def test_row_is_x_rayed_between_the_steps_of_a_comparison(brief, rows):
 
 
 def test_exception_of_a_call_is_the_callers(brief, rows):
-    def fail():
+    def fail(decoder):
         raise ValueError("mine")
 
     with pytest.raises(ValueError, match="mine"):

@@ -123,3 +123,36 @@ def test_mini_recipe_runs_without_the_network(rows):
     mini = RECIPES["mini"]
     assert all(str(recipe.ASSETS) in path for path in (mini.model, mini.data, mini.adapter))
     assert int(len(rows) * mini.test_ratio) == 495
+
+
+VARCO = RECIPES["varco"].model
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    def put(model=None, adapter=None):
+        for name, value in (("NEWSFT_MODEL", model), ("NEWSFT_ADAPTER", adapter)):
+            monkeypatch.delenv(name, raising=False)
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    return put
+
+
+def test_variables_choose_model_and_adapter_and_the_recipe_that_is_made_for_the_model(variables):
+    variables(VARCO, "someone/Llama-news")
+    assert parse() == dataclasses.replace(RECIPES["varco"], adapter="someone/Llama-news")
+    variables("someone/other", "someone/news")
+    assert parse() == dataclasses.replace(RECIPES["mini"], model="someone/other", adapter="someone/news")
+
+
+def test_flag_wins_over_its_variable_and_a_named_recipe_over_both(variables):
+    variables(VARCO, "someone/Llama-news")
+    assert parse("--adapter", "here") == dataclasses.replace(RECIPES["varco"], adapter="here")
+    assert parse("--model", "there") == dataclasses.replace(RECIPES["mini"], model="there", adapter="someone/Llama-news")
+    assert parse("--recipe", "mini") == RECIPES["mini"]
+
+
+def test_empty_variable_is_none(variables):
+    variables("", " ")
+    assert parse() == RECIPES["mini"]

@@ -1,0 +1,119 @@
+"""The Space: its front matter, the folder that it gets, and its page as it runs there: read-only code, no rights, no network."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from newsft import models
+from newsft.recipe import RECIPES
+from scripts import space
+
+ROOT = Path(__file__).parents[1]
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}  # the hub takes no others
+PINS = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().split())
+
+
+@pytest.fixture(scope="module")
+def front_matter():
+    return yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """The Space's folder, in a place that another user can reach."""
+    parent = Path(tempfile.mkdtemp(prefix="newsft-space-"))
+    parent.chmod(0o755)
+    space.build(parent / "code")
+    yield parent / "code"
+    space.set_modes(parent, files=0o644, folders=0o755)
+    shutil.rmtree(parent)
+
+
+def test_front_matter_is_what_a_space_takes(front_matter):
+    assert (front_matter["sdk"], front_matter["sdk_version"]) == ("gradio", PINS["gradio"])
+    assert (ROOT / front_matter["app_file"]).name == "app.py"
+    assert isinstance(front_matter["python_version"], str) and front_matter["python_version"] >= "3.11"  # 3.10 unquoted would be the number 3.1
+    assert {front_matter["colorFrom"], front_matter["colorTo"]} <= COLOURS
+    assert len(front_matter["short_description"]) <= 60
+    assert front_matter["license"] == "apache-2.0" and front_matter["suggested_hardware"] == "cpu-basic"
+    assert (front_matter["models"], front_matter["datasets"]) == ([RECIPES["varco"].model], [RECIPES["varco"].data])
+
+
+def test_folder_has_what_the_page_needs_in_sizes_that_the_hub_takes_and_nobody_may_write(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {"app.py", "README.md", "requirements.txt"} <= {path.name for path in files}
+    assert not (folder / "tests").exists()
+    assert [path for path in files if path.stat().st_size > space.LARGEST_FILE] == []
+    assert [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o222] == []
+    targets = re.findall(r"\]\(([^)#:]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert targets and [target for target in targets if not (folder / target).exists()] == []
+
+
+def test_folder_can_be_made_again(folder):
+    before = space.describe_tree(folder)
+    space.build(folder)
+    assert [(name, size) for name, size, _ in space.describe_tree(folder)] == [(name, size) for name, size, _ in before]
+
+
+def put_into_hub_cache(adapter: Path, cache: Path, name: str) -> None:
+    """The adapter as huggingface_hub keeps it after a download."""
+    repository, commit = cache / f"models--{name.replace('/', '--')}", "0" * 40
+    shutil.copytree(adapter, repository / "snapshots" / commit, ignore=shutil.ignore_patterns("evaluation"))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+
+
+def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
+    cache = folder.parent / "hub"
+    put_into_hub_cache(Path(RECIPES["mini"].adapter), cache, "someone/news")
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "NEWSFT_ADAPTER": "someone/news"}
+    done = subprocess.run([sys.executable, "-m", "scripts.space", str(folder), "--check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert set(report["ended"].values()) <= {"end_of_turn", "limit"} and report["alarms"] == []
+    assert report["adapter"] == models.fingerprint_model(Path(RECIPES["mini"].adapter), config="adapter_config.json")
+    assert report["peak_memory_gb"] < space.SPACE_MEMORY
+    if space.isolation():
+        assert report["network"] == ["lo"]
+    if space.choose_user(folder):
+        assert report["user"] == space.USER
+    elif os.geteuid() != 0:
+        assert report["user"] != "root" or space.isolation()  # a user's own namespace calls its user root
+
+
+def test_page_that_does_not_start_is_said_with_its_log(folder):
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "NEWSFT_ADAPTER": "someone/else"}
+    done = subprocess.run([sys.executable, "-m", "scripts.space", str(folder), "--check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode != 0
+    assert "did not start" in done.stderr and "someone/else is not in the hub's cache" in done.stderr
+
+
+def read_dockerfile() -> list[tuple[str, str]]:
+    """(instruction, arguments), continued lines joined, comments left out."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE).replace("\\\n", " ")
+    return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in text.splitlines() if line.strip()]
+
+
+def test_dockerfile_copies_what_is_there_and_ends_as_a_user_without_rights(front_matter):
+    lines = read_dockerfile()
+    assert lines[0] == ("FROM", f"python:{front_matter['python_version']}-slim")
+    assert {name for name, _ in lines} <= {"FROM", "ARG", "ENV", "WORKDIR", "COPY", "RUN", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
+    copied = [source for name, given in lines if name == "COPY" for source in given.split()[:-1]]
+    assert {"app.py", "newsft", "assets", "requirements.txt"} <= set(copied)
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    names = [name for name, _ in lines]
+    assert dict(lines)["USER"] not in ("root", "0") and max(i for i, name in enumerate(names) if name in ("RUN", "COPY")) < names.index("USER")
+    assert dict(lines)["EXPOSE"] == "7860" and "GRADIO_SERVER_PORT=7860" in dict(lines)["ENV"]
+    for name in ("CMD", "HEALTHCHECK"):
+        command = json.loads(dict(lines)[name][dict(lines)[name].index("[") :])
+        assert command[0] == "python"
+        if command[1] == "-c":
+            compile(command[2], "healthcheck", "exec")
