@@ -3,6 +3,7 @@
 python app.py                       the miniature, on any CPU
 python app.py --recipe varco        VARCO 8B with the adapter that train.py made
 python app.py --server URL --base-model NAME --tuned-model NAME     two models that another server holds
+python app.py --check               what to paste into an issue: versions, hardware, fingerprints, one comparison
 """
 
 import argparse
@@ -17,7 +18,6 @@ from newsft.errors import UserError
 from newsft.recipe import Recipe
 
 SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
-QUEUE_LENGTH = 200  # waiting comparisons; a class of a hundred fits twice
 
 
 def parse_flags() -> argparse.Namespace:
@@ -33,6 +33,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"), help="port to listen on (7860)")
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    parser.add_argument("--check", action="store_true", help="print versions, hardware, fingerprints, free memory and cache places, run one comparison, and end")
     return parser.parse_args()
 
 
@@ -53,7 +54,6 @@ def load_engine(chosen: Recipe, *, gpu: Callable | None):
     from newsft.engine import Engine
 
     loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
-    print(loaded.describe())
     if gpu is None:
         return Engine(loaded, max_new_tokens=chosen.max_new_tokens)
     from newsft.zero import ZeroBatcher
@@ -61,8 +61,8 @@ def load_engine(chosen: Recipe, *, gpu: Callable | None):
     return Engine(loaded, max_new_tokens=chosen.max_new_tokens, batcher=partial(ZeroBatcher, gpu=gpu))
 
 
-def build(arguments: argparse.Namespace):
-    """Load the models, or reach the server that has them, and build the page; nothing is launched."""
+def load(arguments: argparse.Namespace) -> tuple:
+    """The recipe, the engine with the models or the server that has them, both names, and the data."""
     chosen = recipe.from_flags(arguments)
     served = {"base": arguments.base_model, "tuned": arguments.tuned_model}
     if arguments.server and not all(served.values()):
@@ -71,7 +71,6 @@ def build(arguments: argparse.Namespace):
         raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
     gpu = import_spaces()
     from newsft import data  # seconds of imports: --help and a wrong flag answer at once
-    from newsft.ui.page import build_page
 
     try:
         rows = data.load_rows(chosen.data)
@@ -84,27 +83,40 @@ def build(arguments: argparse.Namespace):
         answering, names = connect(arguments.server, served, chosen), tuple(served.values())
     else:
         answering, names = load_engine(chosen, gpu=gpu), (Path(chosen.model).name, Path(chosen.adapter).name)
+    return chosen, answering, names, data.split_rows(rows, test_ratio=chosen.test_ratio)
+
+
+def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names: tuple[str, str], split) -> int:
+    """Build the page and serve it until interrupted."""
+    from newsft.ui.page import build_page, launch_settings
+    from newsft.ui.readers import QUEUE_LENGTH
+
+    if answering.loaded.model is not None:
+        print(answering.loaded.describe())
     run = answering.loaded.run
-    system_prompt = run["system_prompt"] if run else rows[0]["system_prompt"]
-    return build_page(answering, system_prompt=system_prompt, names=names, split=data.split_rows(rows, test_ratio=chosen.test_ratio), evaluation=Path(chosen.evaluation))
-
-
-def main() -> int:
-    """Serve until interrupted; exit code 2 for what the user can put right."""
-    arguments = parse_flags()
-    try:
-        page = build(arguments)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    from newsft.ui.page import launch_settings
-
+    system_prompt = run["system_prompt"] if run else split.rows[0]["system_prompt"]
+    page = build_page(answering, system_prompt=system_prompt, names=names, split=split, evaluation=Path(chosen.evaluation))
     try:
         page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **launch_settings())
     except OSError as error:
         print(f"error: port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.", file=sys.stderr)
         return 2
     return 0
+
+
+def main() -> int:
+    """Serve, or check; exit code 2 for what the user can put right, 1 for a check that failed."""
+    arguments = parse_flags()
+    try:
+        loaded = load(arguments)
+        if arguments.check:
+            from newsft.diagnosis import print_diagnosis
+
+            return 0 if print_diagnosis(loaded[1], loaded[3]) else 1
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return serve(arguments, *loaded)
 
 
 if __name__ == "__main__":

@@ -1,61 +1,114 @@
-"""Many clients press compare within a second: answered one comparison after the other, and together as the page does.
+"""A class at one page: many readers press 비교 within a second while as many click through the other tabs.
 
-python -m benchmarks.crowd [--clients 100] [--runs 1]
+python -m benchmarks.crowd [--readers 100] [--tab-readers 100] [--think 10]
+
+The peer is a queue of one, in the same run: the same comparisons on the same page, one after the other. Every answer is compared with
+that one's, everything that a tab showed with what it shows to a reader alone.
 """
 
 import argparse
+import asyncio
+import random
 import statistics
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+
+import psutil
 
 from benchmarks.result import print_result
-from newsft import evaluation
-from newsft.decoding import MOST_ROWS
-from newsft.engine import Engine
+from newsft import data
 from newsft.recipe import RECIPES
+from tests.readers import Answered, Reader, Site
+from tests.serve import serve
 
 WITHIN = 1.0  # seconds in which all of them press
+TAB_ROWS = 20  # rows that the tabs' readers look at
+TABS = {"template": ("template-source", "input"), "tokens": ("tokens-source", "input"), "lab": ("lab-source", "input"), "evaluation": ("open-row", "change")}
 
 
-def serve(engine: Engine, rows: list[dict], *, at_once: int) -> tuple[float, list[float], list[dict]]:
-    """Seconds until everyone has both answers, each client's seconds until the first text, and the answers; `at_once` comparisons run, the others queue."""
-    places, begun = threading.Semaphore(at_once), time.perf_counter()
+async def look(reader: Reader, tab: str, row: int) -> list:
+    """What a tab shows of a row."""
+    name, trigger = TABS[tab]
+    return await reader.call(name, trigger, **{f"{tab}-source": "row", f"{tab}-number": row, "open-row": row})
 
-    def press(number: int) -> tuple[float, dict]:
-        time.sleep(WITHIN * number / len(rows))
-        pressed, first = time.perf_counter(), None
-        with places:
-            for comparison in engine.compare(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"]):
-                first = first or time.perf_counter() - pressed
-        return first, {side: answer.text for side, answer in comparison.answers.items()}
 
-    with ThreadPoolExecutor(len(rows)) as pool:
-        served = list(pool.map(press, range(len(rows))))
-    return time.perf_counter() - begun, [first for first, _ in served], [texts for _, texts in served]
+async def press_after(site: Site, row: dict, seconds: float) -> Answered:
+    """One reader's comparison."""
+    async with Reader(site) as reader:
+        await asyncio.sleep(seconds)
+        return await reader.compare(row["user_prompt"])
+
+
+async def click_through(site: Site, chance: random.Random, think: float, seen: dict, waits: list[float]) -> None:
+    """One reader of the other tabs, for ever: a click, then a while of reading."""
+    async with Reader(site) as reader:
+        while True:
+            await asyncio.sleep(chance.expovariate(1 / think))
+            choice = (chance.choice(list(TABS)), chance.randrange(TAB_ROWS))
+            begun = time.perf_counter()
+            shown = await look(reader, *choice)
+            waits.append(time.perf_counter() - begun)
+            seen.setdefault(choice, []).append(shown)
+
+
+async def watch(process: psutil.Process, sizes: list[int]) -> None:
+    """The page's memory, every half second, for ever."""
+    while True:
+        sizes.append(process.memory_info().rss)
+        await asyncio.sleep(0.5)
+
+
+async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_readers: int, think: float) -> dict:
+    """Both halves and their figures."""
+    await press_after(site, rows[0], 0)  # the first comparison also computes the system prompt's cache
+    begun = time.perf_counter()
+    queue = [await press_after(site, row, 0) for row in rows]
+    one_after_other = time.perf_counter() - begun
+
+    seen, waits, sizes, chance = {}, [], [], random.Random(0)
+    others = [asyncio.create_task(click_through(site, chance, think, seen, waits)) for _ in range(tab_readers)] + [asyncio.create_task(watch(process, sizes))]
+    begun = time.perf_counter()
+    together = await asyncio.gather(*(press_after(site, row, WITHIN * number / len(rows)) for number, row in enumerate(rows)))
+    all_done = time.perf_counter() - begun
+    failed = [task.exception() for task in others if task.done()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+    async with Reader(site) as reader:
+        alone = {choice: await look(reader, *choice) for choice in seen}
+    return {
+        "readers": len(rows),
+        "together_s": round(all_done, 1),
+        "one_after_other_s": round(one_after_other, 1),
+        "ratio": round(one_after_other / all_done, 2),
+        "complete": sum(one.done is not None and not one.warnings for one in together),
+        "same_texts": sum(ours.texts == theirs.texts and len(ours.texts) == 2 for ours, theirs in zip(together, queue, strict=True)),
+        "told_a_place": sum(bool(one.places) and max(one.places) > 1 for one in together),
+        "first_text_median_s": round(statistics.median(one.first or float("inf") for one in together), 1),
+        "done_longest_s": round(max(one.done or float("inf") for one in together), 1),
+        "tab_readers": tab_readers,
+        "tab_clicks": len(waits),
+        "tab_failures": [str(error) for error in failed],
+        "tab_same": sum(shown == alone[choice] for choice, found in seen.items() for shown in found),
+        "tab_median_s": round(statistics.median(waits), 2) if waits else None,
+        "tab_p95_s": round(statistics.quantiles(waits, n=20)[-1], 2) if len(waits) > 1 else None,
+        "memory_before_mb": round(sizes[0] / 1e6),
+        "memory_peak_mb": round(max(sizes) / 1e6),
+    }
 
 
 def main() -> None:
-    """Print both and, last, one JSON line."""
+    """Print the figures and, last, one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", type=int, default=100)
-    parser.add_argument("--runs", type=int, default=1, help="runs of each kind, in turn")
+    parser.add_argument("--readers", type=int, default=100, help="readers who compare")
+    parser.add_argument("--tab-readers", type=int, default=100, help="readers who click through the other tabs meanwhile")
+    parser.add_argument("--think", type=float, default=10.0, help="mean seconds between two clicks of one of those")
     arguments = parser.parse_args()
-    engine, split = evaluation.load_engine(RECIPES["mini"])
-    rows = split.test[: arguments.clients]
-    measured = [(serve(engine, rows, at_once=MOST_ROWS // 2), serve(engine, rows, at_once=1)) for _ in range(arguments.runs)]
-    together, queue = measured[0]
-    result = {
-        "clients": len(rows),
-        "together_s": round(statistics.median(ours[0] for ours, _ in measured), 1),
-        "queue_of_one_s": round(statistics.median(theirs[0] for _, theirs in measured), 1),
-        "speedup": round(statistics.median(theirs[0] / ours[0] for ours, theirs in measured), 2),
-        "first_text_median_s": [round(statistics.median(one[1]), 1) for one in (together, queue)],
-        "first_text_longest_s": [round(max(one[1]), 1) for one in (together, queue)],
-        "same_texts": sum(ours == theirs for ours, theirs in zip(together[2], queue[2], strict=True)),
-        "runs": arguments.runs,
-    }
-    print_result(result)
+    recipe = RECIPES["mini"]
+    rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
+    with serve() as url:
+        (process,) = psutil.Process().children()
+        print_result(asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think)))
 
 
 if __name__ == "__main__":

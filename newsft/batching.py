@@ -5,6 +5,7 @@ One thread runs the model, because the adapter state is global to it. The thread
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -12,7 +13,8 @@ from typing import Any
 
 from newsft.decoding import Decoder, Job, Token
 
-PATIENCE = 5.0  # seconds without a word after which an asker looks whether the thread still lives
+PATIENCE = 5.0  # seconds without a word after which an asker looks whether the thread still works
+STALLED = 600.0  # seconds that one step may take: eight long prompts of a large model on a slow device, and no more
 
 
 class Batcher:
@@ -24,6 +26,7 @@ class Batcher:
         self._calls: deque[Callable[[], None]] = deque()
         self._outboxes: dict[Job, queue.SimpleQueue] = {}
         self._thread: threading.Thread | None = None
+        self._beat = 0.0  # time.monotonic() when the thread last began something
 
     @property
     def askers(self) -> int:
@@ -37,7 +40,7 @@ class Batcher:
         """
         if not job.requests:
             return
-        outbox: queue.SimpleQueue[list[Token] | Exception] = queue.SimpleQueue()
+        outbox: queue.SimpleQueue[list[Token] | BaseException] = queue.SimpleQueue()
         with self._lock:
             self._outboxes[job] = outbox
         left = len(job.requests)
@@ -45,7 +48,7 @@ class Batcher:
             self._post(lambda: self._decoder.submit(job))
             while left:
                 found = self._hear(outbox)
-                if isinstance(found, Exception):
+                if isinstance(found, BaseException):
                     raise RuntimeError(f"The model failed while answering: {found}") from found
                 left -= sum(token.reason is not None for token in found)
                 yield found
@@ -61,26 +64,39 @@ class Batcher:
         def run() -> None:
             try:
                 future.set_result(function(self._decoder))
-            except Exception as error:
+            except BaseException as error:  # an exit too: where the thread ends, everyone waits in vain
                 future.set_exception(error)
 
         self._post(run)
-        return future.result()
+        while True:
+            try:
+                return future.result(timeout=PATIENCE)
+            except TimeoutError:
+                if future.done():  # the function's own
+                    raise
+                self._check_thread()
 
-    def _hear(self, outbox: queue.SimpleQueue) -> list[Token] | Exception:
+    def _hear(self, outbox: queue.SimpleQueue) -> list[Token] | BaseException:
         while True:
             try:
                 return outbox.get(timeout=PATIENCE)
             except queue.Empty:
-                thread = self._thread
-                if (thread is None or not thread.is_alive()) and outbox.empty():
-                    raise RuntimeError("The thread that runs the model has died.") from None
+                if outbox.empty():
+                    self._check_thread()
+
+    def _check_thread(self) -> None:
+        """RuntimeError where nothing more will come."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            raise RuntimeError("The thread that runs the model has died.")
+        if time.monotonic() - self._beat > STALLED:
+            raise RuntimeError(f"The model has been at one step for more than {STALLED:.0f} seconds.")
 
     def _post(self, call: Callable[[], None]) -> None:
         with self._lock:
             self._calls.append(call)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="model", daemon=True)
+                self._thread, self._beat = threading.Thread(target=self._work, name="model", daemon=True), time.monotonic()
                 self._thread.start()
 
     def _work(self) -> None:
@@ -92,14 +108,16 @@ class Batcher:
                     self._thread = None  # whoever asks next starts another
                     return
             for call in calls:
+                self._beat = time.monotonic()
                 call()
             if self._decoder.busy:
+                self._beat = time.monotonic()
                 self._step()
 
     def _step(self) -> None:
         try:
-            found: dict[Job, list[Token] | Exception] = dict(self._decoder.step())
-        except Exception as error:
+            found: dict[Job, list[Token] | BaseException] = dict(self._decoder.step())
+        except BaseException as error:  # an exit too, as above
             found = dict.fromkeys(self._decoder.abandon(), error)
         with self._lock:
             outboxes = [(self._outboxes.get(job), tokens) for job, tokens in found.items()]

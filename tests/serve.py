@@ -4,12 +4,17 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from newsft.recipe import RECIPES
+from newsft.ui.page import build_page, launch_settings
+from newsft.ui.readers import QUEUE_LENGTH
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +32,8 @@ def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = os.environ | {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = subprocess.Popen([sys.executable, "app.py", "--port", str(port), *flags], cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - no pipe, which would stop the page once it is full
+    process = subprocess.Popen([sys.executable, "app.py", "--port", str(port), *flags], cwd=ROOT, env=settings, stdout=log, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + seconds
         while True:
@@ -37,7 +43,8 @@ def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 if process.poll() is not None or time.monotonic() > deadline:
                     process.kill()
-                    raise RuntimeError(f"the page did not start:\n{process.communicate()[0]}") from None
+                    log.seek(0)
+                    raise RuntimeError(f"the page did not start:\n{log.read()}") from None
                 time.sleep(0.2)
         yield url
     finally:
@@ -46,3 +53,15 @@ def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+        log.close()
+
+
+@contextmanager
+def serve_here(engine, split) -> Iterator[str]:
+    """The address of a page in this process, for an engine that the test has made or broken."""
+    page = build_page(engine, system_prompt=split.test[0]["system_prompt"], names=("base", "adapter"), split=split, evaluation=Path(RECIPES["mini"].evaluation))
+    _, url, _ = page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_settings())
+    try:
+        yield url.rstrip("/")
+    finally:
+        page.close(verbose=False)

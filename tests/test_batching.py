@@ -123,3 +123,29 @@ def test_the_thread_that_runs_the_model_ends_when_there_is_nothing_to_do(brief, 
     if thread is not None:
         thread.join(timeout=10)
     assert brief._batcher._thread is None
+
+
+def test_model_that_hangs_is_an_error_in_time_and_answers_again_afterwards(brief, rows, monkeypatch):
+    monkeypatch.setattr("newsft.batching.PATIENCE", 0.1)
+    monkeypatch.setattr("newsft.batching.STALLED", 0.3)
+    right, hangs = ask(brief, rows[0]), threading.Event()
+    handle = brief.loaded.model.get_base_model().register_forward_pre_hook(lambda *_: hangs.wait(60) and None)
+    with pytest.raises(RuntimeError, match="one step for more than"):
+        ask(brief, rows[1])
+    with pytest.raises(RuntimeError, match="one step for more than"):
+        take_xray(brief, chat.encode_row(brief.loaded.tokenizer, data.row_messages(rows[1])))
+    handle.remove()
+    hangs.set()
+    monkeypatch.undo()
+    assert ask(brief, rows[0]) == right
+
+
+def test_exit_inside_the_model_ends_the_answer_and_not_the_thread(brief, rows):
+    def leave(*_):
+        raise SystemExit
+
+    handle = brief.loaded.model.get_base_model().register_forward_pre_hook(leave)
+    with pytest.raises(RuntimeError, match="failed while answering"):
+        ask(brief, rows[0])
+    handle.remove()
+    assert ask(brief, rows[0])["tuned"][0]

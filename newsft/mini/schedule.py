@@ -50,6 +50,12 @@ def _deep(until: float, *, read: float, told: float, decided: float, rate: float
     return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary)
 
 
+def _long(until: float, *, decisions: float, decided: float = 3) -> Phase:
+    """A phase on articles of all lengths and large dicts."""
+    asked = {"lists": 0.9, "pairs": 0.7, "opposed": 0.5, "several": 0.5, "keywords": 0.6, "short": 0.1, "any_length": True, "drills": 0.04, "objects": 0.65, "large": 0.5, "longest": 600}
+    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3)
+
+
 # The order was found by measuring; each part rests on the one before.
 # 1. Language first: arriving later, it destroys every decision that was learned before it.
 # 2. Direction nearly alone, with just enough of the rest not to forget it. Among all tasks it stayed a guess after 17 M tokens,
@@ -80,26 +86,9 @@ PHASES = (
     _deep(5160, decisions=0.6, lists=0.8, pairs=0.5, opposed=0.5, several=0.3, keywords=0.4, short=0.5, longest=400, read=0.1, told=0.7, decided=8, rate=0.45),
     _deep(5500, decisions=0.4, lists=0.8, pairs=0.6, opposed=0.3, several=0.4, keywords=0.5, short=0.25, longest=800, read=0.25, told=1, decided=5, rate=0.45),
     _deep(6750, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.45, auxiliary=0.3),
-    _deep(
-        math.inf,
-        decisions=0.12,
-        lists=0.9,
-        pairs=0.7,
-        opposed=0.5,
-        several=0.5,
-        keywords=0.6,
-        short=0.1,
-        any_length=True,
-        drills=0.04,
-        objects=0.65,
-        large=0.5,
-        longest=600,
-        read=0.1,
-        told=1,
-        decided=3,
-        rate=0.4,
-        auxiliary=0.3,
-    ),
+    _long(7320, decisions=0.12),
+    _long(7600, decisions=0.45, decided=8),
+    _long(math.inf, decisions=0.25),
 )
 
 

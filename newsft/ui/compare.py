@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,12 +11,12 @@ import gradio as gr
 from newsft import data, judge
 from newsft.answers import Answer, read_answer
 from newsft.conversations import pick_row
-from newsft.decoding import MOST_ROWS
 from newsft.engine import AnswerStream, Comparison, Engine
 from newsft.errors import UserError
 from newsft.receipt import write_receipt
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, say, say_error
+from newsft.ui.readers import MODEL, QUEUE_LENGTH, Stops, find_place, is_full
 from newsft.views import compare as views
 from newsft.views.fields import format_fields
 from newsft.views.receipt import format_receipt
@@ -26,7 +25,7 @@ FRAME_SECONDS = 0.06  # between two updates of the page, times the comparisons t
 EXAMPLES = ASSETS / "examples.json"
 LESSON_ROWS = range(10, 15)  # the five test rows that the lesson looks at
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-MODEL = {"concurrency_id": "model", "concurrency_limit": MOST_ROWS // 2}  # as many at once as fit into the model's batch; the others wait in Gradio's queue
+PLACE_SECONDS = 3.0  # between two looks at one's place in the queue: a hundred who wait cost the server a tenth of a core
 
 
 class CompareHandlers:
@@ -35,10 +34,10 @@ class CompareHandlers:
     `rows` are the test split: an article that is one of them has a gold answer.
     """
 
-    def __init__(self, engine: Engine, *, system_prompt: str, rows: list[dict]):
-        self.engine, self.system_prompt, self.rows = engine, system_prompt, rows
+    def __init__(self, engine: Engine, *, page: gr.Blocks, system_prompt: str, rows: list[dict]):
+        self.engine, self.page, self.system_prompt, self.rows = engine, page, system_prompt, rows
         self._numbers = {data.clean_text(row["user_prompt"])[0].strip(): number for number, row in reversed(list(enumerate(rows)))}
-        self._stops: dict[str, threading.Event] = {}  # one per waiting or running comparison, by browser session
+        self.stops = Stops()
 
     def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
@@ -70,12 +69,9 @@ class CompareHandlers:
 
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
-        flag, shown = self._stops.setdefault(request.session_hash, threading.Event()), 0.0
         try:
-            for comparison in self.engine.compare(article, system_prompt=system_prompt, stop=flag):
-                if comparison.done or time.monotonic() - shown >= FRAME_SECONDS * self.engine.askers:
-                    shown = time.monotonic()
-                    yield [*self.show(comparison, language), comparison if comparison.done else None]
+            for comparison in self._frames(article, system_prompt, request):
+                yield [*self.show(comparison, language), comparison if comparison.done else None]
         except UserError as error:
             # Not gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are.
             gr.Warning(say_error(error, language), title=say("tab_compare", language))
@@ -84,35 +80,54 @@ class CompareHandlers:
             logging.getLogger(__name__).exception("the comparison failed")
             gr.Warning(say("error_failed", language), title=say("tab_compare", language))
             yield [*self.blank(language), None]
-        finally:
-            flag.set()  # a browser that leaves closes this generator: the engine stops at its next token
-            if self._stops.get(request.session_hash) is flag:
-                del self._stops[request.session_hash]
+
+    def _frames(self, news: str, system_prompt: str, request: gr.Request) -> Iterator[Comparison]:
+        """The comparison as often as the page is updated, and when it is done."""
+        shown = 0.0
+        with self.stops.run(request.session_hash) as flag:
+            for comparison in self.engine.compare(news, system_prompt=system_prompt, stop=flag):
+                if comparison.done or time.monotonic() - shown >= FRAME_SECONDS * self.engine.askers:
+                    shown = time.monotonic()
+                    yield comparison
 
     def start(self, language: str, request: gr.Request) -> list:
-        """Swap the buttons and clear the columns; from here on the comparison can be stopped, in the queue too."""
-        self._stops[request.session_hash] = threading.Event()
-        return [gr.update(interactive=False), gr.update(interactive=True), *self.blank(language, waiting="queued")]
+        """Swap the buttons, clear the columns and watch the place; from here on the comparison can be stopped, in the queue too."""
+        if is_full(self.page):
+            raise gr.Error(say("error_full", language, limit=QUEUE_LENGTH), title=say("tab_compare", language), print_exception=False)
+        self.stops.press(request.session_hash)
+        return [gr.update(interactive=False), gr.update(interactive=True), gr.Timer(active=True), *self.blank(language, waiting="queued")]
 
     def stop(self, request: gr.Request) -> None:
         """Stop the comparison of this browser tab, no other."""
-        if flag := self._stops.get(request.session_hash):
-            flag.set()
+        self.stops.stop(request.session_hash)
+
+    def place(self, language: str, request: gr.Request) -> str:
+        """The place in the queue, for one who waits in it; empty for all others."""
+        place = find_place(self.page, request.session_hash)
+        return f'<p class="place" role="status">{say("place", language, place=place)}</p>' if place else ""
 
     def translate(self, language: str, finished: Comparison | None) -> list[str]:
         """Say the finished comparison again in another language."""
         return self.show(finished, language) if finished else self.blank(language)
 
-    def answer(self, news: str, system_prompt: str | None = None) -> dict:
-        """Both models' answers to a news text: per side the text, the eight fields as far as they could be read, and why it ended."""
+    def answer(self, request: gr.Request, news: str, system_prompt: str | None = None) -> Iterator[dict]:
+        """Both models' answers to a news text: per side the text, the eight fields as far as they could be read, and why it ended.
+
+        While they grow, only the texts come.
+        """
         try:
-            *_, last = self.engine.compare(news, system_prompt=self.system_prompt if system_prompt is None else system_prompt)
+            for last in self._frames(news, self.system_prompt if system_prompt is None else system_prompt, request):
+                if not last.done:
+                    yield {side: {"text": stream.text} for side, stream in last.answers.items()}
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
+        except (RuntimeError, MemoryError) as error:
+            logging.getLogger(__name__).exception("the comparison failed")
+            raise gr.Error(say("error_failed", "en"), print_exception=False) from error
         number, gold = self.find_gold(last)
         receipt = asdict(write_receipt(self.engine, last))
         receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys
-        return describe(last, gold) | {"test_row": number, "receipt": receipt}
+        yield describe(last, gold) | {"test_row": number, "receipt": receipt}
 
     def load_row(self, number: float, language: str) -> str | dict:
         """The article of a test row, for the news box."""
@@ -123,9 +138,9 @@ class CompareHandlers:
             return gr.skip()
 
 
-def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str, rows: list[dict]) -> list[tuple]:
+def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, system_prompt: str, rows: list[dict]) -> list[tuple]:
     """Build the tab; returns (component, language -> update) for everything whose label the language switch changes."""
-    handlers, articles, lang = CompareHandlers(engine, system_prompt=system_prompt, rows=rows), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
+    handlers, articles, lang = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
 
     samples = [[article["title"]] for article in articles]
     examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
@@ -139,6 +154,7 @@ def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str,
         compare = gr.Button(say("compare", lang), variant="primary", elem_id="compare")
         stop = gr.Button(say("stop", lang), variant="stop", elem_id="stop", interactive=False)
         clear = gr.Button(say("clear", lang), elem_id="clear")
+    place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     *columns, line = handlers.blank(lang)
     with gr.Row(elem_id="answers", equal_height=False):
         sides = [gr.HTML(column, elem_id=side) for side, column in zip(engine.sides, columns, strict=True)]
@@ -149,9 +165,12 @@ def build_compare_tab(engine: Engine, *, language: gr.Radio, system_prompt: str,
         reset = gr.Button(say("reset", lang), size="sm")
     finished = gr.State(None)  # the last complete comparison
 
-    started = compare.click(handlers.start, language, [compare, stop, *outputs], **QUICK)
-    running = started.then(handlers.run, [news, prompt, language], [*outputs, finished], show_progress="hidden", api_visibility="private", **MODEL)
-    running.then(lambda: [gr.update(interactive=True), gr.update(interactive=False)], None, [compare, stop], **QUICK)
+    started = compare.click(handlers.start, language, [compare, stop, timer, *outputs], **QUICK)
+    running = started.success(handlers.run, [news, prompt, language], [*outputs, finished], show_progress="hidden", api_visibility="private", **MODEL)
+    for ended in (running.success, running.failure):  # it fails where the queue or the web server refuses it
+        ended(lambda: [gr.update(interactive=True), gr.update(interactive=False), gr.Timer(active=False), ""], None, [compare, stop, timer, place], **QUICK)
+    timer.tick(handlers.place, language, place, **QUICK)
+    page.unload(handlers.stop)  # a reader who leaves; closing the stream alone ends the comparison only at its next frame
     stop.click(handlers.stop, None, None, **QUICK)
     cleared = clear.click(handlers.stop, None, None, **QUICK)
     cleared.then(lambda chosen: ["", *handlers.blank(chosen), None], language, [news, *outputs, finished], **QUICK)

@@ -13,7 +13,7 @@ from newsft.results import FILTERS, Results, load_results
 from newsft.scores import MEASURES
 from newsft.texts import DEFAULT_LANGUAGE, say
 from newsft.ui.chooser import QUICK, explain
-from newsft.ui.compare import MODEL
+from newsft.ui.readers import MODEL
 from newsft.views import evaluation as views
 from newsft.views.scores import draw_kinds, draw_scores
 from newsft.views.xray import format_xray

@@ -4,6 +4,7 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from newsft.data import Split
 from newsft.engine import Engine
@@ -12,6 +13,7 @@ from newsft.texts import DEFAULT_LANGUAGE, LANGUAGES, say
 from newsft.ui.chooser import Shelf
 from newsft.ui.compare import build_compare_tab
 from newsft.ui.evaluation import build_evaluation_tab
+from newsft.ui.guard import Guard
 from newsft.ui.lab import build_lab_tab
 from newsft.ui.template import build_template_tab
 from newsft.ui.tokens import build_tokens_tab
@@ -29,6 +31,7 @@ CONTRAST = {
     "button_primary_background_fill": "*primary_600",
     "button_primary_background_fill_hover": "*primary_700",
 }
+KEPT_SESSIONS = 1_000  # whose last comparison is kept for the language switch, some hundred kilobytes each
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
@@ -47,7 +50,7 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
         translations = [(heading, lambda to: gr.update(value=_heading(to, names))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(say("tab_compare", lang), id="compare") as tab:
-                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, language=language, system_prompt=system_prompt, rows=split.test)]
+                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, page=page, language=language, system_prompt=system_prompt, rows=split.test)]
             for name, build in LESSON_TABS.items():
                 with gr.Tab(say(f"tab_{name}", lang), id=name) as tab:
                     translations += [_label(tab, f"tab_{name}"), *build(shelf, tab=tab, chosen=chosen, language=language)]
@@ -79,6 +82,8 @@ def launch_settings() -> dict:
         "show_error": False,
         "allowed_paths": [],
         "max_file_size": "1mb",
+        "state_session_capacity": KEPT_SESSIONS,
+        "app_kwargs": {"middleware": [Middleware(Guard)]},
     }
 
 
