@@ -163,6 +163,7 @@ class Engine:
 
         job = Job(list(requests.values()), stop or threading.Event(), note_difference)
         for tokens in self._batcher.answer(job):
+            now = time.monotonic()
             for token in tokens:
                 side = self.sides[token.row]
                 answer = comparison.answers[side]
@@ -170,7 +171,7 @@ class Engine:
                     answer.text, answer.reason = streams[side].finish(), token.reason
                 else:
                     answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
-                answer.seconds = time.monotonic() - (job.started or time.monotonic())  # without the time in the queue
+                answer.seconds = now - (job.started or now)  # without the time in the queue
             yield comparison
 
     def check_length(self, tokens: int) -> None:

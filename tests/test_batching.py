@@ -126,9 +126,9 @@ def test_the_thread_that_runs_the_model_ends_when_there_is_nothing_to_do(brief, 
 
 
 def test_model_that_hangs_is_an_error_in_time_and_answers_again_afterwards(brief, rows, monkeypatch):
+    right, hangs = ask(brief, rows[0]), threading.Event()
     monkeypatch.setattr("newsft.batching.PATIENCE", 0.1)
     monkeypatch.setattr("newsft.batching.STALLED", 0.3)
-    right, hangs = ask(brief, rows[0]), threading.Event()
     handle = brief.loaded.model.get_base_model().register_forward_pre_hook(lambda *_: hangs.wait(60) and None)
     with pytest.raises(RuntimeError, match="one step for more than"):
         ask(brief, rows[1])

@@ -177,6 +177,8 @@ def test_place_of_a_reader_who_leaves_is_free_within_two_passes(site, gate, brie
             await reader.press(rows[0]["user_prompt"])
             async for message in reader.listen():
                 if message["msg"] == "process_generating":
+                    while gate.open.is_set():
+                        await asyncio.sleep(0.02)
                     return
 
     asyncio.run(leave())
