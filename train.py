@@ -8,6 +8,7 @@ torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: tw
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,40 +25,56 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def read_rows(chosen: recipe.Recipe, tell: Callable[[str], None]):
+    """The recipe's data, with what is odd about it told before anything is trained."""
+    from newsft import data
+    from newsft.review import review
+
+    split = data.split_rows(data.load_rows(chosen.data, tell=lambda text: tell(f"note: {text}")), test_ratio=chosen.test_ratio)
+    first, count = len(split.test), len(split.rows)
+    tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
+    for oddity in review(split):
+        tell(f"note: {oddity}")
+    return split
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Load, encode, check, train, save."""
     chosen = recipe.from_flags(arguments)
     tell = print if processes.is_main() else lambda *_: None
     tell(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
-    from newsft import data, models, publish, training  # seconds of imports: --help and a wrong flag answer at once
+    from newsft import checkpoints, models, publish, training  # seconds of imports: --help and a wrong flag answer at once
     from newsft.card import write_card
     from newsft.licences import read_licence
-    from newsft.output import choose_checkpoint, claimed
+    from newsft.output import claimed
     from newsft.progress import Progress
 
-    split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
-    folder = Path(chosen.output)
+    split = read_rows(chosen, tell)
+    folder, first = Path(chosen.output), len(split.test)
     with claimed(folder, resume=arguments.resume) if processes.is_main() else nullcontext():
-        checkpoint = choose_checkpoint(folder, resume=arguments.resume)
+        checkpoint = checkpoints.choose_checkpoint(folder, resume=arguments.resume, tell=tell)
         loaded = models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
         tell(loaded.describe())
         if arguments.push_to_hub:
             publish.check_name(arguments.push_to_hub, read_licence(chosen.model, models.find_files(chosen.model)))
-        encoded = training.encode_rows(loaded, split.train, chosen)
-        report = training.preflight(loaded, split.train, encoded, chosen)
+        about = training.describe_run(loaded, split, chosen)
+        for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
+            tell(f"note: {difference}")
+        encoded = training.encode_rows(loaded, split.train, chosen, first=first)
+        report = training.preflight(loaded, split.train, encoded, chosen, first=first)
         tell(report.report())
         if report.failures:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
         validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
         trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if processes.is_main() else [])
+        trainer.about = about
         tell("adapter: {:,} of {:,} parameters are trained".format(*trainer.model.get_nb_trainable_parameters()))
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
-        if validation and "eval_loss" not in trainer.state.log_history[-1]:
-            trainer.evaluate()  # the end of the curve
         if processes.is_main():
-            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds, hub_name=arguments.push_to_hub)
+            with checkpoints.staged_adapter(folder) as staged:
+                training.save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub)
             write_card(folder, chosen.model)  # in the place of PEFT's empty form
     tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
     if arguments.push_to_hub and processes.is_main():

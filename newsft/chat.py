@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from newsft.errors import UserError
+from newsft.errors import UserError, list_rows
 
 IGNORED = -100  # the label that the loss leaves out (torch.nn.CrossEntropyLoss, ignore_index)
 ORIGINS = {"system": "system", "user": "user", "assistant": "answer"}
@@ -194,15 +194,23 @@ def encode_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, 
     """A training row: labels are the answers and the tokens that end them, everything else is -100.
 
     A row of more than `max_length` tokens loses the middle of its news, never its answer or template. Raises UserError
-    naming the row where even an empty news text would not fit.
+    naming the row where nothing of the news would be left.
     """
     return _fit(tokenizer, messages, encode_pieces(tokenizer, build_pieces(tokenizer, messages)), max_length=max_length, name=name)
 
 
-def encode_rows(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, name: str = "row") -> list[Encoded]:
-    """Many rows as `encode_row` encodes them, tokenized together; `name` and the row's number stand in its errors."""
-    encoded = _encode_all(tokenizer, [build_pieces(tokenizer, messages) for messages in conversations])
-    return [_fit(tokenizer, messages, one, max_length=max_length, name=f"{name} {number}") for number, (messages, one) in enumerate(zip(conversations, encoded, strict=True))]
+def encode_rows(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, first: int = 0) -> list[Encoded]:
+    """Many rows as `encode_row` encodes them, tokenized together. One error names all rows that do not fit, the first row having the number `first`."""
+    whole = _encode_all(tokenizer, [build_pieces(tokenizer, messages) for messages in conversations])
+    encoded, failures = [], {}
+    for number, (messages, one) in enumerate(zip(conversations, whole, strict=True), first):
+        try:
+            encoded.append(_fit(tokenizer, messages, one, max_length=max_length, name=f"row {number}"))
+        except UserError as error:
+            failures[number] = error
+    if failures:
+        raise UserError(f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}")
+    return encoded
 
 
 def _fit(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: Encoded, *, max_length: int | None, name: str) -> Encoded:
@@ -219,7 +227,7 @@ def _fit(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: 
         limit = min(limit - 1, int(limit * (tokens - (len(encoded) - max_length)) / max(tokens, 1)) - len(ELLIPSIS))
         messages[number]["content"] = shorten_middle(news, limit)
         encoded = encode_pieces(tokenizer, build_pieces(tokenizer, messages))
-    if len(encoded) > max_length:
+    if len(encoded) > max_length or limit <= 0:  # an answer without its news teaches to invent
         raise UserError(f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer.")
     return encoded
 

@@ -4,12 +4,12 @@ import ast
 import hashlib
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsft.errors import UserError
+from newsft.errors import UserError, list_rows
 
 COLUMNS = ("system_prompt", "user_prompt", "assistant")
 LOADERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -32,11 +32,11 @@ class Split:
         return self.test + self.train
 
 
-def load_rows(source: str) -> list[dict]:
+def load_rows(source: str, *, tell: Callable[[str], None] = lambda _: None) -> list[dict]:
     """The rows of a JSONL/JSON/CSV/Parquet file, of a folder of such files, or of a hub data set's `train` split.
 
-    `assistant` comes back as text or as the dict that the file holds. Raises UserError for a source that is not there,
-    a missing column, no rows, and empty cells, naming the rows.
+    `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. Raises
+    UserError for a source that is not there, a missing column, no rows, and empty cells, naming the rows.
     """
     local = Path(source).suffix.lower() in LOADERS or Path(source).exists()
     rows = _load_local(Path(source)) if local else _load_hub(source)
@@ -45,20 +45,30 @@ def load_rows(source: str) -> list[dict]:
     missing = [column for column in COLUMNS if column not in rows[0]]
     if missing:
         raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(rows[0])}. Rename its columns to {', '.join(COLUMNS)}.")
+    if others := [column for column in rows[0] if column not in COLUMNS]:
+        tell(f"the column(s) {', '.join(others)} are left out")
     rows = [{column: row.get(column) for column in COLUMNS} for row in rows]
     for column in COLUMNS:
         empty = [number for number, row in enumerate(rows) if row[column] is None or not str(row[column]).strip()]
         if empty:
-            raise UserError(f"{source}: {column} is empty in {len(empty)} row(s), first {', '.join(map(str, empty[:5]))}; fill or remove them.")
+            raise UserError(f"{source}: {column} is empty in {len(empty)} row(s), first {list_rows(empty)}; fill or remove them.")
         kinds = (str, dict) if column == "assistant" else str
         wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
         if wrong:
-            raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {', '.join(map(str, wrong[:5]))}; write it as text.")
-    for row in rows:  # the same characters as pasted news gets: an NFD row would train on other ids than are asked for
-        for column in COLUMNS:
-            if isinstance(row[column], str):
-                row[column], _ = _normalise(row[column])
+            raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text.")
+    changed = [number for number, row in enumerate(rows) if _normalise_row(row)]
+    if changed:
+        tell(f"{len(changed)} row(s) were normalised as pasted news is: NFC, no NUL, no lone surrogate (rows {list_rows(changed)})")
     return rows
+
+
+def _normalise_row(row: dict) -> bool:
+    """Give the row's texts the same characters as pasted news gets: an NFD row would train on other ids than are asked for. Says whether it changed."""
+    before = dict(row)
+    for column in COLUMNS:
+        if isinstance(row[column], str):
+            row[column], _ = _normalise(row[column])
+    return row != before
 
 
 def _load_local(path: Path) -> list[dict]:

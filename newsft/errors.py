@@ -1,5 +1,6 @@
-"""The one error that a user can put right."""
+"""The one error that a user can put right, and how it lists rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -12,3 +13,8 @@ class UserError(ValueError):
     def __init__(self, message: str, *, key: str | None = None, **values: Any):
         super().__init__(message)
         self.key, self.values = key, values
+
+
+def list_rows(numbers: Sequence[int]) -> str:
+    """The first ten numbers, and how many more there are."""
+    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")

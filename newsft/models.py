@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
+from peft.utils import CONFIG_NAME
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from newsft import chat, memory, processes
+from newsft import adapter_files, chat, memory, processes
 from newsft.errors import UserError
 from newsft.recipe import short_path
 
@@ -87,6 +88,11 @@ def fingerprint_model(folder: Path, *, config: str = "config.json") -> str:
     return digest.hexdigest()[:16]
 
 
+def fingerprint_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """16 hex digits of the chat template, which `fingerprint_model` leaves out: it lies in one of several files."""
+    return hashlib.sha256(str(tokenizer.get_chat_template()).encode()).hexdigest()[:16]
+
+
 def choose_device() -> tuple[str, torch.dtype]:
     """The device and dtype by hardware: bf16 on a GPU that has it, fp16 on an older one, fp32 on a CPU.
 
@@ -118,6 +124,8 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto", o
     `quantize` and `attention` are the recipe's settings. Raises UserError where the memory does not suffice, before loading.
     """
     folder = find_files(source)
+    if (folder / CONFIG_NAME).exists():  # transformers would load the adapter's base and the adapter into it: "base" would be the tuned model
+        raise UserError(f"{folder} holds an adapter, expected was a base model; give the adapter with --adapter and its base with --model.")
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
     tokenizer = load_tokenizer(folder)
@@ -156,23 +164,31 @@ def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype,
 def add_adapter(base: Loaded, source: str) -> Loaded:
     """`base` with the adapter of `source` attached (weights stay apart, so one copy answers both ways).
 
-    Raises UserError for a folder without a safetensors adapter and for one that was trained on another base: PEFT would
-    load the weights of any base of the same shape without a word.
+    Raises UserError for what is no LoRA adapter in safetensors and for one that was trained on another base: PEFT would load
+    the weights of any base of the same shape without a word, and of one with fewer layers too.
     """
     folder = find_files(source, what="adapter")
-    if not (folder / "adapter_config.json").exists() or not (folder / "adapter_model.safetensors").exists():
-        raise UserError(f"{folder} holds no adapter (adapter_config.json, adapter_model.safetensors); make one with `python train.py --output {folder}`.")
+    config = adapter_files.read_config(folder)
     run = read_run(folder)
-    if run is not None and run["base_fingerprint"] != base.fingerprint:
-        raise UserError(
-            f"The adapter {source} was trained on another base model ({run['recipe']['model']}, {run['base_fingerprint']}) "
-            f"than the one loaded ({base.source}, {base.fingerprint}); load that base with --model, or train an adapter for this one."
-        )
+    if run is not None:
+        _check_belongs(run, base, source)
+    adapter_files.check_weights(folder, config, base.model.config, base=base.source)
     try:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
-    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config="adapter_config.json"))
+    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+
+
+def _check_belongs(run: dict, base: Loaded, source: str) -> None:
+    if run["base_fingerprint"] != base.fingerprint:
+        raise UserError(
+            f"The adapter {source} was trained on another base model ({run['recipe']['model']}, weights, config and tokenizer {run['base_fingerprint']}) "
+            f"than the one loaded ({base.source}, {base.fingerprint}); load that base with --model, or train an adapter for this one."
+        )
+    template = fingerprint_template(base.tokenizer)
+    if run.get("template_fingerprint", template) != template:  # adapters of earlier versions do not say
+        raise UserError(f"The adapter {source} was trained with another chat template than that of {base.source}; bring back the base's own chat template, or train an adapter with this one.")
 
 
 def read_run(folder: Path) -> dict | None:
@@ -181,9 +197,12 @@ def read_run(folder: Path) -> dict | None:
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if missing := [name for name in ("recipe", "system_prompt", "base_fingerprint") if name not in run]:
+            raise ValueError(f"it has no {', '.join(missing)}")
+    except (ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked.") from error
+    return run
 
 
 def stop_ids(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:

@@ -70,10 +70,14 @@ class Recipe:
         batches = -(-rows // (self.batch_size * processes))
         return math.ceil(self.epochs * -(-batches // self.accumulation))
 
+    def as_json(self) -> str:
+        """The settings as they are written beside the adapter."""
+        settings = {name: short_path(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(self).items()}
+        return json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
+
     def save(self, folder: Path) -> None:
         """Write the recipe beside the adapter."""
-        settings = {name: short_path(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(self).items()}
-        (folder / RECIPE_FILE).write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        (folder / RECIPE_FILE).write_text(self.as_json(), encoding="utf-8")
 
 
 RECIPES = {

@@ -20,8 +20,8 @@ from newsft.chat import IGNORED, Encoded
 from newsft.checks import check_row
 from newsft.collate import collate
 from newsft.data import Split
-from newsft.errors import UserError
-from newsft.models import ADAPTER, RUN_FILE, Loaded
+from newsft.errors import UserError, list_rows
+from newsft.models import ADAPTER, RUN_FILE, Loaded, fingerprint_template
 from newsft.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
 from newsft.recipe import Recipe, short_path
 from newsft.trainer import Trainer
@@ -57,36 +57,35 @@ class Preflight:
             f"tokens {self.tokens:,}, of which trained {self.trained_tokens:,} ({share:.1%}); the rest has the label {IGNORED}",
         ]
         if self.shortened:
-            lines.append(f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {_listed(self.shortened)}")
+            lines.append(f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {list_rows(self.shortened)}")
         lines += [f"FAILED: {failure}" for failure in self.failures] or ["checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is a prefix of its row"]
         return "\n".join(f"  {line}" for line in lines)
 
 
-def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe) -> list[Encoded]:
-    """Every row as tokens and labels, news shortened to the recipe's length; UserError names a row that cannot fit."""
-    return chat.encode_rows(loaded.tokenizer, [data.row_messages(row) for row in rows], max_length=recipe.max_length, name="training row")
+def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe, *, first: int = 0) -> list[Encoded]:
+    """Every row as tokens and labels, news shortened to the recipe's length; UserError names the rows that cannot fit, counted from `first`."""
+    return chat.encode_rows(loaded.tokenizer, [data.row_messages(row) for row in rows], max_length=recipe.max_length, first=first)
 
 
-def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe) -> Preflight:
-    """Check the invariants of every row (DESIGN: one BOS, a label, end of turn trained, prompt is an id-prefix)."""
+def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0) -> Preflight:
+    """Check the invariants of every row (DESIGN: one BOS, a label, end of turn trained, prompt is an id-prefix); its rows are counted from `first`."""
     failed: dict[str, list[int]] = {}
     shortened = []
-    for number, (row, one) in enumerate(zip(rows, encoded, strict=True)):
+    for number, (row, one) in enumerate(zip(rows, encoded, strict=True), first):
         held = check_row(loaded.tokenizer, data.row_messages(row), one)
         if not held["prefix"] and chat.ELLIPSIS in one.text and len(one) <= recipe.max_length < _prompt_length(loaded, row) + sum(label != IGNORED for label in one.labels):
             shortened.append(number)
             held["prefix"] = True  # the prompt of the shortened news is; the whole news would not fit
         for name in (name for name, holds in held.items() if not holds):
             failed.setdefault(FAILURES[name], []).append(number)
-    lengths = Counter({number: len(one) for number, one in enumerate(encoded)})
     return Preflight(
         rows=len(rows),
-        tokens=lengths.total(),
+        tokens=sum(map(len, encoded)),
         trained_tokens=sum(label != IGNORED for one in encoded for label in one.labels),
-        longest=max(lengths.values()),
+        longest=max(map(len, encoded)),
         shortened=shortened,
         steps=recipe.steps(len(rows), processes=processes.count()),
-        failures=[f"{what} (rows {_listed(numbers)})" for what, numbers in failed.items()],
+        failures=[f"{what} (rows {list_rows(numbers)})" for what, numbers in failed.items()],
     )
 
 
@@ -174,7 +173,6 @@ def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool
         logging_steps=recipe.log_every,
         logging_first_step=True,
         save_steps=recipe.save_every,
-        save_total_limit=2,
         eval_strategy="steps" if validated else "no",
         eval_steps=recipe.eval_every,
         eval_on_start=validated,
@@ -205,6 +203,22 @@ def _lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
+def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
+    """What is known of a run before its first step; together with the code it determines the adapter."""
+    prompts = Counter(row["system_prompt"] for row in split.train)
+    return {
+        "recipe": json.loads(recipe.as_json()),
+        "system_prompt": prompts.most_common(1)[0][0],
+        "base_fingerprint": loaded.fingerprint,
+        "template_fingerprint": fingerprint_template(loaded.tokenizer),
+        "data_fingerprint": split.fingerprint,
+        "rows": len(split.train),
+        "processes": processes.count(),
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+    }
+
+
 def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
 
@@ -214,21 +228,13 @@ def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, out
     trainer.model.save_pretrained(str(output))
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
     recipe.save(output)
-    prompts = Counter(row["system_prompt"] for row in split.train)
     history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]
     validation = {entry["step"]: entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry}  # a resumed run repeats a step
-    run = {
-        "recipe": json.loads((output / "recipe.json").read_text(encoding="utf-8")),
-        "system_prompt": prompts.most_common(1)[0][0],
-        "base_fingerprint": loaded.fingerprint,
-        "data_fingerprint": split.fingerprint,
-        "rows": len(split.train),
+    run = describe_run(loaded, split, recipe) | {
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
         "history": history,
         "validation": [{"step": step, "loss": loss} for step, loss in sorted(validation.items())],
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
         "date": time.strftime("%Y-%m-%d"),
         "hub_name": hub_name,
     }
@@ -250,7 +256,3 @@ def draw_curve(history: list[dict], validation: list[dict], path: Path) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")

@@ -66,8 +66,17 @@ def test_parquet_rows_come_back_as_written(tmp_path):
     assert data.load_rows(str(tmp_path / "news.parquet")) == ROWS
 
 
-def test_other_columns_are_left_out(tmp_path):
-    assert data.load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"id": 7} for row in ROWS])) == ROWS
+def test_other_columns_are_left_out_and_told(tmp_path):
+    told = []
+    assert data.load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"id": 7} for row in ROWS]), tell=told.append) == ROWS
+    assert told == ["the column(s) id are left out"]
+
+
+def test_rows_whose_characters_were_changed_are_counted_and_named(tmp_path):
+    changed = [ROWS[0], ROWS[1] | {"user_prompt": unicodedata.normalize("NFD", ROWS[1]["user_prompt"])}, ROWS[2] | {"assistant": ROWS[2]["assistant"] + "\0"}]
+    told = []
+    assert data.load_rows(write_jsonl(tmp_path / "news.jsonl", changed), tell=told.append) == ROWS[:3]
+    assert len(told) == 1 and told[0].startswith("2 row(s) were normalised") and "(rows 1, 2)" in told[0]
 
 
 @pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (write_csv, "csv")])

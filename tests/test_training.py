@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from newsft import models, training
+from newsft.checkpoints import find_checkpoint
 from newsft.engine import Engine
-from newsft.output import LOCK_FILE, find_checkpoint
+from newsft.errors import UserError
+from newsft.output import LOCK_FILE
 from newsft.recipe import RECIPES, Recipe
 from tests.varco import write_varco_checkpoint
 
@@ -91,6 +93,8 @@ def test_preflight_refuses_a_prompt_that_is_no_prefix(rows):
     encoded[2].labels = [-100] * len(encoded[2])
     report = training.preflight(base, rows[:3], encoded, MINI)
     assert any("no label" in failure and "rows 2" in failure for failure in report.failures)
+    report = training.preflight(base, rows[:3], encoded, MINI, first=495)
+    assert any("no label" in failure and "rows 497" in failure for failure in report.failures)  # its number in the data set
 
 
 def test_long_rows_are_shortened_and_reported(rows):
@@ -103,33 +107,17 @@ def test_long_rows_are_shortened_and_reported(rows):
     assert str(report.shortened[0]) in report.report()
 
 
-def test_killed_run_resumes_and_completes(few_rows, tmp_path):
+def test_rows_that_are_too_long_without_their_news_are_counted_and_named(rows):
+    base = models.load_base(MINI.model)
+    with pytest.raises(UserError, match=r"3 of 3 rows do not fit \(rows 500, 501, 502\)\. The first: row 500 needs .* raise --max-length"):
+        training.encode_rows(base, rows[:3], replace(MINI, max_length=60), first=500)
+
+
+def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, tmp_path):
     output = tmp_path / "run"
     flags = ["--data", str(few_rows), "--output", str(output), "--max-steps", "12", "--save-every", "2", "--log-every", "1", "--eval-every", "4", "--eval-rows", "2"]
-    process = subprocess.Popen([sys.executable, "train.py", *flags], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while find_checkpoint(output) is None and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.kill()
-    process.wait()
-    assert not (output / "adapter_model.safetensors").exists()
-    resumed = train(*flags, "--resume")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "resumed at step" in resumed.stdout
-    run = json.loads((output / "run.json").read_text(encoding="utf-8"))
-    assert run["steps"] == 12
-    assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
-    assert (output / "loss.png").stat().st_size > 5_000
-    assert {0, 4, 8, 12} <= {entry["step"] for entry in run["validation"]}  # and where it resumed
-    assert run["validation"][-1]["loss"] != run["validation"][0]["loss"]
-    assert run["base_fingerprint"] == models.fingerprint_model(Path(MINI.model))
-    assert run["system_prompt"].startswith("당신은")
-
-
-def test_interrupted_run_says_how_to_go_on_and_keeps_its_checkpoint(few_rows, tmp_path):
-    output = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "train.py", "--data", str(few_rows), "--output", str(output), "--max-steps", "400", "--save-every", "1"],
+        [sys.executable, "train.py", *flags],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -146,7 +134,18 @@ def test_interrupted_run_says_how_to_go_on_and_keeps_its_checkpoint(few_rows, tm
         process.kill()
     assert process.returncode == 130
     assert "--resume" in errors and "Traceback" not in errors
-    assert not (output / LOCK_FILE).exists()
+    assert not (output / LOCK_FILE).exists() and not (output / "adapter_model.safetensors").exists()
+    resumed = train(*flags, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resumed at step" in resumed.stdout
+    run = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    assert run["steps"] == 12
+    assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
+    assert (output / "loss.png").stat().st_size > 5_000
+    assert {0, 4, 8, 12} <= {entry["step"] for entry in run["validation"]}  # and where it resumed
+    assert run["validation"][-1]["loss"] != run["validation"][0]["loss"]
+    assert run["base_fingerprint"] == models.fingerprint_model(Path(MINI.model))
+    assert run["system_prompt"].startswith("당신은")
 
 
 @pytest.mark.parametrize(
