@@ -45,14 +45,15 @@ def run(arguments: argparse.Namespace) -> None:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
         validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
         trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if processes.is_main() else [])
-        tell("adapter: {:,} of {:,} parameters are trained".format(*trainer.model.get_nb_trainable_parameters()))
+        tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), training.choose_precision(loaded, chosen)))
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
         if validation and "eval_loss" not in trainer.state.log_history[-1]:
             trainer.evaluate()  # the end of the curve
+        weights = training.gather_weights(trainer)
         if processes.is_main():
-            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds)
+            training.save_run(trainer, loaded, split, chosen, folder, seconds=seconds, weights=weights)
     tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
 
 

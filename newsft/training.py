@@ -152,9 +152,18 @@ def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Re
     return memory.estimate_activations(tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype) > memory.free_bytes(loaded.device.type)
 
 
+def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
+    """The type of the numbers that training multiplies; weights and sums stay in the model's. UserError where bf16 is asked for and has to be imitated."""
+    if recipe.precision == "auto" or loaded.model.dtype == torch.bfloat16:
+        return loaded.model.dtype
+    if loaded.device.type != "cpu" or not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        raise UserError("--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto.")
+    return torch.bfloat16
+
+
 def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
-    dtype = loaded.model.dtype
+    dtype = choose_precision(loaded, recipe)
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
@@ -205,10 +214,15 @@ def _lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
-def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float) -> None:
-    """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve."""
+def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor] | None:
+    """The weights, put together where they are divided among processes, for which every process has to call this; None where each has them whole."""
+    return trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+
+
+def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, weights: dict[str, torch.Tensor] | None = None) -> None:
+    """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve. `weights` as from `gather_weights`."""
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
-    trainer.model.save_pretrained(str(output))
+    trainer.model.save_pretrained(str(output), state_dict=weights)
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
     recipe.save(output)
     prompts = Counter(row["system_prompt"] for row in split.train)
