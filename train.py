@@ -68,13 +68,14 @@ def run(arguments: argparse.Namespace) -> None:
         validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
         trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if processes.is_main() else [])
         trainer.about = about
-        tell("adapter: {:,} of {:,} parameters are trained".format(*trainer.model.get_nb_trainable_parameters()))
+        tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), training.choose_precision(loaded, chosen)))
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
+        weights = training.gather_weights(trainer)
         if processes.is_main():
             with checkpoints.staged_adapter(folder) as staged:
-                training.save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub)
+                training.save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
             write_card(folder, chosen.model)  # in the place of PEFT's empty form
     tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
     if arguments.push_to_hub and processes.is_main():

@@ -2,6 +2,7 @@
 
 python -m benchmarks.varco8b                            writes the checkpoint, once
 python -m benchmarks.train_gpu [--steps 10] [--runs 5]
+python -m benchmarks.train_gpu --trial                  on any CPU, under a minute: that it runs to its end; its figures say nothing of a GPU
 """
 
 import argparse
@@ -19,6 +20,7 @@ from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from benchmarks.result import print_result
+from benchmarks.varco8b import write_checkpoint
 from newsft import models, training
 from newsft.chat import IGNORED, Encoded
 from newsft.recipe import RECIPES
@@ -34,14 +36,14 @@ WAYS = {
 }
 
 
-def draw_rows(count: int, *, seed: int = 1) -> list[Encoded]:
-    """Rows of random tokens with the real data's lengths."""
+def draw_rows(count: int, *, shrink: int = 1, seed: int = 1) -> list[Encoded]:
+    """Rows of random tokens with the real data's lengths, all divided by `shrink`."""
     rng = random.Random(seed)
-    prefix, rows = rng.choices(range(100, 100_000), k=PREFIX), []
+    prefix, rows = rng.choices(range(100, 100_000), k=PREFIX // shrink), []
     for _ in range(count):
-        length = min(max(round(rng.lognormvariate(math.log(MEDIAN), SPREAD)), SHORTEST), LONGEST)
-        ids = prefix + rng.choices(range(100, 100_000), k=length - PREFIX)
-        rows.append(Encoded("", ids, [IGNORED] * (length - ANSWER) + ids[-ANSWER:], [1] * length))
+        length = min(max(round(rng.lognormvariate(math.log(MEDIAN), SPREAD)), SHORTEST), LONGEST) // shrink
+        ids, answer = prefix + rng.choices(range(100, 100_000), k=length - len(prefix)), ANSWER // shrink
+        rows.append(Encoded("", ids, [IGNORED] * (length - answer) + ids[-answer:], [1] * length))
     return rows
 
 
@@ -79,27 +81,38 @@ def _synchronise() -> None:
         torch.cuda.synchronize()
 
 
+def measure(checkpoint: Path, rows: list[Encoded], *, ways: list[str], steps: int, runs: int) -> dict:
+    """The medians of alternating runs."""
+    measured = [{way: time_training(way, checkpoint, rows, steps) for way in ways} for _ in range(runs)]
+    seconds = {way: statistics.median(run[way]["s_per_step"] for run in measured) for way in ways}
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    parameters = models.memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").parameters
+    # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
+    flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
+    peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)
+    result = {"device": name, "parameters": parameters, "s_per_step": {way: round(value, 3) for way, value in seconds.items()}, "peak_gb": {way: measured[0][way]["peak_gb"] for way in ways}}
+    if "ours" in seconds:
+        result["speedup"] = {way: round(value / seconds["ours"], 2) for way, value in seconds.items() if way != "ours"}
+    result["mfu"] = {way: round(flops / value / peak, 3) for way, value in seconds.items()} if peak else None
+    return result | {"rows_per_step": 4, "steps": steps, "runs": runs}
+
+
 def main() -> None:
-    """Print the medians and, last, one JSON line."""
+    """Print the result and, last, one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="padding_free needs the package flash-attn")
+    parser.add_argument("--trial", action="store_true", help="a tiny checkpoint, rows a sixteenth as long, one step, one run, without padding_free")
     arguments = parser.parse_args()
-    rows = draw_rows(4 * (arguments.steps + 2))
-    runs = [{way: time_training(way, arguments.checkpoint, rows, arguments.steps) for way in arguments.ways} for _ in range(arguments.runs)]
-    seconds = {way: statistics.median(run[way]["s_per_step"] for run in runs) for way in arguments.ways}
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    parameters = models.memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").parameters
-    # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
-    flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
-    peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)
-    result = {"device": name, "s_per_step": {way: round(value, 3) for way, value in seconds.items()}, "peak_gb": {way: runs[0][way]["peak_gb"] for way in arguments.ways}}
-    if "ours" in seconds:
-        result["speedup"] = {way: round(value / seconds["ours"], 2) for way, value in seconds.items() if way != "ours"}
-    result["mfu"] = {way: round(flops / value / peak, 3) for way, value in seconds.items()} if peak else None
-    print_result(result | {"rows_per_step": 4, "steps": arguments.steps, "runs": arguments.runs})
+    if not arguments.trial:
+        print_result(measure(arguments.checkpoint, draw_rows(4 * (arguments.steps + 2)), ways=arguments.ways, steps=arguments.steps, runs=arguments.runs))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = write_checkpoint(Path(folder), hidden=64, layers=2, heads=4, shard="20MB", dtype=torch.bfloat16)
+        ways = [way for way in arguments.ways if way != "padding_free"]
+        print_result(measure(tiny, draw_rows(4 * 3, shrink=16), ways=ways, steps=1, runs=1) | {"trial": True})
 
 
 if __name__ == "__main__":

@@ -8,25 +8,25 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 
 class SlotLayer(DynamicLayer):
-    """One layer's keys and values, two buffers (slots, heads, positions, size); row r has filled the first `lengths[r]` positions of slot r."""
+    """One layer's keys and values, two buffers (slots, heads, positions, size); its cache says where each row writes."""
 
-    def __init__(self):
+    def __init__(self, cache: "SlotCache"):
         super().__init__()
-        self.lengths = torch.zeros(0, dtype=torch.long)
-        self.longest = 0
+        self._cache = cache
         self.buffers: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write each row's next position, (rows, heads, 1, size); returns keys and values (rows, heads, longest row, size)."""
-        rows = torch.arange(len(self.lengths), device=self.lengths.device)
+        """Write the step's positions, (rows, heads, width, size); returns keys and values (rows, heads, longest row with them, size)."""
+        rows, places = self._cache.targets
         for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
-            buffer[rows, :, self.lengths] = states[:, :, 0]
-        keys, values = (buffer[: len(rows), :, : self.longest + 1] for buffer in self.buffers)
+            buffer[rows, :, places] = states.transpose(1, 2)
+        end = self.get_seq_length() + key_states.shape[2]
+        keys, values = (buffer[: len(rows), :, :end] for buffer in self.buffers)
         return keys, values
 
     def get_seq_length(self) -> int:
         """The positions that the longest row has filled."""
-        return self.longest
+        return max(self._cache.lengths, default=0)
 
     def make_room(self, slots: int, positions: int, like: torch.Tensor) -> None:
         """Buffers of at least this size; `like` gives heads, size, type and device."""
@@ -42,11 +42,15 @@ class SlotLayer(DynamicLayer):
 
 
 class SlotCache(Cache):
-    """All layers' slots; rows are numbered without gaps, and the last takes the number of one that leaves."""
+    """All layers' slots; rows are numbered without gaps, and the last takes the number of one that leaves.
+
+    A step is `open`, a pass through the model, `close`. Row r has filled the first `lengths[r]` positions of its slot.
+    """
 
     def __init__(self, layers: int):
-        super().__init__(layers=[SlotLayer() for _ in range(layers)])
-        self.lengths: list[int] = []  # positions that each row has filled
+        super().__init__(layers=[SlotLayer(self) for _ in range(layers)])
+        self.lengths: list[int] = []
+        self.targets: tuple[torch.Tensor, torch.Tensor] | None = None  # in an open step: rows (rows, 1) and positions (rows, width) that are written
 
     def join(self, cache: Cache, lengths: list[int], *, room: int) -> None:
         """Add the rows of a cache that was filled apart, of which row r used `lengths[r]` positions; each may grow by `room`."""
@@ -56,7 +60,6 @@ class SlotCache(Cache):
             for buffer, states in zip(layer.buffers, (filled.keys, filled.values), strict=True):
                 buffer[start:slots, :, :longest] = states[:, :, :longest]
         self.lengths += lengths
-        self._tell_layers()
 
     def leave(self, row: int) -> None:
         """Free a row's slot."""
@@ -68,26 +71,27 @@ class SlotCache(Cache):
                     buffer[row, :, :length] = buffer[last, :, :length]
             self.lengths[row] = length
         self.lengths.pop()
-        self._tell_layers()
 
-    def advance(self) -> None:
-        """Count the position that every row has filled in this step."""
-        self.lengths = [length + 1 for length in self.lengths]
-        self._tell_layers()
+    def open(self, width: int) -> torch.Tensor:
+        """Begin a step in which every row writes `width` positions; which ones, (rows, width)."""
+        device = self.layers[0].buffers[0].device
+        places = torch.tensor(self.lengths, device=device)[:, None] + torch.arange(width, device=device)
+        self.targets = torch.arange(len(self.lengths), device=device)[:, None], places
+        return places
+
+    def close(self, kept: list[int]) -> None:
+        """End the step: of the positions that it wrote, row r keeps the first `kept[r]`."""
+        self.lengths = [length + count for length, count in zip(self.lengths, kept, strict=True)]
+        self.targets = None
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor | None:
-        """What to add to the scores of the next step's attention, (rows, 1, 1, longest + 1); None where all rows are equally long."""
+        """What to add to the scores of the open step's attention, (rows, 1, width, longest row with them); None where every token sees everything."""
+        places = self.targets[1]
         longest = max(self.lengths)
-        if min(self.lengths) == longest:
+        if places.shape[1] == 1 and min(self.lengths) == longest:
             return None
-        lengths = self.layers[0].lengths
-        beyond = torch.arange(longest + 1, device=lengths.device) > lengths[:, None]
-        return torch.zeros(beyond.shape, dtype=dtype, device=lengths.device).masked_fill_(beyond, torch.finfo(dtype).min)[:, None, None]
-
-    def _tell_layers(self) -> None:
-        lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.layers[0].buffers[0].device)
-        for layer in self.layers:
-            layer.lengths, layer.longest = lengths, max(self.lengths, default=0)
+        beyond = torch.arange(longest + places.shape[1], device=places.device) > places[..., None]
+        return torch.zeros(beyond.shape, dtype=dtype, device=places.device).masked_fill_(beyond, torch.finfo(dtype).min)[:, None]
 
 
 def join_caches(caches: list[Cache]) -> Cache:

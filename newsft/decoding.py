@@ -1,7 +1,7 @@
 """Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
 
 Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
-them, and those that wait take their places in the order in which they came.
+them, and those that wait take their places in the order in which they came. While the rows are few, a pass checks guesses at several tokens of each.
 """
 
 import threading
@@ -16,10 +16,13 @@ from transformers import Cache, DynamicCache
 
 from newsft.adapters import AdapterSwitch
 from newsft.cache import SlotCache, join_caches
+from newsft.lookup import Lookup
 
 KEPT_PREFIXES = 8  # system prompts whose cache is kept; the mini model's takes 1 MB, an 8B model's 100 MB
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
+MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
+STEP_TOKENS = 12  # in a pass, guessed ones included: up to here the price of a pass hardly grows with them
 END_OF_TURN, LIMIT, STOPPED = "end_of_turn", "limit", "stopped"
 
 
@@ -60,12 +63,21 @@ class Job:
 class _Row:
     job: Job
     number: int
-    token: int = 0  # the last one, not yet seen by the model
-    produced: int = 0
+    tokens: list[int] = field(default_factory=list)  # of its answer; the model has not yet seen the last one
+    lookup: Lookup | None = None
 
     @property
     def request(self) -> Request:
         return self.job.requests[self.number]
+
+    def guess(self, most: int) -> list[int]:
+        """At most so many tokens that may come next."""
+        if most < 1:
+            return []
+        prompt = self.request.prompt
+        self.lookup = self.lookup or Lookup(prompt)
+        self.lookup.extend(self.tokens[len(self.lookup) - len(prompt) :])
+        return self.lookup.guess(most)
 
 
 class Decoder:
@@ -103,10 +115,10 @@ class Decoder:
             return found
         free = MOST_ROWS - len(self._rows)
         if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # a prompt alone costs more than its share of several
-            logits = self._join(min(free, MOST_JOINING))
+            chosen = self._join(min(free, MOST_JOINING))
         else:
-            logits = self._advance()
-        self._take(logits.argmax(-1).tolist(), found)
+            chosen = self._advance()
+        self._take(chosen, found)
         return found
 
     def abandon(self) -> set[Job]:
@@ -122,8 +134,8 @@ class Decoder:
                 found.setdefault(row.job, []).append(Token(row.number, None, STOPPED))
         self._waiting = deque(row for row in self._waiting if not row.job.stop.is_set())
 
-    def _join(self, most: int) -> torch.Tensor:
-        """Let the first that wait, as far as their prompts begin alike, join the batch; their first tokens' logits."""
+    def _join(self, most: int) -> list[list[int]]:
+        """Let the first that wait, as far as their prompts begin alike, join the batch; their first tokens."""
         head = self._waiting[0].request.head
         while self._waiting and len(self._joining) < most and self._waiting[0].request.head == head:
             row = self._waiting.popleft()
@@ -135,36 +147,43 @@ class Decoder:
                 row.job.on_start(row.number, one)
         self._rows += self._joining
         self._joining = []
-        return logits
+        return logits.argmax(-1)[:, None].tolist()
 
-    def _take(self, chosen: list[int], found: dict[Job, list[Token]]) -> None:
+    def _take(self, chosen: list[list[int]], found: dict[Job, list[Token]]) -> None:
         """Give the last rows their chosen tokens; those that end leave."""
         ended = []
-        for index, token in enumerate(chosen, len(self._rows) - len(chosen)):
+        for index, tokens in enumerate(chosen, len(self._rows) - len(chosen)):
             row = self._rows[index]
             step = found.setdefault(row.job, [])
-            reason = END_OF_TURN if token in self.stop_ids else STOPPED if row.job.stop.is_set() else None
-            if reason is None:
-                row.token, row.produced = token, row.produced + 1
-                step.append(Token(row.number, token))
-                reason = LIMIT if row.produced >= self.max_new_tokens else None
-            if reason:
-                step.append(Token(row.number, None, reason))
-                ended.append(index)
+            for token in tokens:
+                reason = END_OF_TURN if token in self.stop_ids else STOPPED if row.job.stop.is_set() else None
+                if reason is None:
+                    row.tokens.append(token)
+                    step.append(Token(row.number, token))
+                    reason = LIMIT if len(row.tokens) >= self.max_new_tokens else None
+                if reason:
+                    step.append(Token(row.number, None, reason))
+                    ended.append(index)
+                    break
         for index in reversed(ended):  # the last row takes the number of one that leaves
             self._cache.leave(index)
             self._rows[index] = self._rows[-1]
             self._rows.pop()
 
-    def _advance(self) -> torch.Tensor:
-        """Feed every row its last token; the next token's logits, (rows, vocabulary)."""
+    def _advance(self) -> list[list[int]]:
+        """Feed every row its last token and the guesses at what follows; each row's next tokens, one more than were guessed right."""
         device, cache = self.model.device, self._cache
-        ids = torch.tensor([[row.token] for row in self._rows], device=device)
-        positions = torch.tensor(cache.lengths, device=device)[:, None]
+        most = min(MOST_GUESSED, STEP_TOKENS // len(self._rows) - 1)
+        guesses = [row.guess(min(most, self.max_new_tokens - len(row.tokens) - 1)) for row in self._rows]
+        width = 1 + max(map(len, guesses))
+        # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
+        ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
+        positions = cache.open(width)
         with self.adapters.set_rows([row.request.side for row in self._rows]):
-            out = _forward(self.model, ids, cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
-        cache.advance()
-        return out[:, -1]
+            logits = _forward(self.model, torch.tensor(ids, device=device), cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
+        chosen = [tokens[: 1 + _count_right(guess, tokens)] for guess, tokens in zip(guesses, logits.argmax(-1).tolist(), strict=True)]
+        cache.close([len(tokens) for tokens in chosen])
+        return chosen
 
     def _prefill(self, requests: list[Request]) -> torch.Tensor:
         """Let prompts with the same head join the cache; the first tokens' logits, (rows, vocabulary)."""
@@ -178,7 +197,7 @@ class Decoder:
         ends = sorted({len(row) - 1 for row in rest})
         with self.adapters.set_rows(sides):
             logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
-        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens)
+        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_GUESSED)
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
     def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:
@@ -205,6 +224,11 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
     with decoder.adapters.set_rows(sides):
         logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1].float()
     return torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch[:, 1:], reduction="none").tolist()
+
+
+def _count_right(guess: list[int], tokens: list[int]) -> int:
+    """How many of the guessed tokens are what the model says, up to the first that is not."""
+    return next((place for place, (guessed, said) in enumerate(zip(guess, tokens, strict=False)) if guessed != said), len(guess))
 
 
 @torch.inference_mode()  # here and not around the generator, which may be resumed in another thread: the mode is per thread

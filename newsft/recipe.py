@@ -33,6 +33,9 @@ class Recipe:
     evaluation: str = _setting("evaluation/varco", "folder of the evaluation that the page shows")
     quantize: str = _setting("none", "4bit holds the base's linear layers as NF4 with double quantisation (bitsandbytes): a third of the memory, less exact", choices=("none", "4bit"))
     attention: str = _setting("auto", "attention implementation; auto is transformers' choice", choices=("auto", "sdpa", "eager", "flash_attention_2"))
+    precision: str = _setting(
+        "auto", "numbers that the training multiplies: auto is the model's own type, fp32 on a CPU; bf16 is faster on a CPU with units for it, and less exact", choices=("auto", "bf16")
+    )
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
     max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer")
     lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target")

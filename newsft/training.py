@@ -151,9 +151,18 @@ def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Re
     return memory.estimate_activations(tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype) > memory.free_bytes(loaded.device.type)
 
 
+def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
+    """The type of the numbers that training multiplies; weights and sums stay in the model's. UserError where bf16 is asked for and has to be imitated."""
+    if recipe.precision == "auto" or loaded.model.dtype == torch.bfloat16:
+        return loaded.model.dtype
+    if loaded.device.type != "cpu" or not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        raise UserError("--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto.")
+    return torch.bfloat16
+
+
 def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
-    dtype = loaded.model.dtype
+    dtype = choose_precision(loaded, recipe)
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
@@ -219,13 +228,18 @@ def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
     }
 
 
-def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None) -> None:
+def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor] | None:
+    """The weights, put together where they are divided among processes, for which every process has to call this; None where each has them whole."""
+    return trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+
+
+def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None, weights: dict[str, torch.Tensor] | None = None) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
 
-    `hub_name` is where it is going to be pushed to.
+    `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`.
     """
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
-    trainer.model.save_pretrained(str(output))
+    trainer.model.save_pretrained(str(output), state_dict=weights)
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
     recipe.save(output)
     history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]

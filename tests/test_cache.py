@@ -17,17 +17,22 @@ def filled(rows, positions, layers=2):
     return cache
 
 
-def step(cache, own):
-    """One more position for every row, in the cache and in each row's own list of keys; what the cache gives back agrees."""
+def step(cache, own, width=1, kept=None):
+    """More positions for every row, in the cache and in each row's own list of keys; what the cache gives back agrees."""
+    kept = kept or [width] * len(own)
+    places, before = cache.open(width), list(cache.lengths)
+    assert places.tolist() == [list(range(length, length + width)) for length in before]
     for number in range(len(cache.layers)):
-        new_keys, new_values = states(len(own), 1)
+        new_keys, new_values = states(len(own), width)
         keys, values = cache.update(new_keys, new_values, number)
-        for row, kept in enumerate(own):
-            kept[number] = [torch.cat([old, new[row]], 1) for old, new in zip(kept[number], (new_keys, new_values), strict=True)]
-            length = cache.lengths[row] + 1
-            assert torch.equal(keys[row, :, :length], kept[number][0]) and torch.equal(values[row, :, :length], kept[number][1])
-            assert keys.shape == values.shape == (len(own), HEADS, max(cache.lengths) + 1, SIZE)
-    cache.advance()
+        assert keys.shape == values.shape == (len(own), HEADS, max(before) + width, SIZE)
+        for row, mine in enumerate(own):
+            whole = [torch.cat([old, new[row]], 1) for old, new in zip(mine[number], (new_keys, new_values), strict=True)]
+            end = before[row] + width
+            assert torch.equal(keys[row, :, :end], whole[0]) and torch.equal(values[row, :, :end], whole[1])
+            mine[number] = [one[:, : before[row] + kept[row]] for one in whole]
+    cache.close(kept)
+    assert cache.lengths == [length + count for length, count in zip(before, kept, strict=True)]
 
 
 def lists(cache, lengths):
@@ -54,13 +59,34 @@ def test_rows_of_any_length_join_grow_and_leave():
     assert cache.lengths == [11, 12, 13] and cache.get_seq_length() == 13
 
 
+def test_a_step_of_several_positions_keeps_as_many_as_each_row_wants():
+    torch.manual_seed(3)
+    cache, first = SlotCache(2), filled(2, 5)
+    cache.join(first, [5, 3], room=12)
+    own = lists(first, [5, 3])
+    for kept in ([3, 1], [1, 2], [2, 3]):  # what was not kept is written over by the next step
+        step(cache, own, width=3, kept=kept)
+    assert cache.lengths == [11, 9]
+
+
+def test_each_token_of_a_step_sees_its_row_up_to_itself():
+    cache = SlotCache(1)
+    cache.join(filled(2, 5, layers=1), [5, 3], room=3)
+    cache.open(2)
+    mask = cache.mask(torch.float32)
+    assert mask.shape == (2, 1, 2, 7)
+    assert (mask[:, 0] == 0).sum(-1).tolist() == [[6, 7], [4, 5]]
+
+
 def test_mask_hides_what_a_shorter_row_has_not_filled():
     cache = SlotCache(1)
     cache.join(filled(2, 5, layers=1), [5, 3], room=2)
+    cache.open(1)
     mask = cache.mask(torch.float32)
     assert mask.shape == (2, 1, 1, 6)
     assert (mask == 0).flatten(1).tolist() == [[True] * 6, [True] * 4 + [False] * 2]
     cache.leave(1)
+    cache.open(1)
     assert cache.mask(torch.float32) is None
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import FullyShardedDataParallelPlugin
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_multi_gpu_env
 from safetensors.torch import load_file
 
 from newsft.recipe import Recipe
@@ -38,6 +41,24 @@ def test_two_processes_train_as_one_with_twice_the_accumulation(rows, tmp_path):
     assert max((weights[1][name] - weight).abs().max() for name, weight in weights[0].items()) < 2e-3
     assert any(weight.any() for name, weight in weights[0].items() if "lora_B" in name)
     assert not torch.distributed.is_initialized()
+
+
+def launch(config: str) -> dict[str, str]:
+    """The environment that `accelerate launch` gives to the processes that it starts with a shipped configuration."""
+    flags = ["--config_file", str(ROOT / "assets" / "accelerate" / config), "--num_processes", "4", "train.py", "--recipe", "varco"]
+    arguments, *_ = _validate_launch_command(launch_command_parser().parse_args(flags))
+    assert (arguments.num_processes, arguments.training_script) == (4, "train.py")
+    return prepare_multi_gpu_env(arguments)
+
+
+def test_accelerate_reads_the_shipped_configurations(monkeypatch):
+    assert launch("ddp.yaml").get("ACCELERATE_USE_FSDP", "false") == "false"
+    for name, value in launch("fsdp2.yaml").items():
+        monkeypatch.setenv(name, value)
+    assert os.environ["ACCELERATE_USE_FSDP"] == "true"
+    plugin = FullyShardedDataParallelPlugin()
+    assert (plugin.fsdp_version, plugin.reshard_after_forward, plugin.state_dict_type.name) == (2, True, "FULL_STATE_DICT")
+    assert not plugin.cpu_ram_efficient_loading and not plugin.activation_checkpointing
 
 
 def test_steps_are_divided_among_the_processes():

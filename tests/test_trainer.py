@@ -1,5 +1,7 @@
 """The two shortcuts of our trainer against TRL's own loss, on padded rows of different length."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from trl import SFTTrainer
@@ -7,6 +9,7 @@ from trl import SFTTrainer
 from newsft import models, training
 from newsft.chat import IGNORED
 from newsft.collate import collate
+from newsft.errors import UserError
 from newsft.recipe import RECIPES
 
 
@@ -71,3 +74,28 @@ def test_batch_without_a_label_has_the_loss_zero(trainer, batch):
     loss = trainer.compute_loss(trainer.model, batch | {"labels": torch.full_like(batch["labels"], IGNORED)})
     assert loss.item() == 0
     assert all(not gradient.any() for gradient in gradients(trainer, loss).values())
+
+
+def test_training_multiplies_fp32_on_a_cpu_and_refuses_bf16_that_is_imitated(trainer, monkeypatch):
+    base, asked = models.load_base(RECIPES["mini"].model), replace(RECIPES["mini"], precision="bf16")
+    assert training.choose_precision(base, RECIPES["mini"]) == torch.float32 and not trainer.args.bf16
+    for units in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, units, lambda: False)
+    with pytest.raises(UserError, match="use auto"):
+        training.choose_precision(base, asked)
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no units for bf16: nothing was trained in it")
+def test_bf16_changes_the_loss_by_little(rows, tmp_path):
+    shortest = min(rows[-8:], key=lambda row: len(row["user_prompt"]))
+    found = {}
+    for precision in ("bf16", "auto"):
+        recipe = replace(RECIPES["mini"], precision=precision, max_steps=1, batch_size=1, accumulation=1, lora_dropout=0.0)
+        base = models.load_base(recipe.model)
+        one = training.build_trainer(base, training.encode_rows(base, [shortest], recipe), recipe, tmp_path / precision, callbacks=[])
+        types = set()
+        one.model.get_base_model().model.layers[0].mlp.register_forward_hook(lambda *seen, types=types: types.add(seen[-1].dtype))
+        found[precision] = one.train().training_loss, types
+    assert found["bf16"][1] == {torch.bfloat16} and found["auto"][1] == {torch.float32}
+    assert found["bf16"][0] == pytest.approx(found["auto"][0], rel=0.02)
+    assert found["bf16"][0] != found["auto"][0]

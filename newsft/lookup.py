@@ -1,0 +1,39 @@
+"""Guesses at the next tokens of an answer, from what followed the same tokens earlier in its prompt or in itself.
+
+An answer quotes its article and repeats its own form. The model checks a guess in the pass that it would need for one token anyway, and
+what it would not have said itself is thrown away: the greedy answer stays the same, in fewer passes
+(https://github.com/apoorvumang/prompt-lookup-decoding).
+"""
+
+from collections.abc import Iterable
+
+LONGEST = 3  # tokens that have to agree, tried first; then fewer
+
+
+class Lookup:
+    """A growing text, and where each of its sequences of one to LONGEST tokens was last followed by another token."""
+
+    def __init__(self, ids: Iterable[int] = ()):
+        self._ids: list[int] = []
+        self._next: dict[tuple[int, ...], int] = {}
+        self.extend(ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def extend(self, ids: Iterable[int]) -> None:
+        """The text goes on."""
+        text = self._ids
+        for token in ids:
+            place = len(text)
+            for size in range(1, min(LONGEST, place) + 1):
+                self._next[tuple(text[place - size :])] = place
+            text.append(token)
+
+    def guess(self, most: int) -> list[int]:
+        """At most so many tokens that may follow; none where the last token is new to the text."""
+        for size in range(min(LONGEST, len(self._ids)), 0, -1):
+            place = self._next.get(tuple(self._ids[-size:]))
+            if place is not None:
+                return self._ids[place : place + most]
+        return []

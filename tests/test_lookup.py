@@ -1,0 +1,29 @@
+from newsft.lookup import Lookup
+
+
+def test_guess_is_what_followed_the_same_tokens():
+    assert Lookup([1, 2, 3, 4, 5, 6, 1, 2, 3]).guess(2) == [4, 5]
+
+
+def test_longer_agreement_wins_over_a_later_place():
+    text = [7, 8, 9, 1, 5, 8, 9, 2, 7, 8, 9]
+    assert Lookup(text).guess(1) == [1]
+
+
+def test_of_equal_agreements_the_last_place_wins():
+    assert Lookup([9, 1, 9, 2, 9]).guess(1) == [2]
+
+
+def test_token_that_is_new_to_the_text_gives_no_guess():
+    assert Lookup([1, 2, 3]).guess(4) == []
+    assert Lookup().guess(4) == []
+
+
+def test_guess_ends_with_the_text():
+    assert Lookup([1, 2, 1]).guess(9) == [2, 1]
+
+
+def test_the_text_grows():
+    lookup = Lookup([1, 2, 3])
+    lookup.extend([1, 2])
+    assert len(lookup) == 5 and lookup.guess(3) == [3, 1, 2]
