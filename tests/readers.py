@@ -79,7 +79,7 @@ class Reader:
         return response.json()["data"]
 
     async def listen(self) -> AsyncIterator[dict]:
-        """The messages of the queue to this session, until it has nothing more to say."""
+        """The messages of the queue to this reader, until it has nothing more to say."""
         async with self.client.stream("GET", "/queue/data", params={"session_hash": self.session}) as stream:
             async for line in stream.aiter_lines():
                 if line.startswith("data:"):

@@ -11,67 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from newsft.mini import articles, names, wordings
+from newsft.mini import articles, names, phrases, wordings
 from newsft.mini.articles import Article
 from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
-
-PERSONAS = [
-    "당신은 친절한 뉴스 도우미입니다.",
-    "당신은 한국어 뉴스를 읽고 질문에 답하는 도우미입니다.",
-    "당신은 경제 뉴스를 설명하는 조수입니다. 기사에 있는 내용만 말하십시오.",
-    "당신은 금융 뉴스 분석가입니다. 뉴스를 읽고 종목에 미치는 영향을 알려 주십시오.",
-    "당신은 증권사 리서치 보조입니다. 물음에 짧고 정확하게 답합니다.",
-    "뉴스를 읽고 사용자의 요청을 따르십시오.",
-    "당신은 금융 뉴스가 종목에 미치는 영향을 판별하는 판별기입니다.",
-    "다음 뉴스를 읽고 어느 회사에 좋은 소식이고 어느 회사에 나쁜 소식인지 분석하십시오. 해당하는 것이 없으면 없다고 말합니다.",
-    "당신은 기사를 정리하는 편집자입니다. 회사 이름은 기사에 나온 그대로 씁니다.",
-    "당신은 투자자를 위해 뉴스를 정리하는 비서입니다.",
-]
-RULES = [
-    "답은 한국어로 씁니다.",
-    "기사에 없는 내용을 지어내지 마십시오.",
-    "회사 이름은 줄이지 말고 기사에 나온 대로 적습니다.",
-    "문자열 안에는 따옴표를 넣지 않습니다.",
-    "요약은 두 문장을 넘기지 않습니다.",
-    "이름만 나오고 영향을 받지 않는 회사는 적지 않습니다.",
-    "증권사 이름은 종목으로 세지 않습니다.",
-    "물어본 것에만 답하십시오.",
-    "뉴스가 어떤 종목과도 관련이 없을 수 있습니다.",
-    "한 기사에 좋은 소식과 나쁜 소식이 함께 있을 수 있습니다.",
-    "근거가 되는 낱말은 기사에서 그대로 가져옵니다.",
-    "존댓말로 답합니다.",
-]
-KEY_MEANINGS = {
-    "is_stock_related": ["종목과 관련이 있는지", "특정 종목과 관련된 뉴스인지 True 또는 False", "종목 관련 여부"],
-    "negative_impact_stocks": ["부정적인 영향을 받는 종목", "악재인 종목 이름 리스트", "나쁜 영향을 받을 회사"],
-    "negative_keywords": ["부정적인 영향의 핵심어", "악재의 근거가 된 키워드", "나쁜 영향의 주요 명사"],
-    "positive_impact_stocks": ["긍정적인 영향을 받는 종목", "호재인 종목 이름 리스트", "좋은 영향을 받을 회사"],
-    "positive_keywords": ["긍정적인 영향의 핵심어", "호재의 근거가 된 키워드", "좋은 영향의 주요 명사"],
-    "reason_for_negative_impact": ["부정적인 영향을 받는 이유", "악재라고 본 까닭", "나쁜 영향의 이유"],
-    "reason_for_positive_impact": ["긍정적인 영향을 받는 이유", "호재라고 본 까닭", "좋은 영향의 이유"],
-    "summary": ["뉴스 요약", "기사를 한두 문장으로 줄인 것", "요약문"],
-}
-# What is asked in words, per key; the answer may come as prose, a list, a dict or JSON.
-QUESTIONS = {
-    "is_stock_related": ["이 뉴스가 특정 종목과 관련이 있습니까?", "종목과 관련된 뉴스인지 판별해 주세요.", "회사 주가와 상관이 있는 기사인가요?", "종목 관련 여부를 알려 주세요."],
-    "negative_impact_stocks": ["이 뉴스로 부정적인 영향을 받을 종목은 무엇입니까?", "악재인 회사를 모두 적어 주세요.", "나쁜 영향을 받는 회사 이름을 알려 주세요.", "어느 종목에 부정적입니까?"],
-    "negative_keywords": ["부정적인 영향의 핵심어를 뽑아 주세요.", "악재의 근거가 된 키워드는 무엇입니까?", "부정적인 키워드를 적어 주세요."],
-    "positive_impact_stocks": ["이 뉴스로 긍정적인 영향을 받을 종목은 무엇입니까?", "호재인 회사를 모두 적어 주세요.", "좋은 영향을 받는 회사 이름을 알려 주세요.", "어느 종목에 긍정적입니까?"],
-    "positive_keywords": ["긍정적인 영향의 핵심어를 뽑아 주세요.", "호재의 근거가 된 키워드는 무엇입니까?", "긍정적인 키워드를 적어 주세요."],
-    "reason_for_negative_impact": ["왜 부정적입니까?", "부정적인 영향을 받는 이유를 설명해 주세요.", "악재로 본 까닭은 무엇입니까?"],
-    "reason_for_positive_impact": ["왜 긍정적입니까?", "긍정적인 영향을 받는 이유를 설명해 주세요.", "호재로 본 까닭은 무엇입니까?"],
-    "summary": ["뉴스를 요약해 주세요.", "한두 문장으로 줄여 주세요.", "기사의 내용을 짧게 정리해 주세요.", "요약해 줘"],
-}
-NOTHING = {
-    "negative_impact_stocks": ["부정적인 영향을 받는 종목은 없습니다.", "악재인 회사는 없습니다."],
-    "negative_keywords": ["부정적인 핵심어는 없습니다."],
-    "positive_impact_stocks": ["긍정적인 영향을 받는 종목은 없습니다.", "호재인 회사는 없습니다."],
-    "positive_keywords": ["긍정적인 핵심어는 없습니다."],
-    "reason_for_negative_impact": ["부정적인 영향은 보이지 않습니다."],
-    "reason_for_positive_impact": ["긍정적인 영향은 보이지 않습니다."],
-}
-ANALYSE = ["이 뉴스를 분석해 주세요.", "어떤 종목에 어떤 영향이 있습니까?", "투자자가 알아야 할 점을 정리해 주세요.", "이 기사의 영향을 설명해 주세요.", "뉴스를 읽고 의견을 말해 주세요."]
 
 QUESTIONS_PER_ARTICLE = 4
 
@@ -104,9 +47,9 @@ def draw_conversation(
         dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large) for _ in range(count)).items()
     )  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
-    persona = rng.choice(PERSONAS)
+    persona = rng.choice(phrases.PERSONAS)
     if rng.random() < 0.4:
-        persona = " ".join([persona, *rng.sample(RULES, rng.choice([1, 2, 3, 4, 6]))])
+        persona = " ".join([persona, *rng.sample(phrases.RULES, rng.choice([1, 2, 3, 4, 6]))])
     messages = []
     layout = rng.random()
     if layout < 0.55:  # the instruction in the system prompt, the bare article as the user's message
@@ -156,7 +99,7 @@ def draw_decisions(
     if rng.random() < 0.4:
         question, answer = draw_turn()
         return [Conversation([_message("system", question), _message("user", article.text), _message("assistant", answer)], article.effects)]
-    persona = [_message("system", rng.choice(PERSONAS))] if rng.random() < 0.2 else []
+    persona = [_message("system", rng.choice(phrases.PERSONAS))] if rng.random() < 0.2 else []
     turns = dict(draw_turn() for _ in range(QUESTIONS_PER_ARTICLE))  # no question twice
     return [Conversation([*persona, _message("user", f"{article.text}\n{question}"), _message("assistant", answer)], article.effects) for question, answer in turns.items()]
 
@@ -176,7 +119,7 @@ def _ask_lists(rng: random.Random, article: Article, *, positive: float, pairs: 
     kinds = ["impact_stocks", "keywords"] if keywords and rng.random() < keywords else ["impact_stocks"]
     values = answer_of(article)
     asked = {key: values[key] for key in (f"{side}_{kind}" for side in sides for kind in kinds)}
-    meanings = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in asked)
+    meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in asked)
     question = rng.choice([f"답은 파이썬 dictionary로 씁니다.\n{meanings}", f"{with_particle(', '.join(asked), '을')} dictionary로 적어 주세요."])
     return question, str(asked)
 
@@ -211,7 +154,7 @@ def _draw_keys(rng: random.Random, article: Article, count: int) -> list[str]:
 
 def _question(rng: random.Random, article: Article) -> Turn:
     key = _draw_keys(rng, article, 1)[0]
-    question, value = rng.choice(QUESTIONS[key]), answer_of(article)[key]
+    question, value = rng.choice(phrases.QUESTIONS[key]), answer_of(article)[key]
     form = rng.random()
     if isinstance(value, list) and form < 0.35:
         return f"{question} 파이썬 리스트로만 답합니다.", str(value)
@@ -228,7 +171,7 @@ def _say(rng: random.Random, article: Article, key: str) -> str:
             return rng.choice(["네, 특정 종목과 관련된 뉴스입니다.", f"네, {subject} 관련 뉴스입니다.", f"종목과 관련이 있습니다. 영향을 받는 회사는 {subject}입니다."])
         return rng.choice(["아니요, 특정 종목과 관련이 없는 뉴스입니다.", "어느 회사의 주가와도 관련이 없는 기사입니다.", "종목과 관련이 없습니다."])
     if not value:
-        return rng.choice(NOTHING[key])
+        return rng.choice(phrases.NOTHING[key])
     if isinstance(value, str):
         return value
     listed = ", ".join(value)
@@ -245,7 +188,7 @@ def _object(rng: random.Random, article: Article, *, most_keys: int, large: floa
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
     if rng.random() < 0.5:
-        meaning = "\n".join(f"{key}: {rng.choice(KEY_MEANINGS[key])}" for key in keys)
+        meaning = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in keys)
         instruction = rng.choice([f"답은 {form} 씁니다.\n{meaning}", f"아래 값을 채워 {form} 답하십시오.\n{meaning}"])
     else:
         listed = ", ".join(keys)
@@ -269,7 +212,7 @@ def _analysis(rng: random.Random, article: Article) -> Turn:
                     parts.append(f"핵심어는 {', '.join(article.keywords[sign])}입니다.")
         if rng.random() < 0.5:
             parts = parts[1:] + parts[:1]
-    return rng.choice(ANALYSE), rng.choice([" ", " ", "\n"]).join(parts)
+    return rng.choice(phrases.ANALYSE), rng.choice([" ", " ", "\n"]).join(parts)
 
 
 def _direction(rng: random.Random, article: Article) -> Turn:

@@ -141,14 +141,8 @@ class CompareHandlers:
 def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, system_prompt: str, rows: list[dict]) -> list[tuple]:
     """Build the tab; returns (component, language -> update) for everything whose label the language switch changes."""
     handlers, articles, lang = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
-
-    samples = [[article["title"]] for article in articles]
-    examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
-    with gr.Row(elem_id="test-rows"):
-        lesson_rows = [number for number in LESSON_ROWS if number < len(rows)]
-        lesson = gr.Dataset(**_lesson_rows(lesson_rows, lang), components=[gr.Textbox(visible=False)], samples_per_page=len(lesson_rows), type="index", layout="gallery", elem_id="lesson-rows")
-        number = gr.Number(None, label=say("test_row", lang, last=len(rows) - 1), precision=0, elem_id="test-row")
-        load = gr.Button(say("test_row_load", lang), elem_id="test-row-load")
+    lesson_rows = [number for number in LESSON_ROWS if number < len(rows)]
+    examples, lesson, number, load = _build_sources([article["title"] for article in articles], lesson_rows, last=len(rows) - 1)
     news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=7, max_lines=16, elem_id="news")
     with gr.Row(elem_id="buttons"):
         compare = gr.Button(say("compare", lang), variant="primary", elem_id="compare")
@@ -191,6 +185,17 @@ def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, sy
         *[(component, lambda to, key=key: gr.update(label=say(key, to))) for component, key in labels],
         *[(component, lambda to, key=key: gr.update(value=say(key, to))) for component, key in values],
     ]
+
+
+def _build_sources(titles: list[str], lesson_rows: list[int], *, last: int) -> tuple[gr.Dataset, gr.Dataset, gr.Number, gr.Button]:
+    """Where an article comes from if it is not pasted: the examples, the lesson's rows, any test row by its number."""
+    lang, samples = DEFAULT_LANGUAGE, [[title] for title in titles]
+    examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
+    with gr.Row(elem_id="test-rows"):
+        lesson = gr.Dataset(**_lesson_rows(lesson_rows, lang), components=[gr.Textbox(visible=False)], samples_per_page=len(lesson_rows), type="index", layout="gallery", elem_id="lesson-rows")
+        number = gr.Number(None, label=say("test_row", lang, last=last), precision=0, elem_id="test-row")
+        load = gr.Button(say("test_row_load", lang), elem_id="test-row-load")
+    return examples, lesson, number, load
 
 
 def _lesson_rows(numbers: list[int], language: str) -> dict:

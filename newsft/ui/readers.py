@@ -44,7 +44,7 @@ class Stops:
                     del self._running[session]
 
     def stop(self, session: str) -> None:
-        """Stop all comparisons of this session, no other's."""
+        """Stop this reader's comparisons, nobody else's."""
         with self._lock:
             for flag in (*self._running.get(session, ()), *([self._pressed[session]] if session in self._pressed else ())):
                 flag.set()
