@@ -106,7 +106,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
-    with serve() as url:
+    with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
         print_result(asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think)))
 

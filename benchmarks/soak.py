@@ -125,7 +125,7 @@ def main() -> int:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[:40]
-    with serve() as url:
+    with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
         record = asyncio.run(soak(Site(url), process, rows, readers=arguments.readers, minutes=arguments.minutes))
     early, late = max(record.sizes[:25]), max(record.sizes[-5:])

@@ -69,7 +69,7 @@ def describe_places() -> Iterator[Line]:
 def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     """The models and the rows, with the fingerprints by which they are told apart."""
     loaded, run = engine.loaded, engine.loaded.run or {}
-    yield "model", f"server {loaded.source}" if loaded.model is None else loaded.describe()
+    yield "loaded", f"server {loaded.source}" if loaded.model is None else loaded.describe()
     yield "base", f"fingerprint {loaded.fingerprint or 'unknown: another server has the weights'}"
     yield "adapter", f"fingerprint {loaded.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"

@@ -74,9 +74,14 @@ class Reader:
 
     async def call(self, name: str, trigger: str, **values: Any) -> list:
         """What an event answers that does not go through the queue. Raises httpx.HTTPStatusError where it fails."""
-        response = await self.client.post("/run/predict", json=self.site.body(name, trigger, values, self.session))
+        response = await self._post("/run/predict", name, trigger, values)
         response.raise_for_status()
         return response.json()["data"]
+
+    async def _post(self, route: str, name: str, trigger: str, values: dict[str, Any]) -> httpx.Response:
+        # A browser's JSON writes lone surrogates as escapes; httpx's own cannot send them.
+        body = json.dumps(self.site.body(name, trigger, values, self.session))
+        return await self.client.post(route, content=body, headers={"Content-Type": "application/json"})
 
     async def listen(self) -> AsyncIterator[dict]:
         """The messages of the queue to this reader, until it has nothing more to say."""
@@ -91,7 +96,7 @@ class Reader:
             await self.call("compare", "click")
         except httpx.HTTPStatusError as error:
             return Answered(refused=error.response.json()["error"])
-        joined = await self.client.post("/queue/join", json=self.site.body("run", "name", {"news": article}, self.session))
+        joined = await self._post("/queue/join", "run", "name", {"news": article})
         return None if joined.is_success else Answered(refused=joined.json()["detail"])
 
     async def compare(self, article: str) -> Answered:

@@ -140,7 +140,7 @@ def test_thirty_megabytes_are_refused_in_a_sentence_whatever_the_route(site, row
     assert_usable(site, rows)
 
 
-@pytest.mark.parametrize("odd", [None, 0, -1, 1e308, True, [], {}, ["x"] * 3, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "\ud800", "__proto__"], ids=repr)
+@pytest.mark.parametrize("odd", [None, -1, 1e308, [], {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "\ud800"], ids=repr)
 def test_values_of_the_wrong_kind_are_refused_without_a_trace(site, odd):
     bodies = [site.body("start", "name", {"language": odd}, "x")]
     bodies += [site.body(source, "input", {f"{tab}-{name}": odd}, "x") for tab, source in TABS.items() for name in ("tokenizer", "source", "number", "user")]
