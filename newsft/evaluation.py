@@ -140,7 +140,7 @@ def main() -> None:
     print(f"answers and summary in {folder}")
     from newsft import card  # which reads what is written here
 
-    if folder.name == card.EVALUATION and (folder.parent / models.RUN_FILE).exists():
+    if folder.name == card.EVALUATION and folder.parent.resolve() == Path(chosen.adapter).resolve() and (folder.parent / models.RUN_FILE).exists():
         card.write_card(folder.parent, chosen.model)
         print(f"the table is in the card of {folder.parent}")
 

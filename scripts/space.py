@@ -29,7 +29,6 @@ LEFT_OUT = ("tests/", ".ci/")
 LARGEST_FILE = 10_000_000  # bytes; the hub refuses larger ones outside Git LFS
 SPACE_MEMORY = 16.0  # GB, of the free CPU hardware
 NEWS = "가람누리테크가 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다."
-USER = "nobody"
 
 
 def list_files() -> list[str]:
@@ -60,12 +59,15 @@ def set_modes(folder: Path, *, files: int, folders: int) -> None:
 
 def isolation() -> list[str]:
     """The command that runs another one without any network but its own loopback; empty where that is not allowed here."""
-    command = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+    return allowed(["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"])
+
+
+def allowed(command: list[str]) -> list[str]:
+    """The command if it can be run here, else nothing."""
     try:
-        allowed = subprocess.run([*command, "true"], capture_output=True).returncode == 0
+        return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []
     except FileNotFoundError:
-        allowed = False
-    return command if allowed else []
+        return []
 
 
 def raise_loopback() -> None:
@@ -78,18 +80,21 @@ def raise_loopback() -> None:
             fcntl.ioctl(probe, set_flags, struct.pack("16sH14x", b"lo", flags | up))
 
 
-def choose_user(folder: Path) -> str | None:
-    """Who the page runs as: nobody where root asks, as long as nobody can reach interpreter and folder; None for whoever asks."""
-    if os.geteuid() != 0:
-        return None
-    number = pwd.getpwnam(USER).pw_uid
-    mapped = any(first <= number < first + count for first, _, count in (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines()))
-    reachable = all(path.stat().st_mode & 0o005 == 0o005 for start in (Path(sys.executable), folder.resolve()) for path in start.parents)
-    return USER if mapped and reachable else None
+def drop_rights(folder: Path) -> list[str]:
+    """The command that runs another one without root's rights: as nobody, or, where nobody cannot reach the interpreter, as nobody of a user namespace; empty where neither is allowed here.
+
+    Either way the program has no capability, so that what is read-only is so for it too.
+    """
+    nobody = pwd.getpwnam("nobody")
+    mapped = any(first <= nobody.pw_uid < first + count for first, _, count in (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines()))
+    ways = [parent for start in (Path(sys.executable), Path(sys.executable).resolve(), folder) for parent in start.parents]
+    if os.geteuid() == 0 and mapped and all(way.stat().st_mode & 0o005 == 0o005 for way in ways):
+        return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    return allowed(["unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}"])
 
 
 @contextmanager
-def serve(folder: Path, *, user: str | None, seconds: float = 300) -> Iterator[tuple[str, int, Path]]:
+def serve(folder: Path, *, seconds: float = 300) -> Iterator[tuple[str, int, Path]]:
     """The running page's address, process id and home folder. The environment is a Space's, and nothing of this one but NEWSFT_* and HF_*."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -98,14 +103,12 @@ def serve(folder: Path, *, user: str | None, seconds: float = 300) -> Iterator[t
         environment = {name: value for name, value in os.environ.items() if name.startswith(("NEWSFT_", "HF_", "OMP_"))}
         environment |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "SYSTEM": "spaces", "SPACE_ID": "someone/newsft", "PYTHONUNBUFFERED": "1"}
         environment |= {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port), "GRADIO_NUM_PORTS": "1"}
-        if user:
-            shutil.chown(home, user)
-        identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, **identity)
+        Path(home).chmod(0o777)  # whoever the page runs as
+        process = subprocess.Popen([*drop_rights(folder), sys.executable, "app.py"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_for_page(process, f"http://127.0.0.1:{port}", seconds)
             yield f"http://127.0.0.1:{port}", process.pid, Path(home)
-        except BaseException:
+        except BaseException:  # SystemExit too
             log.seek(0)
             print(log.read().decode(errors="replace"), file=sys.stderr)
             raise
@@ -136,14 +139,14 @@ def check(folder: Path) -> dict:
     from gradio_client import Client
 
     raise_loopback()
-    files, user, begun = describe_tree(folder), choose_user(folder), time.monotonic()
-    with serve(folder, user=user) as (url, pid, home):
+    files, begun = describe_tree(folder), time.monotonic()
+    with serve(folder) as (url, pid, home):
         started = time.monotonic() - begun
         answer = Client(url, verbose=False).predict(news=NEWS, api_name="/compare")
         status = Path(f"/proc/{pid}/status").read_text()
         memory = int(status.split("VmHWM:")[1].split()[0]) / 1e6
         report = {
-            "user": pwd.getpwuid(int(status.split("Uid:")[1].split()[0])).pw_name,
+            "capabilities": int(status.split("CapEff:")[1].split()[0], 16),
             "network": [name for _, name in socket.if_nameindex()],
             "seconds_to_start": round(started, 1),
             "peak_memory_gb": round(memory, 2),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from newsft import card, models
+from newsft import card, evaluation, models
 from newsft.licences import Licence, read_licence
 from newsft.recipe import RECIPES
 
@@ -57,6 +57,16 @@ def test_card_of_a_llama_says_so_and_loads_from_the_hub(run, tmp_path):
     assert (data.license, data.base_model, data.datasets) == ("llama3.1", VARCO.model, [VARCO.data])
     assert "**Built with Llama.**" in text and "Llama 3.1 Community License, Copyright © Meta" in text
     assert "# someone/Llama-news" in text and "snapshot_download('someone/Llama-news')" in text
+
+
+def test_evaluation_in_the_adapters_folder_puts_its_table_into_the_card(adapter, monkeypatch, capsys):
+    shutil.rmtree(adapter / "evaluation")
+    card.write_card(adapter, MINI.model)
+    monkeypatch.setattr("sys.argv", ["evaluation", "--adapter", str(adapter), "--output", str(adapter / "evaluation"), "--limit", "1", "--max-new-tokens", "16"])
+    evaluation.main()
+    assert "the card of" in capsys.readouterr().out
+    text = (adapter / "README.md").read_text(encoding="utf-8")
+    assert "The first row of the data" in text and "| stock_f1 |" in text
 
 
 @pytest.mark.parametrize(
