@@ -17,15 +17,14 @@
     if (kind) child.className = kind;
     return child;
   };
-  const groupText = (tokens, at) => tokens[at - tokens[at][PART] + 1][TEXT];
-  const quoted = (text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
-  const shown = (tokens, at) => quoted(groupText(tokens, at)) + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
+  // As its chip shows it, white space made visible; a part of a split character by the chip that bears the character.
+  const shown = ({ tokens, chips }, at) => chips[at - tokens[at][PART] + 1].textContent + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
   const label = (words, token) => (token[LABEL] < 0 ? `-100 (${words.ignored})` : String(token[LABEL]));
 
   const shift = (state, at) => {
     const { tokens, words } = state, next = tokens[at + 1];
     if (!next) return words.next_none;
-    const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next[ID] : shown(tokens, at + 1)));
+    const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next[ID] : shown(state, at + 1)));
     return fill(next[LABEL] < 0 ? words.next_ignored : words.next_trained);
   };
   const passport = (view, state, at) => {
@@ -39,7 +38,7 @@
     close.type = "button";
     close.ariaLabel = words.close;
     close.onclick = () => { state.chips[at].focus(); panel.classList.remove("open"); }; // the focus alone would open it
-    add(panel, "p", shown(tokens, at), "big");
+    add(panel, "p", shown(state, at), "big");
     const list = add(panel, "dl");
     const facts = [
       [words.position, `${at} / ${tokens.length - 1}`],
@@ -61,7 +60,7 @@
     chip.tabIndex = 0;
     chip.classList.add("sel");
     chip.setAttribute("aria-selected", "true");
-    chip.setAttribute("aria-label", `${shown(state.tokens, at)}, ${state.words.id} ${token[ID]}, ${state.words.label} ${label(state.words, token)}, ${state.words.mask} ${token[MASK]}, ${state.words[`origin_${token[ORIGIN]}`]}`);
+    chip.setAttribute("aria-label", `${shown(state, at)}, ${state.words.id} ${token[ID]}, ${state.words.label} ${label(state.words, token)}, ${state.words.mask} ${token[MASK]}, ${state.words[`origin_${token[ORIGIN]}`]}`);
     state.chips[at + 1]?.classList.add("nx");
     state.at = at;
     passport(view, state, at);
@@ -119,7 +118,7 @@
     for (const name of ["position", "id", "text", "label", "mask", "origin", "bytes"]) add(head, "th", words[name]).scope = "col";
     tokens.slice(first, first + PAGE).forEach((token, i) => {
       const line = add(body, "tr", undefined, token[LABEL] < 0 ? "" : "t");
-      record(token, first + i).forEach((value, column) => add(line, "td", column === 2 ? shown(tokens, first + i) : column === 5 ? words[`origin_${value}`] : value));
+      record(token, first + i).forEach((value, column) => add(line, "td", column === 2 ? shown(state, first + i) : column === 5 ? words[`origin_${value}`] : value));
     });
   };
   const tools = {
@@ -139,6 +138,20 @@
     if (tool) tools[tool.dataset.tool](tool.closest(".token-view"), tool);
   });
   document.addEventListener("keydown", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) walk(event, chip); });
+
+  // The lab's two rows open where they first differ: both of them, as what is other in one has its place in the other.
+  const showDifference = () => {
+    for (const row of document.querySelectorAll("#pair .tokens")) {
+      const first = row.querySelector("i.x");
+      if (first) row.scrollTop += first.getBoundingClientRect().top - row.getBoundingClientRect().top - row.clientHeight / 3;
+    }
+  };
+  let pair = null;
+  new MutationObserver(() => {
+    const now = document.querySelector("#pair .pair");
+    if (now && now !== pair) setTimeout(showDifference, 50);
+    pair = now;
+  }).observe(document.documentElement, { subtree: true, childList: true });
 
   const light = (event) => {
     const link = event.target.closest?.(".template-view [data-link]");

@@ -6,3 +6,33 @@ document.addEventListener("keydown", (event) => {
     document.querySelector("#compare").click();
   }
 });
+
+// A button that is pressed and then switched off would lose the focus to nowhere: its partner takes it.
+(() => {
+  const partners = { compare: "stop", stop: "compare" };
+  let last = null;
+  document.addEventListener("focusin", (event) => { last = event.target; });
+  const hand = (button) => {
+    const partner = document.querySelector(`button#${partners[button.id]}`);
+    if (partner && !partner.disabled && [document.body, button].includes(document.activeElement)) partner.focus();
+  };
+  // What a comparison says to those who do not see it: that it has begun, and how each side ended. The words are the page's own.
+  const live = document.createElement("p");
+  live.className = "sr";
+  live.setAttribute("role", "status");
+  const tell = () => {
+    const sides = [...document.querySelectorAll("#answers section.side")], stop = document.querySelector("button#stop");
+    const ended = sides.length && sides.every((side) => side.getAttribute("aria-busy") === "false");
+    const words = ended
+      ? sides.map((side) => `${side.querySelector("h3").textContent}: ${side.querySelector(".stats").textContent}`).join(" ")
+      : stop && !stop.disabled ? sides.map((side) => side.querySelector(".waiting")?.textContent).find(Boolean) : null;
+    if (words && words !== live.textContent) live.textContent = words;
+  };
+  new MutationObserver((changes) => {
+    for (const { type, target } of changes) {
+      if (type === "attributes" && target === last && target.id in partners && target.disabled) setTimeout(hand, 100, target);
+    }
+    if (changes.some(({ target }) => target.nodeType === 1 && target.closest("#answers"))) tell();
+  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
+  document.addEventListener("DOMContentLoaded", () => document.body.append(live));
+})();

@@ -15,8 +15,10 @@ TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about
 TOKEN_LIMIT = 20_000  # tokens of a row that is drawn; Hangul that the vocabulary lacks costs three a syllable
 
 
-def pick_row(rows: list[dict], number: int) -> list[dict]:
+def pick_row(rows: list[dict], number: float | None) -> list[dict]:
     """Row `number` of the data set, counted from 0 as in the lesson. Raises UserError naming the last one."""
+    if number is None:  # the field was emptied
+        raise UserError(f"No row was chosen; give a whole number from 0 to {len(rows) - 1}.", key="no_number", last=len(rows) - 1)
     if not isinstance(number, (int, float)) or not 0 <= number < len(rows) or number != int(number):
         raise UserError(f"There is no row {number}; give a whole number from 0 to {len(rows) - 1}.", key="no_row", number=number, last=len(rows) - 1)
     return row_messages(rows[int(number)])

@@ -92,11 +92,11 @@ def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str
 
 
 def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> Iterator[list[int]]:
-    """Positions that belong together. A control token stands alone, and no group crosses from one origin to another."""
+    """Positions that belong together. A control token and one of the padding stand alone, and no group crosses from one origin to another."""
     start = 0
     while start < len(pieces):
         end = start + 1
-        if encoded.input_ids[start] not in control:
+        if encoded.input_ids[start] not in control and encoded.origins[start] != "padding":
             while end < len(pieces) and encoded.origins[end] == encoded.origins[start] and encoded.input_ids[end] not in control:
                 end += 1
         yield from _split_stretch(pieces, start, end)
@@ -123,10 +123,11 @@ def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[i
 
 def _bytes_of(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[bytes]:
     added, byte_of = tokenizer.added_tokens_decoder, {character: number for number, character in bytes_to_unicode().items()}
-    written = [encoded.text[first:last].encode("utf-8") for first, last in encoded.spans]
+    names = tokenizer.convert_ids_to_tokens(encoded.input_ids)
+    spans = zip(encoded.spans, encoded.origins, names, strict=True)
+    written = [(name if origin == "padding" else encoded.text[first:last]).encode("utf-8") for (first, last), origin, name in spans]  # padding stands in no text
     if not _is_byte_level(tokenizer):
         return written
-    names = tokenizer.convert_ids_to_tokens(encoded.input_ids)
     return [written[i] if number in added else bytes(byte_of[character] for character in names[i]) for i, number in enumerate(encoded.input_ids)]
 
 

@@ -24,6 +24,7 @@ class Shelf:
 
     rows: list[dict]
     model_tokenizer: PreTrainedTokenizerBase
+    tests: int = 0  # how many of the rows, the first ones, are kept from the training
 
     def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
         """`llama3`, VARCO's id for id (converted on first use, about 3 s), or `model`, the loaded model's."""
@@ -51,20 +52,19 @@ class Chooser:
     """The components, in `inputs`; `translations` as every tab gives them."""
 
     def __init__(self, shelf: Shelf, *, name: str):
-        lang = DEFAULT_LANGUAGE
+        lang, numbers = DEFAULT_LANGUAGE, {"last": len(shelf.rows) - 1, "train": shelf.tests}
         with gr.Row(elem_classes="chooser"):
             self.tokenizer = gr.Radio(_choices("tokenizer", TOKENIZERS, lang), value="llama3", label=say("tokenizer", lang), elem_id=f"{name}-tokenizer")
             self.source = gr.Radio(_choices("source", SOURCES, lang), value="toy", label=say("source", lang), elem_id=f"{name}-source")
-            self.number = gr.Number(0, label=say("row_number", lang, last=len(shelf.rows) - 1), precision=0, visible=False, elem_id=f"{name}-number")
+            self.number = gr.Number(0, label=say("row_number", lang, **numbers), precision=0, visible=False, elem_id=f"{name}-number")
         with gr.Column(visible=False, elem_classes="own-text") as self.own:
             self.texts = [gr.Textbox(TOY[i]["content"], label=say(f"role_{role}", lang), lines=2, max_lines=8, elem_id=f"{name}-{role}") for i, role in enumerate(("system", "user", "assistant"))]
         self.source.change(lambda source: [gr.update(visible=source == "row"), gr.update(visible=source == "own")], self.source, [self.number, self.own], **QUICK)
         self.inputs = [self.tokenizer, self.source, self.number, *self.texts]
-        last = len(shelf.rows) - 1
         self.translations = [
             (self.tokenizer, lambda to: gr.update(label=say("tokenizer", to), choices=_choices("tokenizer", TOKENIZERS, to))),
             (self.source, lambda to: gr.update(label=say("source", to), choices=_choices("source", SOURCES, to))),
-            (self.number, lambda to: gr.update(label=say("row_number", to, last=last))),
+            (self.number, lambda to: gr.update(label=say("row_number", to, **numbers))),
             *[(box, lambda to, role=role: gr.update(label=say(f"role_{role}", to))) for box, role in zip(self.texts, ("system", "user", "assistant"), strict=True)],
         ]
 

@@ -11,6 +11,7 @@ import gradio as gr
 from newsft import data, judge
 from newsft.answers import Answer, read_answer
 from newsft.conversations import pick_row
+from newsft.decoding import STOPPED
 from newsft.engine import AnswerStream, Comparison, Engine
 from newsft.errors import UserError
 from newsft.receipt import write_receipt
@@ -61,7 +62,9 @@ class CompareHandlers:
         article = comparison.prompt.messages[-1]["content"]
         read = {side: read_answer(stream.text) for side, stream in comparison.answers.items()}
         differing = judge.differing_keys(*read.values()) if len(read) == 2 else set()
-        return {side: format_fields(answer, judge.judge(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
+        fields = {side: format_fields(answer, judge.judge(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
+        empty = f'<p class="problem">{say("stopped_empty", language)}</p>'
+        return fields | {side: empty for side, stream in comparison.answers.items() if stream.reason == STOPPED and not stream.text}
 
     def blank(self, language: str, *, waiting: str = "waiting") -> list[str]:
         """Empty columns and footer."""

@@ -12,6 +12,7 @@ from newsft.views import lab as views
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
+NO_PROOF = ""
 NO_CUT = 0  # the slider's zero: nothing is cut
 
 
@@ -36,16 +37,17 @@ def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults)
 
 
 def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
-    """Verdict, lessons and both rows; `values` are the choice, the switches and the slider."""
+    """Verdict, lessons, both rows, and the place of the proof, emptied: the last one was of other rows; `values` are the choice, the switches and the slider."""
     *choice, switched, cut = values
     faults = read_faults(switched, cut)
     try:
         tokenizer, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
     except UserError as error:
-        return [explain(error, language), "", ""]
+        return [explain(error, language), "", "", NO_PROOF]
     lost, changed = lessons.changed_positions(before, after)
     pair = views.format_pair(tokens.read_tokens(tokenizer, before), tokens.read_tokens(tokenizer, after), lost=lost, changed=changed, language=language)
-    return [explain(changes, language) + views.format_verdicts(lessons.judge(tokenizer, messages, before, after, faults), language=language), views.format_lesson(faults, language=language), pair]
+    verdict = explain(changes, language) + views.format_verdicts(lessons.judge(tokenizer, messages, before, after, faults), language=language)
+    return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
 
 
 def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
@@ -71,9 +73,9 @@ def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.R
         run = gr.Button(say("proof_run", lang), variant="primary", elem_id="proof-run")
     verdict, proof = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="verdict"), gr.HTML(elem_id="proof")
     explained, pair = gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
-    inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair]
+    inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
     chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
-    reset.click(lambda: [[], NO_CUT, ""], None, [switches, cut, proof], **QUICK).then(lambda *values: show_lab(shelf, *values), inputs, outputs, **QUICK)
+    reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK).then(lambda *values: show_lab(shelf, *values), inputs, outputs, **QUICK)
     run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
     return [
         (intro, lambda to: gr.update(value=say("lab_intro", to))),

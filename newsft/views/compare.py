@@ -27,7 +27,7 @@ def format_side(side: str, stream: "AnswerStream", fields: str = "", *, language
 def format_answer(side: str, text: str, fields: str, *, stats: str, language: str, running: bool = False) -> str:
     """A side's text as the model wrote it, its fields, and a line of figures."""
     caret = '<span class="caret" aria-hidden="true"></span>' if running else ""
-    raw = f'<div class="raw" tabindex="0" role="region" aria-label="{say("raw", language)}">{escape(text)}{caret}</div>'
+    raw = f'<div class="raw" lang="ko" tabindex="0" role="region" aria-label="{say("raw", language)}">{escape(text)}{caret}</div>'
     return f'<section class="side {side}" aria-busy="{str(running).lower()}">{_head(side, language)}{raw}{fields}<p class="stats">{stats}</p></section>'
 
 

@@ -68,16 +68,17 @@ def _cell(value: float | None, interval: list[float] | None, language: str, *, s
 
 def list_rows(rows: Sequence["Row"], *, language: str) -> list[list]:
     """The rows as a table: number, beginning of the article, kind, both sides' scores and the gain in percent, how the last answer was read."""
+    scores = [{side: round(one.verdict.score * 100) for side, one in row.answers.items()} for row in rows]
     return [
         [
             row.number,
             row.article.strip().split("\n")[0][:40],
             say(f"kind_{row.last.kind}", language),
-            *(round(row.answers[side].verdict.score * 100) if side in row.answers else None for side in ("base", "tuned")),
-            round(row.gain * 100) if len(row.answers) == 2 else None,
+            *(score.get(side) for side in ("base", "tuned")),
+            score["tuned"] - score["base"] if len(score) == 2 else None,  # of the rounded ones, which stand beside it
             _say_reading(" + ".join(row.last.answer.repairs) or row.last.answer.reading, language),
         ]
-        for row in rows
+        for row, score in zip(rows, scores, strict=True)
     ]
 
 

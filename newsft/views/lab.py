@@ -12,10 +12,14 @@ from newsft.views.tokens import format_tokens
 def format_verdicts(findings: Sequence[tuple[str, dict]], *, language: str) -> str:
     """What is wrong with the row, a sentence each; `findings` are names of verdicts with their figures."""
     words = lesson("verdicts", language)
-    fine = [name for name, _ in findings] == ["fine"]
+    fine = findings[0][0] == "fine"  # then a second one says that the faults that are on change nothing here
+    if fine and len(findings) > 1:
+        word = "lab_unchanged"
+    else:
+        word = "lab_fine" if fine else "lab_broken"
     said = "".join(f"<li>{escape(words[name].format(**values))}</li>" for name, values in findings)
-    sign, word = ("✓", say("lab_fine", language)) if fine else ("✗", say("lab_broken", language))
-    return f'<div class="verdict {"holds" if fine else "fails"}" role="status"><strong><span aria-hidden="true">{sign}</span> {word}</strong><ul>{said}</ul></div>'
+    sign = "✓" if fine else "✗"
+    return f'<div class="verdict {"holds" if fine else "fails"}" role="status"><strong><span aria-hidden="true">{sign}</span> {say(word, language)}</strong><ul>{said}</ul></div>'
 
 
 def format_lesson(faults: Faults, *, language: str) -> str:
@@ -37,8 +41,8 @@ def format_pair(before: Sequence[Token], after: Sequence[Token], *, lost: Sequen
     panes = []
     for name, tokens, marked in (("before", before, lost), ("after", after, changed)):
         trained = sum(token.label >= 0 for token in tokens)
-        head = say(f"lab_{name}", language, all=f"{len(tokens):,}", trained=f"{trained:,}")
-        panes.append(f'<section class="pane {name}"><h4>{head}</h4>{format_tokens(tokens, language=language, name=name, marked=frozenset(marked), passport=False)}</section>')
+        head = say(f"lab_{name}" if name == "before" or lost or changed else "lab_after_same", language, all=f"{len(tokens):,}", trained=f"{trained:,}")
+        panes.append(f'<section class="pane {name}"><h4>{head}</h4>{format_tokens(tokens, language=language, name=name, marked=frozenset(marked), passport=False, label=head)}</section>')
     return f'<div class="pair">{"".join(panes)}<aside class="passport" aria-live="polite"><h4>{say("passport", language)}</h4><p>{say("passport_hint", language)}</p></aside></div>'
 
 

@@ -21,14 +21,14 @@ def show_text(text: str) -> str:
     return "".join(MARKS.get(character) or f"U+{ord(character):04X}" for character in text)
 
 
-def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: Collection[int] = (), passport: bool = True) -> str:
+def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: Collection[int] = (), passport: bool = True, label: str | None = None) -> str:
     """The row as chips in sections of one origin, with the passport beside them.
 
-    `name` tells apart the rows of one page, `marked` are positions to mark as changed. The exact texts, labels and
+    `name` tells apart the rows of one page, `marked` are positions to mark as changed, `label` is what a screen reader calls the row. The exact texts, labels and
     masks travel as JSON in `data-tokens`; page script fills the passport, the table and the downloads from there.
     """
     sections = "".join(_section(origin, list(stretch), language, marked) for origin, stretch in groupby(tokens, key=lambda token: token.origin))
-    listbox = f'<div class="tokens" role="listbox" aria-label="{say("token_list", language, count=len(tokens))}">{sections}</div>'
+    listbox = f'<div class="tokens" role="listbox" aria-label="{label or say("token_list", language, count=len(tokens))}">{sections}</div>'
     data = escape(json.dumps(describe_tokens(tokens), ensure_ascii=False, separators=(",", ":")), quote=False).replace("'", "&#39;")
     words = escape(json.dumps(_words(language), ensure_ascii=False), quote=False).replace("'", "&#39;")
     buttons = "".join(

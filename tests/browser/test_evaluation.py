@@ -76,7 +76,7 @@ def test_language_switch_translates_the_opened_tab(opened):
     expect(page.locator("#opened h3").first).to_contain_text("10번 행", timeout=SECONDS)
     page.locator("#language").get_by_text("English").click()
     expect(page.locator("#opened h3").first).to_contain_text("Row 10", timeout=SECONDS)
-    expect(page.locator("#scores svg")).to_contain_text("Readable answers")
+    expect(page.locator("#scores svg")).to_contain_text("Answers in the right form")
     expect(page.locator("#rows")).to_contain_text("How it was read")
 
 
