@@ -17,8 +17,8 @@
     if (kind) child.className = kind;
     return child;
   };
-  // As its chip shows it, white space made visible; a part of a split character by the chip that bears the character.
-  const shown = ({ tokens, chips }, at) => chips[at - tokens[at][PART] + 1].textContent + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
+  // As its chip shows it, white space made visible; a part of a split character by the chip that bears the character. Padding has no text.
+  const shown = ({ tokens, chips, words }, at) => (chips[at - tokens[at][PART] + 1].textContent || words[`origin_${tokens[at][ORIGIN]}`]) + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
   const label = (words, token) => (token[LABEL] < 0 ? `-100 (${words.ignored})` : String(token[LABEL]));
 
   const shift = (state, at) => {

@@ -9,9 +9,9 @@ from transformers import TrainerCallback
 class Progress(TrainerCallback):
     """One line that is rewritten on a terminal, a line per log entry elsewhere."""
 
-    def __init__(self, stream=sys.stdout):
-        self._stream, self._loss = stream, None
-        self._terminal = stream.isatty()
+    def __init__(self, stream=None):
+        self._stream, self._loss = stream or sys.stdout, None  # looked up now: it may have been another at import
+        self._terminal = self._stream.isatty()
         self._begun, self._first = 0.0, 0
 
     def on_train_begin(self, args, state, control, **kwargs):

@@ -123,11 +123,10 @@ def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[i
 
 def _bytes_of(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[bytes]:
     added, byte_of = tokenizer.added_tokens_decoder, {character: number for number, character in bytes_to_unicode().items()}
-    names = tokenizer.convert_ids_to_tokens(encoded.input_ids)
-    spans = zip(encoded.spans, encoded.origins, names, strict=True)
-    written = [(name if origin == "padding" else encoded.text[first:last]).encode("utf-8") for (first, last), origin, name in spans]  # padding stands in no text
+    written = [encoded.text[first:last].encode("utf-8") for first, last in encoded.spans]
     if not _is_byte_level(tokenizer):
         return written
+    names = tokenizer.convert_ids_to_tokens(encoded.input_ids)
     return [written[i] if number in added else bytes(byte_of[character] for character in names[i]) for i, number in enumerate(encoded.input_ids)]
 
 

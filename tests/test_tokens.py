@@ -162,7 +162,7 @@ def test_padding_has_no_text_and_its_own_reason(either, faults):
     row = lessons.pad_batch([short, long], pad_id=either.pad_token_id, faults=faults)[0]
     padding = [token for token in read_tokens(either, row) if token.reason == "padding"]
     assert len(padding) == len(long) - len(short) > 0
-    assert {(token.id, token.label, token.mask, token.origin, token.text) for token in padding} == {(either.pad_token_id, IGNORED, 0, "padding", "")}
+    assert {(token.id, token.label, token.mask, token.origin, token.text, token.parts) for token in padding} == {(either.pad_token_id, IGNORED, 0, "padding", "", 1)}
     assert joined(read_tokens(either, row)) == short.text
 
 

@@ -12,7 +12,7 @@ from newsft.lessons import Faults
 from newsft.rendering import compare_spellings
 from newsft.texts import lesson, say
 from newsft.ui.chooser import Shelf
-from newsft.ui.lab import NO_CUT, show_lab
+from newsft.ui.lab import NO_CUT, NO_PROOF, show_lab
 from newsft.ui.template import show_template
 from newsft.ui.tokens import show_batch, show_row
 from newsft.views import lab, template
@@ -159,14 +159,22 @@ def test_spelling_that_changes_no_id_is_not_said_to_have_other_ids(tokenizer):  
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lab_breaks_a_row_and_repairs_it(shelf, language):
-    verdict, explained, pair = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
+    verdict, explained, pair, proof = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
+    assert proof == NO_PROOF  # an earlier one was of other rows
     before, after = pair.split('class="pane after"')
     assert say("lab_broken", language) in Page(verdict).text and lesson("header_spaces", language)["switch"] in Page(explained).text
     assert sum("t" in kind for kind in kinds(before)) > 10 and not any("t" in kind for kind in kinds(after))
     assert all("x" in kind for kind in kinds(before) if "t" in kind)
-    verdict, explained, pair = show_lab(shelf, language, "llama3", *TOY_CHOICE, [], NO_CUT)
+    verdict, explained, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, [], NO_CUT)
     assert say("lab_fine", language) in Page(verdict).text and "<article" not in explained
     assert not any("x" in kind for kind in kinds(pair)) and Page(pair).tags.count("i") == 108
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lab_says_where_a_fault_changes_nothing(shelf, language):
+    verdict, _, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["unprotected"], NO_CUT)
+    assert say("lab_unchanged", language) in Page(verdict).text and say("lab_broken", language) not in Page(verdict).text
+    assert say("lab_after_same", language, all="54", trained="15") in Page(pair).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

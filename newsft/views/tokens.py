@@ -56,8 +56,9 @@ def _chip(token: Token, language: str, marked: Collection[int]) -> str:
         kinds.append("g1" if token.part == 1 else "g2" if token.part < token.parts else "g3")
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     part = f' data-p="{token.part}/{token.parts}"' if token.parts > 1 else ""
-    if not token.text:  # a later part of a split character: nothing to read out but this
-        part += f' aria-label="{say("token_part_of", language)} {token.part}/{token.parts}"'
+    if not token.text:  # padding, or a later part of a split character: nothing else to read out
+        name = say("origin_padding", language) if token.origin == "padding" else f"{say('token_part_of', language)} {token.part}/{token.parts}"
+        part += f' aria-label="{name}"'
     first = ' tabindex="0"' if token.position == 0 else ""
     return f'<i role="option"{kind}{first} data-i="{token.id}"{part}>{escape(show_text(token.text))}</i>'
 
