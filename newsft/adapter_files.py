@@ -11,18 +11,19 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from newsft.errors import UserError
 
-# Anything else changes the base too, or cannot be switched off for single rows: the base's answers would not be the base's.
+# What each setting may be. Anything else changes the base too, or cannot be switched off for single rows: the base's answers would not be the base's.
 PLAIN = {
-    "peft_type": "LORA",
-    "task_type": "CAUSAL_LM",
-    "bias": "none",
-    "use_dora": False,
-    "modules_to_save": None,
-    "trainable_token_indices": None,
-    "layer_replication": None,
-    "target_parameters": None,
+    "peft_type": ("LORA",),
+    "bias": ("none",),
+    "use_dora": (False,),
+    "init_lora_weights": (True, False, "gaussian"),
+    "modules_to_save": (None, []),
+    "trainable_token_indices": (None, []),
+    "layer_replication": (None, []),
+    "target_parameters": (None, []),
 }
 
+NONSENSE = (ValueError, TypeError, AttributeError, KeyError)  # what PEFT raises for a configuration that is none
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -37,14 +38,14 @@ def read_config(folder: Path) -> PeftConfig:
         raise UserError(f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {folder}`.")
     try:
         settings = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        changed = [f"{name} {settings[name]}" for name, plain in PLAIN.items() if settings.get(name, plain) not in (plain, [])]
+        changed = [f"{name} {settings[name]}" for name, plain in PLAIN.items() if name in settings and settings[name] not in plain]
         if changed:
             raise UserError(f"The adapter in {folder} has {', '.join(changed)}; expected was plain LoRA, whose base stays as it is. Train one with `python train.py`.")
         return PeftConfig.from_pretrained(folder)
     except UserError:
         raise
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise UserError(f"{folder / CONFIG_NAME} is missing or damaged ({error}); {expected}. Copy the adapter again, or train it again with `python train.py`.") from error
+    except (OSError, *NONSENSE) as error:
+        raise _damaged(folder / CONFIG_NAME, error) from error
 
 
 def check_weights(folder: Path, config: PeftConfig, base_config: PretrainedConfig, *, base: str) -> None:
@@ -53,13 +54,19 @@ def check_weights(folder: Path, config: PeftConfig, base_config: PretrainedConfi
         with safe_open(folder / SAFETENSORS_WEIGHTS_NAME, framework="pt") as file:
             held = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder / SAFETENSORS_WEIGHTS_NAME} is damaged ({error}); copy the adapter again, or train it again with `python train.py`.") from error
+        raise _damaged(folder / SAFETENSORS_WEIGHTS_NAME, error) from error
     try:
         misfit = _find_misfit(held, _expected_shapes(config, base_config))
     except ValueError as error:  # no layer has the name of a target
         misfit = str(error).splitlines()[0]
+    except NONSENSE as error:
+        raise _damaged(folder / CONFIG_NAME, error) from error
     if misfit:
         raise UserError(f"The adapter {folder} does not fit the base model {base}: {misfit}. Load the base that it was trained on with --model, or train an adapter for this one.")
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is missing or damaged ({error}); copy the adapter again, or train it again with `python train.py`.")
 
 
 def _expected_shapes(config: PeftConfig, base_config: PretrainedConfig) -> Shapes:

@@ -32,7 +32,7 @@ def publish(output: Path, step: int) -> None:
     """
     staged, place = staging_folder(output, step), output / f"checkpoint-{step}"
     files = {path.name: [path.stat().st_size, _digest(path)] for path in sorted(staged.iterdir())}
-    (staged / MANIFEST).write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
+    (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # no line end: every byte counts
     shutil.rmtree(place, ignore_errors=True)  # a damaged one, whose steps were done again
     staged.rename(place)
     shutil.rmtree(staged.parent)
@@ -62,11 +62,12 @@ def explained(what: str, output: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each library has its own: OSError, RuntimeError (torch), SafetensorError, and a plain Exception (tokenizers)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         free = f"{shutil.disk_usage(output).free / 1e6:,.0f} MB are free"
         shutil.rmtree(output / STAGING, ignore_errors=True)
         kept = find_checkpoint(output)
         go_on = f"run the same command with --resume: {kept.name} is whole" if kept else "run the same command again"
-        raise UserError(f"{what} could not be written to {output} ({str(error).strip().splitlines()[0]}; {free}). Make room there, or correct what is named, then {go_on}.") from error
+        raise UserError(f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}.") from error
 
 
 def find_damage(checkpoint: Path) -> str | None:
