@@ -37,7 +37,7 @@ def train_row(encoded: Encoded) -> Proof:
         raise UserError(
             f"The row has {len(encoded):,} tokens, the small model is trained on at most {TOKEN_LIMIT:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=TOKEN_LIMIT
         )
-    recipe = replace(RECIPES["mini"], max_steps=STEPS, log_every=1, save_every=10**6)
+    recipe = replace(RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6)  # the first step of a warm-up would not move anything
     loaded = models.load_base(recipe.model, on_cpu=True)  # quick enough there, and a GPU is left to the page's own model
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(recipe.seed)

@@ -22,7 +22,7 @@ def row(tokenizer):
 
 def test_correct_row_has_a_loss_and_moves_the_adapter(row):
     proof = train_row(row)
-    assert len(proof.losses) == STEPS and all(loss > 0 for loss in proof.losses)
+    assert len(proof.losses) == STEPS and proof.losses[0] > proof.losses[1] > 0  # what was learned shows
     assert proof.moved > 0
     assert train_row(row) == proof
 
