@@ -58,7 +58,7 @@ def describe_places() -> Iterator[Line]:
     for name, folder in {
         "hub cache": Path(HF_HUB_CACHE),
         "tokenizer cache": user_cache_path("newsft") / llama3.CACHE,
-        "page's files": Path(os.environ.get("GRADIO_TEMP_DIR", temporary / "gradio")),
+        "page files": Path(os.environ.get("GRADIO_TEMP_DIR", temporary / "gradio")),
         "temporary files": temporary,
     }.items():
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())

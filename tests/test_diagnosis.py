@@ -26,7 +26,7 @@ def test_check_prints_what_an_issue_needs_and_ends(brief, split, monkeypatch, ca
     assert re.search(r"torch \d.*gradio \d", said["packages"])
     assert re.search(r"\d cores", said["processor"]) and re.search(r"\d GB are free", said["memory"])
     assert brief.loaded.fingerprint in said["base"] and brief.loaded.adapter_fingerprint in said["adapter"] and split.fingerprint in said["data"]
-    assert all(re.search(r"\d GB are free", said[place]) for place in ("hub cache", "tokenizer cache", "page's files", "temporary files"))
+    assert all(re.search(r"\d GB are free", said[place]) for place in ("hub cache", "tokenizer cache", "page files", "temporary files"))
     assert said["  tuned"].startswith("8 tokens") and "no alarm" in said["  receipt"]
 
 
