@@ -4,6 +4,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from newsft.texts import say
+
 SECONDS = 60_000
 DONE = re.compile("스스로 끝냄|길이 한도")
 
@@ -45,7 +47,7 @@ def test_row_number_loads_its_article_and_a_wrong_one_is_refused(page, rows):
 def test_filter_row_and_xray(opened):
     page = opened
     everything = page.locator("#rows").inner_text()
-    page.locator("#filter").get_by_text("파인튜닝 답을 읽을 수 없는 행").click()
+    page.locator("#filter").get_by_text(say("filter_unreadable", "ko")).click()
     expect(page.locator("#rows")).not_to_have_text(everything)
     page.locator("#filter").get_by_text("모두", exact=True).click()
     expect(page.locator("#rows")).to_have_text(everything, use_inner_text=True, timeout=SECONDS)  # else a row of the old list is opened
