@@ -31,7 +31,7 @@ def publish(output: Path, step: int) -> None:
     Its place is taken by one rename: a run that is killed at any moment leaves whole checkpoints, and at most a staging folder.
     """
     staged, place = staging_folder(output, step), output / f"checkpoint-{step}"
-    files = {path.name: [path.stat().st_size, _digest(path)] for path in sorted(staged.iterdir())}
+    files = {str(path.relative_to(staged)): [path.stat().st_size, _digest(path)] for path in sorted(staged.rglob("*")) if path.is_file()}  # FSDP's lie in folders
     (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # no line end: every byte counts
     shutil.rmtree(place, ignore_errors=True)  # a damaged one, whose steps were done again
     staged.rename(place)
