@@ -101,6 +101,7 @@ def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say(f"size_{number}", language), size) for number, size in enumerate(SIZES, 1)]
 
 
-def _asked_language(request: gr.Request) -> str:
+def _asked_language(request: gr.Request) -> str | dict:
     asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
-    return asked if asked in LANGUAGES.values() else DEFAULT_LANGUAGE
+    # Nothing where nothing is to change: a value that arrives after a reader's first click makes Gradio's page change the switch to and fro, for ever.
+    return asked if asked in LANGUAGES.values() and asked != DEFAULT_LANGUAGE else gr.skip()
