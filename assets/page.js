@@ -29,10 +29,10 @@ document.addEventListener("keydown", (event) => {
     if (words && words !== live.textContent) live.textContent = words;
   };
   new MutationObserver((changes) => {
+    if (!live.isConnected) document.body?.append(live); // Gradio fills the body after it has loaded
     for (const { type, target } of changes) {
       if (type === "attributes" && target === last && target.id in partners && target.disabled) setTimeout(hand, 100, target);
     }
     if (changes.some(({ target }) => target.nodeType === 1 && target.closest("#answers"))) tell();
   }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
-  document.addEventListener("DOMContentLoaded", () => document.body.append(live));
 })();
