@@ -32,3 +32,9 @@ def test_no_tab_has_a_serious_violation(browser, address, language, theme):
                 found[f"{name}: {violation['id']}"] = [[node["html"][:160], node["failureSummary"][:300]] for node in violation["nodes"][:4]]
     context.close()
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+
+
+def test_end_of_a_comparison_is_announced(page):
+    page.locator("#news textarea").fill("가온미르전자가 공급 계약을 맺었다.")
+    page.click("button#compare")
+    expect(page.locator("p.sr[role=status]")).to_contain_text(say("tuned", "ko"), timeout=SECONDS)
