@@ -35,13 +35,14 @@ def draw_mixed(
     objects: float = 0.36,
     any_length: bool = False,
     large: float = 0.0,
+    slips: float = 0.0,
     longest: int = 200,
     **asked: float,
 ) -> list[tasks.Conversation]:
     """Decisions (`tasks.draw_decisions` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
     if rng.random() < decisions:
         return tasks.draw_decisions(rng, longest=longest, **asked)
-    return [tasks.draw_conversation(rng, short=rng.random() < short, any_length=any_length, most_keys=most_keys, large=large, drills=drills, objects=objects)]
+    return [tasks.draw_conversation(rng, short=rng.random() < short, any_length=any_length, most_keys=most_keys, large=large, slips=slips, drills=drills, objects=objects)]
 
 
 def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, **asked: float) -> Phase:
@@ -50,9 +51,22 @@ def _deep(until: float, *, read: float, told: float, decided: float, rate: float
     return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary)
 
 
-def _long(until: float, *, decisions: float, decided: float = 3) -> Phase:
+def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 0.0) -> Phase:
     """A phase on articles of all lengths and large dicts."""
-    asked = {"lists": 0.9, "pairs": 0.7, "opposed": 0.5, "several": 0.5, "keywords": 0.6, "short": 0.1, "any_length": True, "drills": 0.04, "objects": 0.65, "large": 0.5, "longest": 600}
+    asked = {
+        "lists": 0.9,
+        "pairs": 0.7,
+        "opposed": 0.5,
+        "several": 0.5,
+        "keywords": 0.6,
+        "short": 0.1,
+        "any_length": True,
+        "drills": 0.04,
+        "objects": 0.65,
+        "large": 0.5,
+        "slips": slips,
+        "longest": 600,
+    }
     return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3)
 
 
@@ -91,7 +105,8 @@ PHASES = (
     _deep(6750, decisions=0.25, lists=0.9, pairs=0.7, opposed=0.5, several=0.4, keywords=0.6, short=0.2, drills=0.04, objects=0.5, longest=600, read=0.25, told=1, decided=3, rate=0.45, auxiliary=0.3),
     _long(7320, decisions=0.12),
     _long(7600, decisions=0.45, decided=8),
-    _long(math.inf, decisions=0.25),
+    _long(8200, decisions=0.25),
+    _long(math.inf, decisions=0.25, slips=0.3),
 )
 
 

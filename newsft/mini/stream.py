@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,10 +10,11 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from newsft import chat
-from newsft.chat import IGNORED, Encoded
+from newsft.chat import IGNORED, Encoded, Span
 from newsft.mini import tasks
 from newsft.mini.auxiliary import NO_LABEL, Label, label_tokens
 from newsft.mini.schedule import Phase, phase_at
+from newsft.mini.slips import take_marks
 from newsft.prefix import SHARED, join
 
 SEED = 11
@@ -56,8 +58,16 @@ class Stream(Dataset):
             ids = [self.tokenizer.bos_token_id, *self._ids(tasks.draw_text(rng)), self.tokenizer.convert_tokens_to_ids("<|end_of_text|>")]
             return Document(ids, [0.0] + [phase.read] * (len(ids) - 1), [NO_LABEL] * len(ids), [0] * len(ids), list(range(len(ids))))
         conversations = phase.draw(rng)
-        rows = [chat.encode_row(self.tokenizer, conversation.messages) for conversation in conversations]
-        return _join(rows, [_weigh(row, phase) for row in rows], [label_tokens(row, one.effects, self._ids) for row, one in zip(rows, conversations, strict=True)])
+        rows, slips = zip(*(self._encode(conversation.messages) for conversation in conversations), strict=True)
+        labels = [label_tokens(row, one.effects, self._ids) for row, one in zip(rows, conversations, strict=True)]
+        return _join(rows, [_weigh(row, phase, spans) for row, spans in zip(rows, slips, strict=True)], labels)
+
+    def _encode(self, messages: list[tasks.Message]) -> tuple[Encoded, list[Span]]:
+        """The conversation without its marks, and the characters of its text that are slips."""
+        text, slips = take_marks("".join(piece.text for piece in chat.build_pieces(self.tokenizer, messages)))
+        row = chat.encode_row(self.tokenizer, [message | {"content": take_marks(message["content"])[0]} for message in messages])
+        assert row.text == text
+        return row, slips
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -80,16 +90,18 @@ class Stream(Dataset):
         return [*batches, _collate(batch, self.tokenizer.pad_token_id)]
 
 
-def _weigh(encoded: Encoded, phase: Phase) -> list[float]:
+def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = ()) -> list[float]:
     decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
     origins = ["", *encoded.origins]
     decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
-    answered = [phase.decided if decided.intersection(range(*span)) else phase.told for span in encoded.spans]
+    decided |= {end for _, end in slips}  # to end a mistake is a decision
+    slipped = {at for slip in slips for at in range(*slip)}
+    answered = [0.0 if slipped.issuperset(range(*span)) else phase.decided if decided.intersection(range(*span)) else phase.told for span in encoded.spans]
     kinds = zip(encoded.labels, encoded.origins, answered, strict=True)
     return [weight if label != IGNORED else phase.read if origin == "user" else 0.0 for label, origin, weight in kinds]
 
 
-def _join(rows: list[Encoded], weights: list[list[float]], labels: list[list[Label]]) -> Document:
+def _join(rows: Sequence[Encoded], weights: list[list[float]], labels: list[list[Label]]) -> Document:
     """Conversations that begin alike as one document, their beginning once."""
     if len(rows) == 1:
         length = len(rows[0])

@@ -15,6 +15,7 @@ from newsft.mini import articles, names, phrases, wordings
 from newsft.mini.articles import Article
 from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
+from newsft.mini.slips import set_slip
 
 QUESTIONS_PER_ARTICLE = 4
 
@@ -31,20 +32,30 @@ class Conversation:
 
 
 def draw_conversation(
-    rng: random.Random, *, part: str = "pretrain", drills: float = 0.12, objects: float = 0.36, short: bool = False, any_length: bool = False, most_keys: int = 3, large: float = 0.0
+    rng: random.Random,
+    *,
+    part: str = "pretrain",
+    drills: float = 0.12,
+    objects: float = 0.36,
+    short: bool = False,
+    any_length: bool = False,
+    most_keys: int = 3,
+    large: float = 0.0,
+    slips: float = 0.0,
 ) -> Conversation:
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
     A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight
     keys, and a share of `large` of these for one of the three largest sizes. With `any_length` the articles that are not short
     are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
+    A share of `slips` of the objects has a marked mistake (`newsft.mini.slips`).
     """
     if rng.random() < drills:
         return Conversation(_name_drill(rng, part=part))
     article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=0.4)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
     turns = list(
-        dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large) for _ in range(count)).items()
+        dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large, slips=slips) for _ in range(count)).items()
     )  # no instruction twice; later answers can be told from earlier ones
     (instruction, answer), *more = turns
     persona = rng.choice(phrases.PERSONAS)
@@ -129,11 +140,11 @@ def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
 
 
-def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, most_keys: int, large: float) -> Turn:
+def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, **asked: float) -> Turn:
     # Whether "positive_impact_stocks" is empty depends on the article's direction and on the key that is asked: neither alone
     # says anything. Where the answer is the direction itself, it does; the short articles ask that half of the time.
     weights = [0.14, 0.24, 0.08, 0.5, 0.04] if short else [0.34, 0.64 * objects / (1 - objects), 0.12, 0.1, 0.08]
-    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, most_keys=most_keys, large=large), _analysis, _direction, _headline]
+    kinds: list[Callable[[random.Random, Article], Turn]] = [_question, partial(_object, **asked), _analysis, _direction, _headline]
     return rng.choices(kinds, weights)[0](rng, article)
 
 
@@ -181,10 +192,12 @@ def _say(rng: random.Random, article: Article, key: str) -> str:
     return rng.choice([f"{listed}입니다.", f"{with_particle(listed, '이')} {good} 영향을 받을 것으로 보입니다.", f"{good} 영향을 받을 종목은 {listed}입니다.", listed])
 
 
-def _object(rng: random.Random, article: Article, *, most_keys: int, large: float) -> Turn:
+def _object(rng: random.Random, article: Article, *, most_keys: int, large: float, slips: float) -> Turn:
     sizes = range(most_keys - 2, most_keys + 1) if large and rng.random() < large else [1, 2, *range(2, most_keys + 1)]
     keys = _draw_keys(rng, article, rng.choice(sizes))
     answer = {key: answer_of(article)[key] for key in keys}
+    if slips and rng.random() < slips:
+        answer = set_slip(rng, answer, article.text)
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
     if rng.random() < 0.5:
