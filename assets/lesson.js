@@ -65,6 +65,14 @@
     state.at = at;
     passport(view, state, at);
   };
+  // On a phone the passport lies over the lower part of the screen: the tokens move, then the page, until the chip stands above it.
+  const uncover = (chip) => {
+    const view = chip.closest(".token-view"), row = chip.closest(".tokens"), panel = view.querySelector(".passport") ?? view.closest(".pair").querySelector(".passport");
+    const covered = () => Math.max(0, chip.getBoundingClientRect().bottom + 8 - panel.getBoundingClientRect().top);
+    if (getComputedStyle(panel).position !== "fixed") return;
+    row.scrollTop += covered();
+    scrollBy(0, covered());
+  };
   // The chip above or below: of the next line of chips, the one whose middle is nearest.
   const vertical = (chips, at, step) => {
     const here = chips[at].getBoundingClientRect(), middle = here.left + here.width / 2;
@@ -90,7 +98,7 @@
     const goal = goals[event.key]?.();
     if (goal === undefined) return;
     event.preventDefault();
-    if (chips[goal]) { choose(chips[goal]); chips[goal].focus(); }
+    if (chips[goal]) { choose(chips[goal]); chips[goal].focus(); uncover(chips[goal]); }
   };
 
   const columns = ["position", "id", "text", "label", "attention_mask", "origin", "bytes"];
@@ -134,7 +142,7 @@
   document.addEventListener("focusin", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) choose(chip); });
   document.addEventListener("click", (event) => {
     const chip = event.target.closest(".tokens i"), tool = event.target.closest(".token-view [data-tool]");
-    if (chip) { choose(chip); chip.focus({ preventScroll: true }); }
+    if (chip) { choose(chip); chip.focus({ preventScroll: true }); uncover(chip); }
     if (tool) tools[tool.dataset.tool](tool.closest(".token-view"), tool);
   });
   document.addEventListener("keydown", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) walk(event, chip); });

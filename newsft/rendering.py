@@ -27,7 +27,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Spelling:
-    """One way of writing the template: the tokens of the whole conversation and the ids of the answer's header."""
+    """One way of writing the template: the tokens of the conversation and the ids of the answer's header."""
 
     name: str
     tokens: int
@@ -56,9 +56,9 @@ def link_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> 
     return stretches
 
 
-def compare_spellings(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> list[Spelling]:
-    """The lesson's three templates over the same conversation, in tokens."""
-    pieces = chat.build_pieces(tokenizer, messages)
+def compare_spellings(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Spelling]:
+    """The lesson's three templates over the same conversation, in tokens; with the generation prompt in place of its answer."""
+    pieces = chat.build_pieces(tokenizer, messages[:-1] if generation_prompt else messages, generation_prompt=generation_prompt)
     header = Piece(lessons.answer_header(tokenizer, messages), "template")
     found = []
     for name, options in SPELLINGS.items():

@@ -117,6 +117,12 @@ def test_lessons_three_templates_differ_in_tokens_or_ids(llama3):
     ]
 
 
+def test_spellings_with_the_generation_prompt_count_what_the_model_gets(llama3):
+    official, _, spaces = compare_spellings(llama3, TOY, generation_prompt=True)
+    assert official.tokens == len(chat.encode_prompt(llama3, TOY[:-1])) < compare_spellings(llama3, TOY)[0].tokens
+    assert spaces.tokens == official.tokens + 3  # one for each turn, the answer's open one among them
+
+
 def test_header_is_the_answers_alone_whatever_the_template(tokenizer):
     for template, header in ((VARCO, HEADER), (CHATML, "<|python_tag|>assistant\n")):
         assert compare_spellings(with_template(tokenizer, template), TOY)[0].header == header

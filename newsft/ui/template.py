@@ -17,7 +17,7 @@ def show_template(shelf: Shelf, language: str, tokenizer_name: str, source: str,
         shown = messages[:-1] if generation_prompt else messages
         pieces = lessons.respell_template(chat.build_pieces(tokenizer, shown, generation_prompt=generation_prompt), **rendering.SPELLINGS[spelling])
         stretches = rendering.link_pieces(tokenizer, pieces)
-        spellings = rendering.compare_spellings(tokenizer, messages)
+        spellings = rendering.compare_spellings(tokenizer, messages, generation_prompt=generation_prompt)
     except UserError as error:
         return explain(error, language)
     return explain(changes, language) + views.format_template(shown, stretches, language=language) + views.format_spellings(spellings, language=language)

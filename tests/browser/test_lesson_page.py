@@ -32,13 +32,8 @@ def phone(browser, address):
 
 
 def open_tab_on_phone(page, name):
-    """By its label, or where there is no room for it from the menu behind `…`."""
-    label = page.get_by_role("tab", name=say(f"tab_{name}", "ko"))
-    if label.count() and label.first.is_visible():
-        label.first.click()
-    else:
-        page.locator(".overflow-menu > button").first.click()
-        page.locator(".overflow-dropdown").get_by_text(say(f"tab_{name}", "ko")).click()
+    """Every tab is in sight on a phone too."""
+    page.get_by_role("tab", name=say(f"tab_{name}", "ko")).tap()
     expect(page.locator(SHOWN[name]).first).to_be_visible(timeout=SECONDS)
 
 
@@ -69,6 +64,18 @@ def test_passport_is_in_sight_on_a_phone(phone):
     expect(phone.locator("#row .passport .big")).to_be_in_viewport()
     phone.get_by_role("button", name=say("token_close", "ko")).tap()
     expect(phone.locator("#row .passport.open")).to_have_count(0)
+
+
+def test_chosen_chip_stays_above_the_passport_on_a_phone(phone):
+    open_tab_on_phone(phone, "tokens")
+    lowest = phone.evaluate("() => [...document.querySelectorAll('#row .tokens i')].findLastIndex((chip) => chip.checkVisibility() && chip.getBoundingClientRect().bottom < innerHeight)")
+    chip = phone.locator("#row .tokens i").nth(lowest)
+    under = chip.bounding_box()["y"]
+    chip.tap()
+    for _ in range(6):
+        sheet, chosen = phone.locator("#row .passport.open").bounding_box(), phone.locator("#row i.sel").bounding_box()
+        assert 0 <= chosen["y"] and chosen["y"] + chosen["height"] <= sheet["y"] < under
+        phone.keyboard.press("ArrowDown")
 
 
 @pytest.mark.parametrize("field", ["system", "user", "assistant"])
