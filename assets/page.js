@@ -7,6 +7,17 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Arrows move within a group of radio buttons. Gradio gives each a name of its own, so the browser takes each for a group.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!step || !event.target.matches?.("fieldset input[type=radio]")) return;
+  const group = [...event.target.closest("fieldset").querySelectorAll("input[type=radio]")];
+  const next = group.at((group.indexOf(event.target) + step) % group.length);
+  event.preventDefault();
+  next.focus();
+  next.click();
+});
+
 // A button that is pressed and then switched off would lose the focus to nowhere: its partner takes it.
 (() => {
   const partners = { compare: "stop", stop: "compare" };

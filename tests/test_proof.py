@@ -9,6 +9,7 @@ from newsft.conversations import TOY
 from newsft.llama3 import load_tokenizer
 from newsft.proof import STEPS, train_row
 from newsft.texts import say
+from newsft.ui import lab
 from newsft.ui.chooser import Shelf
 from newsft.ui.lab import NO_CUT, prove
 
@@ -46,3 +47,12 @@ def test_refused_text_trains_nothing(rows):
 
 def test_proof_trains_the_miniature_whichever_model_is_loaded(rows):  # bug: the loaded model's ids go into the miniature's smaller embedding
     assert "<table" in prove(Shelf(rows, load_tokenizer()), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of memory")])
+def test_proof_that_fails_says_so_and_what_to_do(rows, tokenizer, monkeypatch, error):
+    def fail(row):
+        raise error
+
+    monkeypatch.setattr(lab.proof, "train_row", fail)
+    assert say("error_model", "ko") in prove(Shelf(rows, tokenizer), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)

@@ -10,6 +10,8 @@ from newsft import chat, data, models, training
 from newsft.chat import IGNORED
 from newsft.errors import UserError
 from newsft.recipe import RECIPES
+from newsft.texts import say
+from newsft.ui.evaluation import EvaluationHandlers
 from newsft.xray import take_xray
 
 
@@ -52,3 +54,15 @@ def test_row_longer_than_the_model_takes_is_refused(engine):
     long = chat.encode_row(engine.loaded.tokenizer, [{"role": "user", "content": "가 " * engine.positions}, {"role": "assistant", "content": "나"}])
     with pytest.raises(UserError, match="shorter"):
         take_xray(engine, long)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of memory")])
+def test_x_ray_that_fails_says_so_on_the_page_and_the_next_one_is_right(engine, rows, tmp_path, monkeypatch, error):
+    def fail(*values, **named):
+        raise error
+
+    handlers = EvaluationHandlers(engine, rows, tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "score", fail)
+        assert say("error_model", "en") in handlers.xray(3, "en")
+    assert say("error_model", "en") not in handlers.xray(3, "en")

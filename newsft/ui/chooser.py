@@ -1,5 +1,6 @@
 """Choosing the conversation and the tokenizer that a lesson tab shows; every such tab has its own, kept in step by a state."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -90,6 +91,12 @@ def explain(what: UserError | list[str], language: str) -> str:
     if isinstance(what, UserError):
         return f'<p class="problem" role="alert">{escape(say_error(what, language))}</p>'
     return f'<p class="footer">{" ".join(say(f"changed_{change}", language) for change in what)}</p>' if what else ""
+
+
+def explain_failure(what: str, language: str) -> str:
+    """What the page says where the model itself failed, out of memory among the reasons; the log has the whole of it."""
+    logging.getLogger(__name__).exception("the %s failed", what)
+    return f'<p class="problem" role="alert">{say("error_model", language)}</p>'
 
 
 def _restore(chosen: list | None, *current) -> list:

@@ -12,7 +12,7 @@ from newsft.errors import UserError
 from newsft.results import FILTERS, Results, load_results
 from newsft.scores import MEASURES
 from newsft.texts import DEFAULT_LANGUAGE, say
-from newsft.ui.chooser import QUICK, explain
+from newsft.ui.chooser import QUICK, explain, explain_failure
 from newsft.ui.readers import MODEL
 from newsft.views import evaluation as views
 from newsft.views.scores import draw_kinds, draw_scores
@@ -88,6 +88,8 @@ class EvaluationHandlers:
             return format_xray(take_xray(self.engine, encoded), tokens.read_tokens(self.engine.loaded.tokenizer, encoded), language=language)
         except UserError as error:
             return explain(error, language)
+        except (RuntimeError, MemoryError):
+            return explain_failure("loss X-ray", language)
 
     def export(self, kind: str, language: str) -> str | None:
         """The path of an export, written when it is first asked for; None where there is no evaluation."""

@@ -7,7 +7,7 @@ from newsft.conversations import check_length
 from newsft.errors import UserError
 from newsft.lessons import Faults
 from newsft.texts import DEFAULT_LANGUAGE, lesson, say
-from newsft.ui.chooser import QUICK, Chooser, Shelf, explain
+from newsft.ui.chooser import QUICK, Chooser, Shelf, explain, explain_failure
 from newsft.views import lab as views
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
@@ -58,6 +58,8 @@ def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
         proofs = [(name, proof.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except UserError as error:
         return explain(error, language)
+    except (RuntimeError, MemoryError):
+        return explain_failure("proof", language)
     return views.format_proof([(name, result.losses, result.moved) for name, result in proofs], language=language)
 
 

@@ -74,7 +74,7 @@ def test_chosen_chip_stays_above_the_passport_on_a_phone(phone):
     chip.tap()
     for _ in range(6):
         sheet, chosen = phone.locator("#row .passport.open").bounding_box(), phone.locator("#row i.sel").bounding_box()
-        assert 0 <= chosen["y"] and chosen["y"] + chosen["height"] <= sheet["y"] < under
+        assert chosen["y"] >= 0 and chosen["y"] + chosen["height"] <= sheet["y"] < under
         phone.keyboard.press("ArrowDown")
 
 
