@@ -48,17 +48,17 @@ def import_spaces() -> Callable | None:
     return spaces.GPU
 
 
-def load_engine(chosen: Recipe, *, gpu: Callable | None):
-    """The recipe's base and adapter, answering in this process or, with ZeroGPU's decorator, in one that has a GPU."""
+def load_engine(chosen: Recipe, *, examples: list[str], gpu: Callable | None):
+    """The recipe's base and adapter, answering in this process or, with ZeroGPU's decorator, in one that has a GPU; `examples` as `Engine` takes them."""
     from newsft import models
     from newsft.engine import Engine
 
     loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
     if gpu is None:
-        return Engine(loaded, max_new_tokens=chosen.max_new_tokens)
+        return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples)
     from newsft.zero import ZeroBatcher
 
-    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, batcher=partial(ZeroBatcher, gpu=gpu))
+    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu))
 
 
 def load(arguments: argparse.Namespace) -> tuple:
@@ -77,13 +77,14 @@ def load(arguments: argparse.Namespace) -> tuple:
     except UserError as error:  # the hub out of reach: the lesson's tabs can show the embedded rows instead
         print(f"note: {error} The page shows the embedded rows.", file=sys.stderr)
         rows = data.load_rows(recipe.RECIPES["mini"].data)
+    split = data.split_rows(rows, test_ratio=chosen.test_ratio)
     if arguments.server:
         from newsft.remote import connect
 
         answering, names = connect(arguments.server, served, chosen), tuple(served.values())
     else:
-        answering, names = load_engine(chosen, gpu=gpu), (Path(chosen.model).name, Path(chosen.adapter).name)
-    return chosen, answering, names, data.split_rows(rows, test_ratio=chosen.test_ratio)
+        answering, names = load_engine(chosen, examples=split.examples, gpu=gpu), (Path(chosen.model).name, Path(chosen.adapter).name)
+    return chosen, answering, names, split
 
 
 def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names: tuple[str, str], split) -> int:

@@ -51,11 +51,11 @@ class AdapterSwitch:
                 module.forward = self._wrap(module, module.forward)
 
     @contextmanager
-    def set_rows(self, sides: list[str]) -> Iterator[None]:
+    def set_rows(self, sides: list[str]) -> Iterator[Rows]:
         """Within, row r of every batch is one of side `sides[r]`."""
         self._rows = Rows.of(sides, self._device)
         try:
-            yield
+            yield self._rows
         finally:
             self._rows = None
 

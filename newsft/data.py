@@ -13,6 +13,7 @@ from newsft.errors import UserError, list_rows
 
 COLUMNS = ("system_prompt", "user_prompt", "assistant")
 LOADERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+EXAMPLES = 8  # training rows whose answers show the form
 NEWS_LIMIT = 20_000  # characters; the longest real article has about 6,000
 
 Message = dict[str, str]
@@ -30,6 +31,11 @@ class Split:
     def rows(self) -> list[dict]:
         """All rows in the data set's order."""
         return self.test + self.train
+
+    @property
+    def examples(self) -> list[str]:
+        """Answers of a few training rows: the form that an answer is to have."""
+        return [row_messages(row)[-1]["content"] for row in self.train[:EXAMPLES]]
 
 
 def load_rows(source: str, *, tell: Callable[[str], None] = lambda _: None) -> list[dict]:

@@ -7,8 +7,10 @@ them, and those that wait take their places in the order in which they came. Whi
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 from peft import PeftModel
@@ -16,6 +18,7 @@ from transformers import Cache, DynamicCache
 
 from newsft.adapters import AdapterSwitch
 from newsft.cache import SlotCache, join_caches
+from newsft.lean import LeanLlama
 from newsft.lookup import Lookup
 
 KEPT_PREFIXES = 8  # system prompts whose cache is kept; the mini model's takes 1 MB, an 8B model's 100 MB
@@ -70,22 +73,27 @@ class _Row:
     def request(self) -> Request:
         return self.job.requests[self.number]
 
-    def guess(self, most: int) -> list[int]:
-        """At most so many tokens that may come next."""
+    def guess(self, most: int, examples: Lookup) -> list[int]:
+        """At most so many tokens that may come next, from prompt, answer and examples."""
         if most < 1:
             return []
         prompt = self.request.prompt
-        self.lookup = self.lookup or Lookup(prompt)
+        self.lookup = self.lookup or Lookup(prompt, behind=examples)
         self.lookup.extend(self.tokens[len(self.lookup) - len(prompt) :])
         return self.lookup.guess(most)
 
 
 class Decoder:
-    """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model."""
+    """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model.
 
-    def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int):
+    `examples` are answers, as ids, whose form guesses may follow; they change no answer.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int, examples: Sequence[list[int]] = ()):
         self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
         self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
+        self._examples = Lookup(chain.from_iterable(examples))
+        self._lean = LeanLlama(self.model) if LeanLlama.fits(self.model) else None
         self._prefixes: OrderedDict[tuple, Cache] = OrderedDict()
         self._waiting: deque[_Row] = deque()
         self._begin()
@@ -174,13 +182,17 @@ class Decoder:
         """Feed every row its last token and the guesses at what follows; each row's next tokens, one more than were guessed right."""
         device, cache = self.model.device, self._cache
         most = min(MOST_GUESSED, STEP_TOKENS // len(self._rows) - 1)
-        guesses = [row.guess(min(most, self.max_new_tokens - len(row.tokens) - 1)) for row in self._rows]
+        guesses = [row.guess(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
         width = 1 + max(map(len, guesses))
         # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
         ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
         positions = cache.open(width)
-        with self.adapters.set_rows([row.request.side for row in self._rows]):
-            logits = _forward(self.model, torch.tensor(ids, device=device), cache, attention_mask=cache.mask(self.model.dtype), position_ids=positions)
+        with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _one_thread(self.model, when=len(ids) * width <= STEP_TOKENS):
+            step, mask = torch.tensor(ids, device=device), cache.mask(self.model.dtype)
+            if self._lean:
+                logits = self._lean(step, cache, positions=positions, mask=mask, rows=rows)
+            else:
+                logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
         chosen = [tokens[: 1 + _count_right(guess, tokens)] for guess, tokens in zip(guesses, logits.argmax(-1).tolist(), strict=True)]
         cache.close([len(tokens) for tokens in chosen])
         return chosen
@@ -229,6 +241,20 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
 def _count_right(guess: list[int], tokens: list[int]) -> int:
     """How many of the guessed tokens are what the model says, up to the first that is not."""
     return next((place for place, (guessed, said) in enumerate(zip(guess, tokens, strict=False)) if guessed != said), len(guess))
+
+
+@contextmanager
+def _one_thread(model: torch.nn.Module, *, when: bool) -> Iterator[None]:
+    """Compute in one thread on a CPU: a short pass gains little from more, and where another thread of the process has a pool too, loses half of its time."""
+    threads = torch.get_num_threads()
+    if not when or model.device.type != "cpu" or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @torch.inference_mode()  # here and not around the generator, which may be resumed in another thread: the mode is per thread

@@ -110,15 +110,16 @@ def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt:
 class Engine:
     """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together.
 
-    `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    `examples` are answers of training rows, whose form speeds the decoding up and changes nothing. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
     """
 
-    def __init__(self, loaded: Loaded, *, max_new_tokens: int, batcher: Callable[[Decoder], Batcher] = Batcher):
+    def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
         self.loaded, self.max_new_tokens = loaded, max_new_tokens
         self._device = loaded.device.type  # asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU
         self.stop_ids = stop_ids(loaded.tokenizer, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
-        self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens)
+        encoded = [chat.encode_pieces(loaded.tokenizer, [chat.Piece(text, "answer")]).input_ids for text in examples]
+        self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
 
     @property

@@ -29,7 +29,7 @@ def load_engine(chosen: Recipe) -> tuple[Engine, Split]:
     """The recipe's base with its adapter, and its data."""
     split = data.split_rows(data.load_rows(chosen.data), test_ratio=chosen.test_ratio)
     loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
-    return Engine(loaded, max_new_tokens=chosen.max_new_tokens), split
+    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=split.examples), split
 
 
 def describe(engine: Engine, rows: list[dict]) -> dict:

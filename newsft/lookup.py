@@ -1,19 +1,23 @@
-"""Guesses at the next tokens of an answer, from what followed the same tokens earlier in its prompt or in itself.
+"""Guesses at the next tokens of an answer, from what followed the same tokens earlier in itself, in its prompt, or in answers that the training saw.
 
-An answer quotes its article and repeats its own form. The model checks a guess in the pass that it would need for one token anyway, and
+An answer quotes its article, and its form is that of the answers in the training data. The model checks a guess in the pass that it would need for one token anyway, and
 what it would not have said itself is thrown away: the greedy answer stays the same, in fewer passes
 (https://github.com/apoorvumang/prompt-lookup-decoding).
 """
 
 from collections.abc import Iterable
 
-LONGEST = 3  # tokens that have to agree, tried first; then fewer
+LONGEST = 5  # tokens that have to agree, tried first; then fewer
 
 
 class Lookup:
-    """A growing text, and where each of its sequences of one to LONGEST tokens was last followed by another token."""
+    """A growing text, and where each of its sequences of one to LONGEST tokens was last followed by another token.
 
-    def __init__(self, ids: Iterable[int] = ()):
+    What is not in it is looked up in `behind`, which many can share.
+    """
+
+    def __init__(self, ids: Iterable[int] = (), *, behind: "Lookup | None" = None):
+        self._behind = behind
         self._ids: list[int] = []
         self._next: dict[tuple[int, ...], int] = {}
         self.extend(ids)
@@ -33,7 +37,9 @@ class Lookup:
     def guess(self, most: int) -> list[int]:
         """At most so many tokens that may follow; none where the last token is new to the text."""
         for size in range(min(LONGEST, len(self._ids)), 0, -1):
-            place = self._next.get(tuple(self._ids[-size:]))
-            if place is not None:
-                return self._ids[place : place + most]
+            last = tuple(self._ids[-size:])
+            for text in (self, self._behind):
+                place = text._next.get(last) if text else None
+                if place is not None:
+                    return text._ids[place : place + most]
         return []

@@ -29,7 +29,7 @@ class Gate:
         self.open, self.passes, self.close_at = threading.Event(), 0, 0
         self.open.set()
         self._fails: BaseException | None = None
-        self.hook = model.get_base_model().register_forward_pre_hook(self._pass)
+        self.hook = model.get_base_model().lm_head.register_forward_pre_hook(self._pass)
 
     def _pass(self, *_) -> None:
         self.passes += 1

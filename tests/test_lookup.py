@@ -27,3 +27,11 @@ def test_the_text_grows():
     lookup = Lookup([1, 2, 3])
     lookup.extend([1, 2])
     assert len(lookup) == 5 and lookup.guess(3) == [3, 1, 2]
+
+
+def test_what_is_new_to_the_text_is_looked_up_behind_it():
+    behind = Lookup([5, 6, 7, 8, 1, 2, 9])
+    assert Lookup([5, 6], behind=behind).guess(2) == [7, 8]
+    assert Lookup([1, 2, 3, 1, 2], behind=behind).guess(1) == [3]  # of equal agreements the text's own
+    assert Lookup([6, 4, 5, 6], behind=behind).guess(1) == [7]  # the longer one, wherever it is
+    assert len(Lookup([5, 6], behind=behind)) == 2
