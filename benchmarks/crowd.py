@@ -2,8 +2,9 @@
 
 python -m benchmarks.crowd [--readers 100] [--tab-readers 100] [--think 10]
 
-The peer is a queue of one, in the same run: the same comparisons on the same page, one after the other. Every answer is compared with
-that one's, everything that a tab showed with what it shows to a reader alone.
+There are two peers in the same run. One is our own page with a queue of one: the same comparisons, one after the other; every answer is compared
+with that one's, everything that a tab showed with what it shows to a reader alone. The other is what such a page runs without an engine, two
+`generate` calls for each reader: measured for the first ten, without any page around them, and multiplied.
 """
 
 import argparse
@@ -14,13 +15,15 @@ import time
 
 import psutil
 
+from benchmarks.answers import time_generate
 from benchmarks.result import print_result
-from newsft import data
+from newsft import data, evaluation
 from newsft.recipe import RECIPES
 from tests.readers import Answered, Reader, Site
 from tests.serve import serve
 
 WITHIN = 1.0  # seconds in which all of them press
+GENERATED = 10  # readers whose answers `generate` gives
 TAB_ROWS = 20  # rows that the tabs' readers look at
 TABS = {"template": ("template-source", "input"), "tokens": ("tokens-source", "input"), "lab": ("lab-source", "input"), "evaluation": ("open-row", "change")}
 
@@ -100,6 +103,13 @@ async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_
     }
 
 
+def measure_generate(rows: list[dict]) -> float:
+    """Seconds that all readers' answers take from two `generate` calls each, by the first few."""
+    engine, _ = evaluation.load_engine(RECIPES["mini"])
+    time_generate(engine, rows[0]["user_prompt"], rows[0]["system_prompt"])
+    return statistics.mean(time_generate(engine, row["user_prompt"], row["system_prompt"]) for row in rows[:GENERATED]) * len(rows)
+
+
 def main() -> None:
     """Print the figures and, last, one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,7 +121,9 @@ def main() -> None:
     rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
     with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
-        print_result(asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think)))
+        result = asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think))
+    generated = measure_generate(rows)
+    print_result(result | {"generate_calls_s": round(generated, 1), "generate_ratio": round(generated / result["together_s"], 2)})
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class LeanLlama:
     """The decoding passes of a Llama whose `fits` is true, with the weights that it has now."""
 
     def __init__(self, model: LlamaForCausalLM):
-        self.config, self.embedding, self.rotary, self.head = model.config, model.model.embed_tokens, model.model.rotary_emb, model.lm_head
+        self.embedding, self.rotary, self.head = model.model.embed_tokens, model.model.rotary_emb, model.lm_head
         self.layers = [_LeanLayer(layer) for layer in model.model.layers]
         self.norm = model.model.norm
 
