@@ -74,7 +74,10 @@ def load(arguments: argparse.Namespace) -> tuple:
 
     try:
         rows = data.load_rows(chosen.data)
-    except UserError as error:  # the hub out of reach: the lesson's tabs can show the embedded rows instead
+    except UserError as error:
+        if data.is_local(chosen.data):
+            raise
+        # The hub is out of reach: the lesson's tabs can show the embedded rows instead.
         print(f"note: {error} The page shows the embedded rows.", file=sys.stderr)
         rows = data.load_rows(recipe.RECIPES["mini"].data)
     split = data.split_rows(rows, test_ratio=chosen.test_ratio)

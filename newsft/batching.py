@@ -72,8 +72,8 @@ class Batcher:
             try:
                 return future.result(timeout=PATIENCE)
             except TimeoutError:
-                if future.done():  # the function's own
-                    raise
+                if future.done():  # just now, or the timeout is the function's own
+                    return future.result()
                 self._check_thread()
 
     def _hear(self, outbox: queue.SimpleQueue) -> list[Token] | BaseException:
@@ -81,8 +81,11 @@ class Batcher:
             try:
                 return outbox.get(timeout=PATIENCE)
             except queue.Empty:
-                if outbox.empty():
+                try:
                     self._check_thread()
+                except RuntimeError:
+                    if outbox.empty():  # nothing came just before the thread ended
+                        raise
 
     def _check_thread(self) -> None:
         """RuntimeError where nothing more will come."""

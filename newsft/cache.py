@@ -71,10 +71,13 @@ class SlotCache(Cache):
                     buffer[row, :, :length] = buffer[last, :, :length]
             self.lengths[row] = length
         self.lengths.pop()
+        if not self.lengths:
+            for layer in self.layers:
+                layer.buffers = None  # they have grown to the most rows and the longest
 
     def open(self, width: int) -> torch.Tensor:
         """Begin a step in which every row writes `width` positions; which ones, (rows, width)."""
-        device = self.layers[0].buffers[0].device
+        device = self.layers[0].buffers[0].device  # there are buffers, as there are rows
         places = torch.tensor(self.lengths, device=device)[:, None] + torch.arange(width, device=device)
         self.targets = torch.arange(len(self.lengths), device=device)[:, None], places
         return places

@@ -54,7 +54,7 @@ def read_messages(messages: object) -> list[dict]:
     return checked
 
 
-def check_length(tokens: int) -> None:
-    """UserError for a row of more than TOKEN_LIMIT tokens, which no browser draws in time."""
-    if tokens > TOKEN_LIMIT:
-        raise UserError(f"The row has {tokens:,} tokens, the limit of this view is {TOKEN_LIMIT:,}; shorten the text.", key="row_too_long", count=tokens, limit=TOKEN_LIMIT)
+def check_length(tokens: int, *, limit: int = TOKEN_LIMIT) -> None:
+    """UserError for a row of more than `limit` tokens, which no browser draws in time."""
+    if tokens > limit:
+        raise UserError(f"The row has {tokens:,} tokens, the limit of this view is {limit:,}; shorten the text.", key="row_too_long", count=tokens, limit=limit)

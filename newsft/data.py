@@ -38,14 +38,18 @@ class Split:
         return [row_messages(row)[-1]["content"] for row in self.train[:EXAMPLES]]
 
 
+def is_local(source: str) -> bool:
+    """Whether a source names a file or a folder, rather than a data set on the hub."""
+    return Path(source).suffix.lower() in LOADERS or Path(source).exists()
+
+
 def load_rows(source: str, *, tell: Callable[[str], None] = lambda _: None) -> list[dict]:
     """The rows of a JSONL/JSON/CSV/Parquet file, of a folder of such files, or of a hub data set's `train` split.
 
     `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. Raises
     UserError for a source that is not there, a missing column, no rows, and empty cells, naming the rows.
     """
-    local = Path(source).suffix.lower() in LOADERS or Path(source).exists()
-    rows = _load_local(Path(source)) if local else _load_hub(source)
+    rows = _load_local(Path(source)) if is_local(source) else _load_hub(source)
     if not rows:
         raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
     missing = [column for column in COLUMNS if column not in rows[0]]

@@ -18,10 +18,12 @@ from transformers import Cache, DynamicCache
 
 from newsft.adapters import AdapterSwitch
 from newsft.cache import SlotCache, join_caches
+from newsft.errors import UserError
 from newsft.lean import LeanLlama
 from newsft.lookup import Lookup
+from newsft.prefix import MASKABLE
 
-KEPT_PREFIXES = 8  # system prompts whose cache is kept; the mini model's takes 1 MB, an 8B model's 100 MB
+KEPT_TOKENS = 16_384  # of system prompts, per adapter state, whose cache is kept; an 8B model's takes 131 kB a token
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
 MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
@@ -86,15 +88,18 @@ class _Row:
 class Decoder:
     """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model.
 
-    `examples` are answers, as ids, whose form guesses may follow; they change no answer.
+    `examples` are answers, as ids, whose form guesses may follow. They change no answer but by rounding, as the company of other rows does:
+    in bf16 a tie between two tokens may fall otherwise. Raises UserError for a model whose attention does not take the mask that this needs.
     """
 
     def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int, examples: Sequence[list[int]] = ()):
         self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
+        _check_attention(self.model)
         self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
         self._examples = Lookup(chain.from_iterable(examples))
         self._lean = LeanLlama(self.model) if LeanLlama.fits(self.model) else None
-        self._prefixes: OrderedDict[tuple, Cache] = OrderedDict()
+        self._threads = torch.get_num_threads()
+        self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()  # by side and tokens, the longest unused first
         self._waiting: deque[_Row] = deque()
         self._begin()
 
@@ -133,6 +138,7 @@ class Decoder:
         """Forget all rows in the batch, after a step that raised; the jobs that they belong to lose what of them still waits."""
         lost = {row.job for row in (*self._rows, *self._joining)}
         self._waiting = deque(row for row in self._waiting if row.job not in lost)
+        self._prefixes.clear()  # it may have been memory that was lacking
         self._begin()
         return lost
 
@@ -187,7 +193,8 @@ class Decoder:
         # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
         ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
         positions = cache.open(width)
-        with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _one_thread(self.model, when=len(ids) * width <= STEP_TOKENS):
+        short = self._lean is not None and len(ids) * width <= STEP_TOKENS
+        with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _threads(1 if short else self._threads, then=self._threads):
             step, mask = torch.tensor(ids, device=device), cache.mask(self.model.dtype)
             if self._lean:
                 logits = self._lean(step, cache, positions=positions, mask=mask, rows=rows)
@@ -223,9 +230,10 @@ class Decoder:
                 with self.adapters.set_rows([side]):
                     _forward(self.model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
                 self._prefixes[key] = cache
-                while len(self._prefixes) > KEPT_PREFIXES:
-                    self._prefixes.popitem(last=False)
+            self._prefixes.move_to_end(key)
             kept[side] = self._prefixes[key]
+        while len(self._prefixes) > len(kept) and sum(len(tokens) for _, tokens in self._prefixes) > KEPT_TOKENS:
+            self._prefixes.popitem(last=False)
         return join_caches([kept[side] for side in sides])
 
 
@@ -244,20 +252,25 @@ def _count_right(guess: list[int], tokens: list[int]) -> int:
 
 
 @contextmanager
-def _one_thread(model: torch.nn.Module, *, when: bool) -> Iterator[None]:
-    """Compute in one thread on a CPU: a short pass gains little from more, and where another thread of the process has a pool too, loses half of its time."""
-    threads = torch.get_num_threads()
-    if not when or model.device.type != "cpu" or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
+def _threads(count: int, *, then: int) -> Iterator[None]:
+    """Compute in so many threads on a CPU. A small model's short pass gains little from more than one, and where another thread of the process has a pool too, loses half of its time."""
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(then)
 
 
-@torch.inference_mode()  # here and not around the generator, which may be resumed in another thread: the mode is per thread
+def _check_attention(model: torch.nn.Module) -> None:
+    config = model.config
+    if config._attn_implementation not in MASKABLE:
+        raise UserError(f"The attention implementation {config._attn_implementation} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}.")
+    window = getattr(config, "sliding_window", None)
+    if window and getattr(config, "use_sliding_window", True) and window < config.max_position_embeddings:
+        raise UserError(f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one.")
+
+
+@torch.inference_mode()  # here and not around a caller, which may be a generator and be resumed in another thread: the mode is per thread
 def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
     """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""
     return model(input_ids=ids, past_key_values=cache, use_cache=True, **settings).logits

@@ -110,7 +110,7 @@ def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt:
 class Engine:
     """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together.
 
-    `examples` are answers of training rows, whose form speeds the decoding up and changes nothing. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
     """
 
     def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):

@@ -38,8 +38,10 @@ def describe(engine: Engine, rows: list[dict]) -> dict:
         "base_fingerprint": engine.loaded.fingerprint,
         "adapter_fingerprint": engine.loaded.adapter_fingerprint,
         "data_fingerprint": data.fingerprint_rows(rows),
+        "template_fingerprint": models.fingerprint_template(engine.loaded.tokenizer),
         "rows": len(rows),
-        "max_new_tokens": engine.max_new_tokens,
+        "quantized": bool(getattr(engine.loaded.model, "is_loaded_in_4bit", False)),
+        **engine.decoding,
     }
 
 

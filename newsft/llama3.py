@@ -5,6 +5,7 @@ The special tokens' order is the one of llama_models/llama3/tokenizer.py; the id
 
 import importlib.util
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -32,12 +33,18 @@ HEADER = "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
 TURNS = "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}" + TURN + "{% endfor %}"
 TEMPLATE = TURNS + "{% if add_generation_prompt %}" + HEADER + "{% endif %}"
 VARCO_TEMPLATE = TURNS + HEADER  # appends the answer's header whether or not it is asked for
+_LOADING = threading.Lock()  # `cache` lets all that come before the first has its result compute their own
 VARCO_PAD = "!"  # id 0, an ordinary token
 
 
-@cache
 def load_tokenizer() -> PreTrainedTokenizerFast:
-    """From the user's cache directory in a third of a second; the first time converted, in about 3 s, and put there."""
+    """From the user's cache directory in a third of a second; the first time converted, in about 3 s, and put there. One for all threads."""
+    with _LOADING:
+        return _load_tokenizer()
+
+
+@cache
+def _load_tokenizer() -> PreTrainedTokenizerFast:
     folder = user_cache_path("newsft") / CACHE
     if (folder / "tokenizer.json").exists():
         return PreTrainedTokenizerFast.from_pretrained(folder)

@@ -1,7 +1,7 @@
 """Guesses at the next tokens of an answer, from what followed the same tokens earlier in itself, in its prompt, or in answers that the training saw.
 
 An answer quotes its article, and its form is that of the answers in the training data. The model checks a guess in the pass that it would need for one token anyway, and
-what it would not have said itself is thrown away: the greedy answer stays the same, in fewer passes
+what it would not have said itself is thrown away: the greedy answer stays the same to rounding, in fewer passes
 (https://github.com/apoorvumang/prompt-lookup-decoding).
 """
 

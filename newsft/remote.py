@@ -91,13 +91,13 @@ class RemoteEngine:
         prompt, stop = self.encode(news, system_prompt=system_prompt), stop or threading.Event()
         comparison = Comparison(prompt, {side: Request(prompt.ids, side, prompt.shared) for side in SIDES}, {side: AnswerStream() for side in SIDES})
         pieces: queue.SimpleQueue = queue.SimpleQueue()
-        with self._lock:
-            self._askers += 1
         begun = time.monotonic()
         readers = [threading.Thread(target=self._read, args=(side, prompt, pieces, stop), daemon=True) for side in SIDES]
-        for reader in readers:
-            reader.start()
+        with self._lock:
+            self._askers += 1
         try:
+            for reader in readers:
+                reader.start()
             while not comparison.done:
                 alive = any(reader.is_alive() for reader in readers)
                 self._take(comparison, pieces, stop, time.monotonic() - begun)

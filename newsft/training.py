@@ -68,7 +68,7 @@ def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe, *, first: int 
 
 
 def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0) -> Preflight:
-    """Check the invariants of every row (DESIGN: one BOS, a label, end of turn trained, prompt is an id-prefix); its rows are counted from `first`."""
+    """Check the invariants of every row (one BOS, a label, end of turn trained, prompt is an id-prefix); its rows are counted from `first`."""
     failed: dict[str, list[int]] = {}
     shortened = []
     for number, (row, one) in enumerate(zip(rows, encoded, strict=True), first):

@@ -88,3 +88,12 @@ def test_missing_adapter_is_said_with_the_remedy(tmp_path):
     done = subprocess.run([sys.executable, "app.py", "--adapter", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     assert done.returncode == 2
     assert "train.py" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_data_of_ones_own_that_cannot_be_read_is_not_replaced_by_others(tmp_path):
+    wrong = tmp_path / "mine.jsonl"
+    wrong.write_text('{"system_prompt": "a", "user_prompt": "b"}\n', encoding="utf-8")
+    for source, words in ((wrong, "assistant"), (tmp_path / "typo.jsonl", "typo.jsonl")):
+        done = subprocess.run([sys.executable, "app.py", "--data", str(source)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr

@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from newsft import chat, data
 from newsft.decoding import STOPPED, Decoder, Job, Request
 from newsft.engine import Engine
+from newsft.errors import UserError
 from newsft.xray import take_xray
 
 
@@ -161,3 +163,36 @@ def test_exit_inside_the_model_ends_the_answer_and_not_the_thread(brief, rows):
         ask(brief, rows[0])
     handle.remove()
     assert ask(brief, rows[0])["tuned"][0]
+
+
+def test_caches_of_system_prompts_are_kept_up_to_a_number_of_tokens_the_used_ones_longest(brief, rows, monkeypatch):
+    own, first, second = rows[0]["system_prompt"], "뉴스를 요약해 주세요.", "기사를 한 문장으로 줄여 주세요."
+    decoder = brief._decoder
+
+    def kept() -> list[int]:
+        return [len(tokens) for _, tokens in decoder._prefixes]
+
+    def length(prompt: str) -> int:
+        return brief.encode(rows[0]["user_prompt"], system_prompt=prompt).shared
+
+    decoder._prefixes.clear()
+    monkeypatch.setattr("newsft.decoding.KEPT_TOKENS", 2 * (length(own) + length(second)))
+    for prompt in (own, first, own, second):
+        ask(brief, rows[0], prompt)
+    assert kept() == [length(own)] * 2 + [length(second)] * 2
+    monkeypatch.setattr("newsft.decoding.KEPT_TOKENS", 0)
+    ask(brief, rows[0], first)
+    assert kept() == [length(first)] * 2  # what is in use is never dropped
+    decoder.abandon()
+    assert kept() == []  # it may have been memory that was lacking
+
+
+def test_model_whose_attention_takes_no_such_mask_is_refused():
+    config = {"vocab_size": 20, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64}
+    windowed = MistralForCausalLM(MistralConfig(**config, sliding_window=16))
+    with pytest.raises(UserError, match="window of 16"):
+        Decoder(windowed, stop_ids=[0], max_new_tokens=4)
+    Decoder(MistralForCausalLM(MistralConfig(**config, sliding_window=None)), stop_ids=[0], max_new_tokens=4)
+    windowed.config._attn_implementation_internal = "flash_attention_2"
+    with pytest.raises(UserError, match="--attention sdpa"):
+        Decoder(windowed, stop_ids=[0], max_new_tokens=4)

@@ -99,3 +99,15 @@ def test_joined_caches_grow_without_touching_their_sources():
     joined.update(*states(3, 2), 0)
     assert joined.get_seq_length() == 8 and first.get_seq_length() == 6
     assert torch.equal(first.layers[0].keys, kept)
+
+
+def test_buffers_go_with_the_last_row():
+    cache = SlotCache(2)
+    cache.join(filled(3, 50), [50, 20, 30], room=5)
+    for row in (1, 0):
+        cache.leave(row)
+        assert cache.layers[0].buffers is not None
+    cache.leave(0)
+    assert [layer.buffers for layer in cache.layers] == [None, None]
+    cache.join(filled(1, 4), [4], room=5)
+    assert cache.layers[1].buffers[0].shape == (1, HEADS, 9, SIZE)

@@ -9,6 +9,7 @@ import pytest
 from newsft.conversations import TEXT_LIMIT, TOKEN_LIMIT
 from newsft.data import clean_text
 from newsft.texts import say
+from newsft.ui import lab
 from newsft.ui.chooser import Shelf
 from newsft.ui.lab import NO_CUT, SWITCHES, show_lab
 from newsft.ui.template import show_template
@@ -114,8 +115,9 @@ def test_megabyte_of_text_is_refused_before_it_is_tokenized(untouched, field, la
 
 def test_row_of_too_many_tokens_is_refused_where_tokens_are_drawn(shelf):
     choice = own("user", "🦩" * TEXT_LIMIT)
-    for shown in (show_row(shelf, "en", "model", *choice), show_lab(shelf, "en", "model", *choice, [], NO_CUT)[0], show_batch(shelf, "en", "model", *choice, 1)):
+    for shown in (show_row(shelf, "en", "model", *choice), show_batch(shelf, "en", "model", *choice, 1)):
         assert f"{TOKEN_LIMIT:,}" in shown and "<i" not in shown
+    assert f"{lab.TOKEN_LIMIT:,}" in show_lab(shelf, "en", "model", *own("user", "가" * lab.TOKEN_LIMIT), [], NO_CUT)[0]  # two rows compared: less
     with pytest.raises(gr.Error, match=f"{TOKEN_LIMIT:,}"):
         describe_row(shelf, [{"role": "user", "content": "🦩" * TEXT_LIMIT}], "model")
 

@@ -1,4 +1,5 @@
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -41,9 +42,9 @@ def tokenizer():
 def cache(tmp_path, monkeypatch):
     """An empty cache folder and a process that has loaded nothing yet."""
     monkeypatch.setattr(llama3, "user_cache_path", lambda name: tmp_path / name)
-    llama3.load_tokenizer.cache_clear()
+    llama3._load_tokenizer.cache_clear()
     yield tmp_path / "newsft"
-    llama3.load_tokenizer.cache_clear()
+    llama3._load_tokenizer.cache_clear()
 
 
 def numbers(text):
@@ -90,9 +91,15 @@ def test_pads_with_the_exclamation_mark_and_stops_at_the_end_of_the_turn(tokeniz
     assert (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 128000, 128009)
 
 
+def test_threads_that_come_at_once_share_one_tokenizer(cache):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: llama3.load_tokenizer(), range(4)))
+    assert len({id(one) for one in found}) == 1
+
+
 def test_cached_copy_gives_the_ids_of_the_converted_one(cache, monkeypatch):
     converted = llama3.load_tokenizer()
-    llama3.load_tokenizer.cache_clear()
+    llama3._load_tokenizer.cache_clear()
     monkeypatch.setattr(llama3, "convert_tokenizer", None)  # a second conversion would be a TypeError
     cached = llama3.load_tokenizer()
     assert cached is not converted

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from newsft import report
 from newsft.errors import UserError
 from newsft.recipe import RECIPES
 from newsft.results import FILTERS, load_results
+from newsft.ui.evaluation import EvaluationHandlers
 
 SHIPPED = Path(RECIPES["mini"].evaluation)
 
@@ -67,3 +69,17 @@ def test_evaluation_of_other_rows_is_refused(copied, half):
     with pytest.raises(UserError, match="other rows") as caught:
         load_results(copied, half[1:])
     assert caught.value.key == "other_evaluation"
+
+
+def test_export_that_fails_leaves_no_half_of_a_file(engine, half, monkeypatch):
+    handlers = EvaluationHandlers(engine, half, SHIPPED)
+
+    def fill_the_disk(results, path):
+        path.write_text("half", encoding="utf-8")
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(report, "write_csv", fill_the_disk)
+        with pytest.raises(OSError, match="No space"):
+            handlers.export("csv", "ko")
+    assert len(Path(handlers.export("csv", "ko")).read_text(encoding="utf-8").splitlines()) > len(handlers.results.rows)

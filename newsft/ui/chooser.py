@@ -75,15 +75,16 @@ class Chooser:
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
         inputs = [language, *self.inputs, *more]
+        seen = gr.State(False)  # whether the reader has opened the tab: what nobody sees is not computed anew
         opened = tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK)
-        opened.then(show, inputs, outputs, **QUICK)
+        opened.then(show, inputs, outputs, **QUICK).then(lambda: True, None, seen, **QUICK)
         for component in [*self.inputs[:3], *more]:
             component.input(show, inputs, outputs, trigger_mode="always_last", **QUICK)  # by default quick changes are dropped
         for box in self.texts:
             box.submit(show, inputs, outputs, **QUICK)
             box.blur(show, inputs, outputs, **QUICK)
         gr.on([component.change for component in self.inputs], lambda *values: list(values), self.inputs, chosen, **QUICK)
-        language.change(show, inputs, outputs, **QUICK)
+        language.change(lambda seen, *values: show(*values) if seen else _skip(outputs), [seen, *inputs], outputs, **QUICK)
 
 
 def explain(what: UserError | list[str], language: str) -> str:
@@ -97,6 +98,10 @@ def explain_failure(what: str, language: str) -> str:
     """What the page says where the model itself failed, out of memory among the reasons; the log has the whole of it."""
     logging.getLogger(__name__).exception("the %s failed", what)
     return f'<p class="problem" role="alert">{say("error_model", language)}</p>'
+
+
+def _skip(outputs: list) -> dict | list[dict]:
+    return gr.skip() if len(outputs) == 1 else [gr.skip()] * len(outputs)
 
 
 def _restore(chosen: list | None, *current) -> list:

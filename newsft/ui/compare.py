@@ -17,6 +17,7 @@ from newsft.errors import UserError
 from newsft.receipt import write_receipt
 from newsft.recipe import ASSETS
 from newsft.texts import DEFAULT_LANGUAGE, say, say_error
+from newsft.ui.chooser import QUICK
 from newsft.ui.readers import MODEL, QUEUE_LENGTH, Stops, find_place, is_full
 from newsft.views import compare as views
 from newsft.views.fields import format_fields
@@ -25,7 +26,6 @@ from newsft.views.receipt import format_receipt
 FRAME_SECONDS = 0.06  # between two updates of the page, times the comparisons that run; more often costs the browser and the server more than the eye gains
 EXAMPLES = ASSETS / "examples.json"
 LESSON_ROWS = range(10, 15)  # the five test rows that the lesson looks at
-QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 PLACE_SECONDS = 3.0  # between two looks at one's place in the queue: a hundred who wait cost the server a tenth of a core
 
 

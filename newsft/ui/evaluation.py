@@ -28,7 +28,7 @@ class EvaluationHandlers:
 
     def __init__(self, engine: Engine, rows: list[dict], folder: Path):
         self.engine, self.rows, self.folder = engine, rows, folder
-        self._exports = Path(tempfile.mkdtemp(prefix="newsft-"))
+        self._folder = tempfile.TemporaryDirectory(prefix="newsft-")  # gone with the page
         self._results: Results | None = None
         self._lock, self._writing = threading.Lock(), threading.Lock()
 
@@ -93,17 +93,19 @@ class EvaluationHandlers:
 
     def export(self, kind: str, language: str) -> str | None:
         """The path of an export, written when it is first asked for; None where there is no evaluation."""
-        path = self._exports / f"newsft-evaluation-{language}.{kind}"
+        path = Path(self._folder.name) / f"newsft-evaluation-{language}.{kind}"
         try:
             results = self.results
         except UserError:
             return None
         with self._writing:  # many readers open the tab at once
             if not path.exists():
+                part = path.with_suffix(".part")  # a full disk leaves no half of an export behind
                 if kind == "html":
-                    report.write_html(results, path, language=language)
+                    report.write_html(results, part, language=language)
                 else:
-                    {"csv": report.write_csv, "json": report.write_json}[kind](results, path)
+                    {"csv": report.write_csv, "json": report.write_json}[kind](results, part)
+                part.replace(path)
         return str(path)
 
 

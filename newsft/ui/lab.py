@@ -11,6 +11,7 @@ from newsft.ui.chooser import QUICK, Chooser, Shelf, explain, explain_failure
 from newsft.views import lab as views
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
+TOKEN_LIMIT = 6_000  # comparing two rows of one repeated token takes the square of their length; the longest real row has 5,907
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
 NO_PROOF = ""
 NO_CUT = 0  # the slider's zero: nothing is cut
@@ -27,7 +28,7 @@ def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults)
     messages, changes = shelf.messages(*choice)
     messages = lessons.spoil_messages(tokenizer, messages, faults)
     before, after = chat.encode_row(tokenizer, messages), lessons.break_row(tokenizer, messages, faults)
-    check_length(max(len(before), len(after)))
+    check_length(max(len(before), len(after)), limit=TOKEN_LIMIT)
     if faults.pad_by_value or faults.pad_left:
         pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         partner = shelf.partner(before, tokenizer)

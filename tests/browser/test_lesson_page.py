@@ -49,6 +49,15 @@ def test_language_switch_on_a_tab_says_it_all_again(page, name):
     expect(page.get_by_role("tab", name=say(f"tab_{name}", "en"))).to_have_attribute("aria-selected", "true")
 
 
+def test_language_switch_computes_nothing_that_nobody_has_opened(page):
+    page.locator("#language").get_by_text("English").click()
+    expect(page.get_by_role("tab", name=say("tab_lab", "en"))).to_be_visible(timeout=SECONDS)
+    page.wait_for_timeout(1000)
+    assert page.locator("#row .tokens, #pair .tokens, #template .rendered").count() == 0
+    page.get_by_role("tab", name=say("tab_tokens", "en")).click()
+    expect(page.locator("#row .checks")).to_contain_text(lesson("checks", "en")["end_of_turn"], timeout=SECONDS)
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_phone_width_has_no_sideways_scrolling(phone, name):
     open_tab_on_phone(phone, name)
