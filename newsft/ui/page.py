@@ -31,7 +31,7 @@ CONTRAST = {
     "button_primary_background_fill": "*primary_600",
     "button_primary_background_fill_hover": "*primary_700",
 }
-KEPT_SESSIONS = 1_000  # whose last comparison is kept for the language switch, some hundred kilobytes each
+KEPT_SESSIONS = 300  # of 0.2 MB each; the last comparison of a session that fell out is not there to be said again in the other language
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
