@@ -170,6 +170,24 @@ def test_stop_while_waiting_ends_the_comparison_before_its_first_token(site, gat
     assert say("stats", "ko", tokens=0, seconds=0.0, speed=0.0, reason=say("stopped", "ko")) in column
 
 
+def test_comparison_that_was_cleared_while_it_waited_or_ran_is_not_shown(site, gate, rows):
+    async def run():
+        people = [Reader(site) for _ in range(PLACES + 1)]
+        with gate.closed():
+            answers = []
+            for reader in people:
+                answers.append(asyncio.create_task(reader.compare(rows[0]["user_prompt"])))
+                await asyncio.sleep(0.3)
+            for reader in (people[0], people[-1]):
+                await reader.call("clear", "click")
+        return await asyncio.gather(*answers)
+
+    ran, stayed, waited = asyncio.run(run())
+    for cleared in (ran, waited):
+        assert [say("waiting", "ko") in column for column in cleared.columns] == [True, True, False] and cleared.texts == []
+    assert len(stayed.texts) == 2
+
+
 def test_place_of_a_reader_who_leaves_is_free_within_two_passes(site, gate, brief, rows):
     async def leave():
         async with Reader(site) as reader:

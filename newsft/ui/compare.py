@@ -73,8 +73,11 @@ class CompareHandlers:
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
         try:
-            for comparison in self._frames(article, system_prompt, request):
-                yield [*self.show(comparison, language), comparison if comparison.done else None]
+            shown = None
+            for shown in self._frames(article, system_prompt, request):
+                yield [*self.show(shown, language), shown if shown.done else None]
+            if shown is None or not shown.done:  # cleared meanwhile
+                yield [*self.blank(language), None]
         except UserError as error:
             # Not gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are.
             gr.Warning(say_error(error, language), title=say("tab_compare", language))
@@ -89,6 +92,8 @@ class CompareHandlers:
         shown = 0.0
         with self.stops.run(request.session_hash) as flag:
             for comparison in self.engine.compare(news, system_prompt=system_prompt, stop=flag):
+                if flag.cleared:
+                    return
                 if comparison.done or time.monotonic() - shown >= FRAME_SECONDS * self.engine.askers:
                     shown = time.monotonic()
                     yield comparison
@@ -103,6 +108,10 @@ class CompareHandlers:
     def stop(self, request: gr.Request) -> None:
         """Stop the comparison of this browser tab, no other."""
         self.stops.stop(request.session_hash)
+
+    def clear(self, request: gr.Request) -> None:
+        """Stop it, and show nothing of it any more."""
+        self.stops.stop(request.session_hash, clear=True)
 
     def place(self, language: str, request: gr.Request) -> str:
         """The place in the queue, for one who waits in it; empty for all others."""
@@ -169,7 +178,7 @@ def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, sy
     timer.tick(handlers.place, language, place, **QUICK)
     page.unload(handlers.stop)  # a reader who leaves; closing the stream alone ends the comparison only at its next frame
     stop.click(handlers.stop, None, None, **QUICK)
-    cleared = clear.click(handlers.stop, None, None, **QUICK)
+    cleared = clear.click(handlers.clear, None, None, **QUICK)
     cleared.then(lambda chosen: ["", *handlers.blank(chosen), None], language, [news, *outputs, finished], **QUICK)
     reset.click(lambda: system_prompt, None, prompt, **QUICK)
     examples.click(lambda index: articles[index]["text"], examples, news, **QUICK)

@@ -14,26 +14,32 @@ MODEL = {"concurrency_id": "model", "concurrency_limit": MOST_ROWS // 2}  # as m
 KEPT_PRESSES = 2_000  # a press is an open call: whoever makes millions of them finds the oldest forgotten
 
 
+class Stop(threading.Event):
+    """Set where a comparison is to end; `cleared` where its reader does not want to see it any more either."""
+
+    cleared = False
+
+
 class Stops:
     """One stop flag for each comparison, found by the session that asked for it; safe for threads."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._pressed: OrderedDict[str, threading.Event] = OrderedDict()  # of those who wait in the queue
-        self._running: dict[str, set[threading.Event]] = {}
+        self._pressed: OrderedDict[str, Stop] = OrderedDict()  # of those who wait in the queue
+        self._running: dict[str, set[Stop]] = {}
 
     def press(self, session: str) -> None:
         """From here on the session's next comparison can be stopped, before it has begun too."""
         with self._lock:
-            self._pressed[session] = threading.Event()
+            self._pressed[session] = Stop()
             while len(self._pressed) > KEPT_PRESSES:
                 self._pressed.popitem(last=False)
 
     @contextmanager
-    def run(self, session: str) -> Iterator[threading.Event]:
+    def run(self, session: str) -> Iterator[Stop]:
         """The flag of a comparison that begins; forgotten when it has ended."""
         with self._lock:
-            flag = self._pressed.pop(session, None) or threading.Event()
+            flag = self._pressed.pop(session, None) or Stop()
             self._running.setdefault(session, set()).add(flag)
         try:
             yield flag
@@ -43,10 +49,11 @@ class Stops:
                 if not self._running[session]:
                     del self._running[session]
 
-    def stop(self, session: str) -> None:
-        """Stop this reader's comparisons, nobody else's."""
+    def stop(self, session: str, *, clear: bool = False) -> None:
+        """Stop this reader's comparisons, nobody else's; with `clear`, nothing of them is shown any more."""
         with self._lock:
             for flag in (*self._running.get(session, ()), *([self._pressed[session]] if session in self._pressed else ())):
+                flag.cleared = flag.cleared or clear
                 flag.set()
 
 
