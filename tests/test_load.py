@@ -155,14 +155,20 @@ def test_stop_ends_ones_own_comparison_and_no_other(site, gate, brief, rows, rig
     assert say("stopped", "ko") in stopped.columns[0] and say("stopped", "ko") not in stayed.columns[0]
 
 
+async def press_in_turn(people: list[Reader], row: dict) -> list[asyncio.Task]:
+    """Their comparisons of one article; the last ones wait."""
+    answers = []
+    for reader in people:
+        answers.append(asyncio.create_task(reader.compare(row["user_prompt"])))
+        await asyncio.sleep(0.3)
+    return answers
+
+
 def test_stop_while_waiting_ends_the_comparison_before_its_first_token(site, gate, rows):
     async def run():
         people = [Reader(site) for _ in range(PLACES + 1)]
         with gate.closed():
-            answers = []
-            for reader in people:
-                answers.append(asyncio.create_task(reader.compare(rows[0]["user_prompt"])))
-                await asyncio.sleep(0.3)
+            answers = await press_in_turn(people, rows[0])
             await people[-1].call("stop", "click")
         return (await asyncio.gather(*answers))[-1]
 
@@ -174,10 +180,7 @@ def test_comparison_that_was_cleared_while_it_waited_or_ran_is_not_shown(site, g
     async def run():
         people = [Reader(site) for _ in range(PLACES + 1)]
         with gate.closed():
-            answers = []
-            for reader in people:
-                answers.append(asyncio.create_task(reader.compare(rows[0]["user_prompt"])))
-                await asyncio.sleep(0.3)
+            answers = await press_in_turn(people, rows[0])
             for reader in (people[0], people[-1]):
                 await reader.call("clear", "click")
         return await asyncio.gather(*answers)
