@@ -186,4 +186,4 @@ def test_every_fault_has_its_card_with_code(language):
 
 def test_proof_says_in_words_which_adapter_moved():
     page = Page(lab.format_proof([("correct", [3.25, 3.0], 1e-3), ("broken", [0.0, 0.0], 0.0)], language="ko"))
-    assert "3.25003.00001.00e-03움직임" in page.text and "0.00000.00000.00e+00그대로" in page.text
+    assert "3.25003.00001.00e-03바뀜" in page.text and "0.00000.00000.00e+00그대로" in page.text
