@@ -23,7 +23,7 @@ from newsft.lean import LeanLlama
 from newsft.lookup import Lookup
 from newsft.prefix import MASKABLE
 
-KEPT_TOKENS = 16_384  # of system prompts, per adapter state, whose cache is kept; an 8B model's takes 131 kB a token
+KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once for every adapter state; an 8B model's takes 131 kB a token
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
 MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
