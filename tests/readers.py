@@ -5,13 +5,20 @@ import html
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 SECONDS = 300.0  # without a word from the page, until a reader gives up
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What the coroutine returns; in a thread of its own, as Playwright leaves a running event loop in the one that once started a browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @dataclass

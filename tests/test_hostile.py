@@ -1,6 +1,5 @@
 """What nobody with good intentions sends, straight to the web server: it answers in a sentence, keeps its files to itself and goes on."""
 
-import asyncio
 import itertools
 import json
 import re
@@ -13,7 +12,7 @@ from newsft.conversations import TEXT_LIMIT
 from newsft.data import NEWS_LIMIT
 from newsft.engine import Engine, TextStream
 from newsft.ui.guard import MOST_BYTES
-from tests.readers import SECONDS, Reader, Site
+from tests.readers import SECONDS, Reader, Site, run
 from tests.serve import serve_here
 from tests.test_lesson_input import ODD
 from tests.test_views_compare import Page
@@ -86,13 +85,13 @@ def test_odd_text_is_no_control_token_for_the_endpoint(site, odd):
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("text", [*MARKUP, *ODD.values()])
 def test_odd_text_is_shown_by_every_tab_as_text(site, tab, text):
-    async def run():
+    async def act():
         async with Reader(site) as reader:
             own = {f"{tab}-{role}": text for role in ("system", "user", "assistant")}
             # The row beside it goes into the batch, so that padding is shown too.
             return await reader.call(TABS[tab], "input", **{TABS[tab]: "own", f"{tab}-tokenizer": "model"} | own)
 
-    shown = asyncio.run(run())
+    shown = run(act())
     assert all(shown[:-1] if tab == "lab" else shown)  # the place of the lab's proof is emptied
     for part in shown:
         page = Page(part)
@@ -106,11 +105,11 @@ def test_markup_that_the_model_writes_is_shown_as_text(site, rows, monkeypatch, 
     monkeypatch.setattr(TextStream, "add", lambda stream, token: written)
     monkeypatch.setattr(TextStream, "finish", lambda stream: written)
 
-    async def run():
+    async def act():
         async with Reader(site) as reader:
             return await reader.compare(f"{rows[0]['user_prompt']} {written}")
 
-    answered = asyncio.run(run())
+    answered = run(act())
     assert answered.texts == [written, written]
     for column in answered.columns:
         assert_harmless(column)

@@ -15,7 +15,7 @@ from newsft import data
 from newsft.engine import Engine
 from newsft.texts import say
 from newsft.ui import readers
-from tests.readers import Reader, Site
+from tests.readers import Reader, Site, run
 from tests.serve import serve_here
 
 PLACES = 2  # comparisons at once
@@ -98,18 +98,18 @@ def wait_for(condition, seconds: float = 60) -> None:
 
 
 def test_eight_readers_on_all_tabs_see_what_each_would_see_alone(site, rows):
-    async def run():
+    async def act():
         alone = [await use_all_tabs(site, rows[number]["user_prompt"], number) for number in range(4)]
         together = await asyncio.gather(*(use_all_tabs(site, rows[number]["user_prompt"], number) for number in [*range(4), *range(4)]))
         return alone, together
 
-    alone, together = asyncio.run(run())
+    alone, together = run(act())
     assert together == [*alone, *alone]
     assert len({str(one) for one in alone}) == 4
 
 
 def test_readers_who_wait_are_told_their_place_and_get_their_answer(site, gate, rows, right):
-    async def run():
+    async def act():
         async with asyncio.TaskGroup() as group:
             people = [await Reader(site).__aenter__() for _ in range(PLACES + 3)]
             with gate.closed():
@@ -123,7 +123,7 @@ def test_readers_who_wait_are_told_their_place_and_get_their_answer(site, gate, 
                 await reader.__aexit__()
         return told, answered
 
-    told, answered = asyncio.run(run())
+    told, answered = run(act())
     assert told[:PLACES] == [""] * PLACES
     assert all(say("place", "ko", place=place) in shown for place, shown in enumerate(told[PLACES:], 1))
     assert answered[-1].places[0] == 3 and answered[-1].places[-1] == 1
@@ -131,17 +131,17 @@ def test_readers_who_wait_are_told_their_place_and_get_their_answer(site, gate, 
 
 
 def test_lesson_tabs_answer_while_the_model_is_busy(site, gate, rows):
-    async def run():
+    async def act():
         async with Reader(site) as busy, Reader(site) as other:
             with gate.closed():
                 await busy.press(rows[0]["user_prompt"])
                 return await asyncio.wait_for(other.call("tokens-source", "input", **{"tokens-source": "toy"}), 30)
 
-    assert "data-tokens" in asyncio.run(run())[0]
+    assert "data-tokens" in run(act())[0]
 
 
 def test_stop_ends_ones_own_comparison_and_no_other(site, gate, brief, rows, right):
-    async def run():
+    async def act():
         async with Reader(site) as stays, Reader(site) as stops:
             with gate.closed():
                 answers = [asyncio.create_task(reader.compare(rows[3]["user_prompt"])) for reader in (stays, stops)]
@@ -150,7 +150,7 @@ def test_stop_ends_ones_own_comparison_and_no_other(site, gate, brief, rows, rig
                 await stops.call("stop", "click")
             return await asyncio.gather(*answers)
 
-    stayed, stopped = asyncio.run(run())
+    stayed, stopped = run(act())
     assert stayed.texts == right(3)
     assert say("stopped", "ko") in stopped.columns[0] and say("stopped", "ko") not in stayed.columns[0]
 
@@ -165,19 +165,19 @@ async def press_in_turn(people: list[Reader], row: dict) -> list[asyncio.Task]:
 
 
 def test_stop_while_waiting_ends_the_comparison_before_its_first_token(site, gate, rows):
-    async def run():
+    async def act():
         people = [Reader(site) for _ in range(PLACES + 1)]
         with gate.closed():
             answers = await press_in_turn(people, rows[0])
             await people[-1].call("stop", "click")
         return (await asyncio.gather(*answers))[-1]
 
-    column = asyncio.run(run()).columns[0]
+    column = run(act()).columns[0]
     assert say("stats", "ko", tokens=0, seconds=0.0, speed=0.0, reason=say("stopped", "ko")) in column
 
 
 def test_comparison_that_was_cleared_while_it_waited_or_ran_is_not_shown(site, gate, rows):
-    async def run():
+    async def act():
         people = [Reader(site) for _ in range(PLACES + 1)]
         with gate.closed():
             answers = await press_in_turn(people, rows[0])
@@ -185,7 +185,7 @@ def test_comparison_that_was_cleared_while_it_waited_or_ran_is_not_shown(site, g
                 await reader.call("clear", "click")
         return await asyncio.gather(*answers)
 
-    ran, stayed, waited = asyncio.run(run())
+    ran, stayed, waited = run(act())
     for cleared in (ran, waited):
         assert [say("waiting", "ko") in column for column in cleared.columns] == [True, True, False] and cleared.texts == []
     assert len(stayed.texts) == 2
@@ -202,7 +202,7 @@ def test_place_of_a_reader_who_leaves_is_free_within_two_passes(site, gate, brie
                         await asyncio.sleep(0.02)
                     return
 
-    asyncio.run(leave())
+    run(leave())
     with gate.closed():
         jobs = list(brief._batcher._outboxes)
         assert len(jobs) == 1
@@ -214,12 +214,12 @@ def test_place_of_a_reader_who_leaves_is_free_within_two_passes(site, gate, brie
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("injected"), MemoryError(), SystemExit()], ids=["gpu_memory", "memory", "exit"])
 def test_failing_model_is_said_and_the_next_comparison_is_right(site, gate, rows, right, error):
-    async def run():
+    async def act():
         async with Reader(site) as reader:
             gate.fail(error)
             return await reader.compare(rows[0]["user_prompt"]), await reader.compare(rows[1]["user_prompt"])
 
-    failed, after = asyncio.run(run())
+    failed, after = run(act())
     assert failed.warnings == [say("error_failed", "ko")] and failed.texts == []
     assert after.texts == right(1)
 
@@ -245,11 +245,11 @@ def test_endpoint_streams_growing_texts_and_ends_with_the_whole_result(site, row
 def test_full_queue_is_said_before_anything_is_cleared(site, rows, monkeypatch):
     monkeypatch.setattr(readers, "QUEUE_LENGTH", 0)
 
-    async def run():
+    async def act():
         async with Reader(site) as reader:
             return await reader.compare(rows[0]["user_prompt"])
 
-    assert asyncio.run(run()).refused == say("error_full", "ko", limit=200)
+    assert run(act()).refused == say("error_full", "ko", limit=200)
 
 
 def test_forgotten_presses_do_not_pile_up():
