@@ -28,6 +28,7 @@ MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
 MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
 STEP_TOKENS = 12  # in a pass, guessed ones included: up to here the price of a pass hardly grows with them
+SCORED_POSITIONS = 64  # whose loss is computed at once
 END_OF_TURN, LIMIT, STOPPED = "end_of_turn", "limit", "stopped"
 
 
@@ -242,8 +243,11 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
     """What every token of a whole row but the first costs on each side, in nats: (sides, tokens - 1)."""
     batch = torch.tensor([list(ids)] * len(sides), device=decoder.model.device)
     with decoder.adapters.set_rows(sides):
-        logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1].float()
-    return torch.nn.functional.cross_entropy(logits.transpose(1, 2), batch[:, 1:], reduction="none").tolist()
+        logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
+    # A part at a time, or the copies that the loss makes would take several times the logits' memory.
+    parts = zip(logits.split(SCORED_POSITIONS, dim=1), batch[:, 1:].split(SCORED_POSITIONS, dim=1), strict=True)
+    losses = [torch.nn.functional.cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
+    return torch.cat(losses, dim=1).tolist()
 
 
 def _count_right(guess: list[int], tokens: list[int]) -> int:
