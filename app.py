@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from newsft import recipe
+from newsft import allocator, recipe
 from newsft.errors import UserError
 from newsft.recipe import Recipe
 
@@ -111,6 +111,7 @@ def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names
 def main() -> int:
     """Serve, or check; exit code 2 for what the user can put right, 1 for a check that failed."""
     arguments = parse_flags()
+    allocator.return_memory()
     try:
         loaded = load(arguments)
         if arguments.check:
