@@ -12,6 +12,7 @@ KINDS = ("positive", "negative", "both", "unrelated")
 INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides
 SWAPS = {INK: "currentColor", COLOURS["base"]: "var(--base, #0b5cad)", COLOURS["tuned"]: "var(--tuned, #b34700)"}
+ABOVE, BELOW = 0.5, 0.6  # inches for the legend, and for the numbers on the axis
 HATCHES = {"base": "////", "tuned": ""}  # the sides must not hang on colour
 
 
@@ -41,9 +42,10 @@ def _draw(labels: list[str], bars: dict[str, list], *, language: str) -> str:
     )
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser draws the letters
-        figure = Figure(figsize=(11, 0.6 + 0.82 * len(labels)))
+        height = ABOVE + BELOW + 0.82 * len(labels)
+        figure = Figure(figsize=(11, height))
         figure.patch.set_alpha(0)
-        axes = figure.add_axes((0.27, 0.09, 0.66, 0.9))
+        axes = figure.add_axes((0.3, BELOW / height, 0.63, 1 - (ABOVE + BELOW) / height))
         for number, (side, values) in enumerate(bars.items()):
             _draw_side(axes, side, values, offset=(number - (len(bars) - 1) / 2) * 0.4, name=say(side, language))
         axes.set_yticks(range(len(labels)), labels)
@@ -52,7 +54,7 @@ def _draw(labels: list[str], bars: dict[str, list], *, language: str) -> str:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(left=False)
         axes.grid(axis="x", alpha=0.25)
-        figure.legend(loc="lower left", bbox_to_anchor=(0, 0), frameon=False, fontsize=13)
+        figure.legend(loc="upper left", bbox_to_anchor=(0.29, 1), ncols=len(bars), frameon=False, fontsize=15)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return _adopt(text.getvalue(), alternative=_describe(labels, bars, language))
