@@ -18,6 +18,13 @@ document.addEventListener("keydown", (event) => {
   next.click();
 });
 
+// Gradio gives every box and radio button its value as a tooltip, which says nothing to a reader: "header_spaces".
+for (const reached of ["mouseover", "focusin"]) {
+  document.addEventListener(reached, ({ target }) => {
+    target.closest?.("label")?.querySelector("input[title]")?.removeAttribute("title");
+  });
+}
+
 // A button that is pressed and then switched off would lose the focus to nowhere: its partner takes it.
 (() => {
   const partners = { compare: "stop", stop: "compare" };

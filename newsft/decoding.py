@@ -1,7 +1,7 @@
 """Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
 
 Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
-them, and those that wait take their places in the order in which they came. While the rows are few, a pass checks guesses at several tokens of each.
+them, and those that wait take their places in the order in which they came. A pass also checks guesses at several tokens of each, the fewer the more rows there are.
 """
 
 import threading
@@ -27,7 +27,8 @@ KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
 MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
-STEP_TOKENS = 12  # in a pass, guessed ones included: up to here the price of a pass hardly grows with them
+STEP_TOKENS = 96  # in a pass, guessed ones included: beyond, a pass grows dearer by more than its guesses save
+SHORT_TOKENS = 12  # in a pass that one thread computes faster than several
 SCORED_POSITIONS = 64  # whose loss is computed at once
 END_OF_TURN, LIMIT, STOPPED = "end_of_turn", "limit", "stopped"
 
@@ -194,7 +195,7 @@ class Decoder:
         # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
         ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
         positions = cache.open(width)
-        short = self._lean is not None and len(ids) * width <= STEP_TOKENS
+        short = self._lean is not None and len(ids) * width <= SHORT_TOKENS
         with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _threads(1 if short else self._threads, then=self._threads):
             step, mask = torch.tensor(ids, device=device), cache.mask(self.model.dtype)
             if self._lean:

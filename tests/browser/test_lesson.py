@@ -170,6 +170,14 @@ def test_switches_set_in_quick_succession_all_act(page):
     expect(page.locator("#faults article")).to_have_count(3)
 
 
+def test_switches_show_no_names_of_the_program(page):
+    open_tab(page, "lab")
+    box = page.locator("#switches input").nth(1)
+    assert box.get_attribute("title"), "Gradio no longer sets it: the line in page.js can go"
+    box.hover()
+    expect(box).not_to_have_attribute("title", re.compile(".*"))
+
+
 def test_two_training_steps_prove_that_nothing_is_learned(page):
     open_tab(page, "lab")
     page.click("button#proof-run")
