@@ -133,7 +133,7 @@ def test_no_particle_was_left_in_its_wrong_form(rows):
 
 
 def test_there_are_at_least_sixty_kinds_of_events_and_all_are_told(drawn):
-    kinds = [event["kind"] for event in wordings.events()]
+    kinds = [event["kind"] for event in wordings.events("train")]
     assert len(kinds) == len(set(kinds)) >= 60
     assert {kind for article in drawn for kind in article.kind.split("+")} == set(kinds)
 
@@ -142,6 +142,16 @@ def test_every_company_of_an_article_is_named_in_it(drawn):
     for article in drawn:
         assert set(article.positive) | set(article.negative) <= set(article.companies)
         assert [name for name in article.companies if name not in article.text] == []
+
+
+def test_wide_wordings_name_every_company_too_and_stay_out_of_the_rows():
+    rng = random.Random(12)
+    drawn = [articles.draw(rng, part="pretrain", length=rng.randint(60, 900)) for _ in range(1500)]
+    assert [(article.kind, name) for article in drawn for name in article.companies if name not in article.text] == []
+    wide = [lead for event in wordings.events("pretrain") for lead in event["lead"]]
+    narrow = [lead for event in wordings.events("train") for lead in event["lead"]]
+    assert len(wide) == len(set(wide)) > 2 * len(narrow)
+    assert wordings.events("test") == wordings.events("train")
 
 
 def test_no_company_name_lies_inside_another_of_the_same_event(drawn):
@@ -157,7 +167,7 @@ def test_some_articles_join_two_events_or_name_companies_that_nothing_happens_to
     assert any(article.positive and article.negative for article in stock)
 
 
-@pytest.mark.parametrize("event", wordings.events(), ids=lambda event: event["kind"])
+@pytest.mark.parametrize("event", wordings.events("pretrain"), ids=lambda event: event["kind"])
 def test_every_wording_of_an_event_can_be_filled(event):
     rng = random.Random(1)
     sector = next(iter(wordings.sectors())) if event.get("sectors", ["any"]) == ["any"] else event["sectors"][0]
@@ -172,14 +182,14 @@ def test_every_wording_of_an_event_can_be_filled(event):
 
 def test_sentences_for_any_article_can_be_filled_without_a_company():
     values = wordings.slot_values(random.Random(1), sector="food", part="train")
-    for text in wordings.pools()["filler"] + wordings.pools()["market"] + wordings.pools()["reporter"]:
+    for text in wordings.pools("pretrain")["filler"] + wordings.pools("pretrain")["market"] + wordings.pools("pretrain")["reporter"]:
         assert not re.search(r"[{}]", fill(text, values))
 
 
 def test_sentences_about_a_company_can_be_filled():
     for sector in wordings.sectors().values():
         values = wordings.slot_values(random.Random(1), sector="food", part="train") | {"A": "새빛전자", "X": "한들제약"}
-        pool = wordings.pools()
+        pool = wordings.pools("pretrain")
         texts = [text for key in pool if key.startswith(("analyst", "price", "background", "closing", "competitor")) for text in pool[key]]
         for text in texts + sector["background"]:
             assert not re.search(r"[{}]", fill(text, values))

@@ -49,7 +49,7 @@ def draw(rng: random.Random, *, part: str, length: int, wild: float = 0.0, stock
     """An article of about `length` characters (150 to 1,500), its names from `part`; 30 % are about no stock."""
     if stock is None:
         stock = rng.random() >= 0.3
-    chosen = [event for event in wordings.events() if bool(event["effect"]) == stock]
+    chosen = [event for event in wordings.events(part) if bool(event["effect"]) == stock]
     story = _tell(rng, rng.choice(chosen), part=part, wild=wild)
     stories = [story]
     if stock and rng.random() > SINGLE_EVENT:
@@ -57,7 +57,7 @@ def draw(rng: random.Random, *, part: str, length: int, wild: float = 0.0, stock
         if not set(second.effects) & set(story.effects) and second.event is not story.event:
             stories.append(second)
     paragraphs = _paragraphs(rng, stories, part=part, length=length, wild=wild)
-    text = _layout(rng, story, paragraphs, length=length)
+    text = _layout(rng, story, paragraphs, part=part)
     return _truth(rng, stories, text)
 
 
@@ -79,12 +79,12 @@ def _tell(rng: random.Random, event: dict, *, part: str, wild: float) -> Story:
     body += [fill(text, values) for text in rng.sample(event["quote"], 2)]
     if effects:
         body += [fill(text, values) for text in rng.sample(sectors()[sector]["background"], 2)]
-        body += _share_and_analysts(rng, event["effect"]["A"], values)
+        body += _share_and_analysts(rng, event["effect"]["A"], values, part=part)
     return Story(event, values, effects, fill(rng.choice(event["headline"]), values), fill(rng.choice(event["lead"]), values), body)
 
 
-def _share_and_analysts(rng: random.Random, effect: str, values: dict[str, str]) -> list[str]:
-    pool = pools()
+def _share_and_analysts(rng: random.Random, effect: str, values: dict[str, str], *, part: str) -> list[str]:
+    pool = pools(part)
     direction = {"+": "up", "-": "down"}.get(effect)
     texts = [rng.choice(pool["analyst_flat"]), rng.choice(pool["background"]), rng.choice(pool["closing"])]
     if direction:
@@ -94,7 +94,7 @@ def _share_and_analysts(rng: random.Random, effect: str, values: dict[str, str])
 
 
 def _aside(rng: random.Random, values: dict[str, str], *, part: str, stock: bool, wild: float) -> str:
-    pool = pools()
+    pool = pools(part)
     if rng.random() < wild * 0.3:  # words never seen elsewhere, so that every syllable is met and can be passed over
         values = values | {"X": names.word(rng)}
         return fill(rng.choice([f"{names.word(rng)} {{X:은}} {names.word(rng)} {names.word(rng)}에서 열렸다.", f"{{X:이}} {names.word(rng)} {names.word(rng)}에 쓰인다."]), values)
@@ -127,8 +127,8 @@ def _paragraphs(rng: random.Random, stories: list[Story], *, part: str, length: 
     return paragraphs
 
 
-def _layout(rng: random.Random, story: Story, paragraphs: list[str], *, length: int) -> str:
-    byline = fill(rng.choice(pools()["reporter"]), story.values) if rng.random() < 0.6 else ""
+def _layout(rng: random.Random, story: Story, paragraphs: list[str], *, part: str) -> str:
+    byline = fill(rng.choice(pools(part)["reporter"]), story.values) if rng.random() < 0.6 else ""
     gap = rng.choice(["\n", "\n", "\n\n", " "])
     head = story.headline if rng.random() < 0.9 else ""
     text = "\n".join(line for line in (head, byline) if line)

@@ -1,4 +1,7 @@
-"""The generator's wordings (TOML files beside this module) and the values that fill their slots."""
+"""The generator's wordings (TOML files beside this module) and the values that fill their slots.
+
+Those in the folder `wide` are for the base model's pre-training alone, which has to learn to read what people write; the embedded rows do without them.
+"""
 
 import random
 import re
@@ -10,28 +13,40 @@ from newsft.mini import names
 from newsft.mini.korean import with_particle
 
 FOLDER = Path(__file__).parent / "wordings"
+WIDE = FOLDER / "wide"
 SLOT = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 PLACES = "평택 울산 창원 구미 청주 천안 아산 이천 군산 여수 포항 광양 원주 춘천 김해 거제 파주 화성 용인 안산 오창 익산 진천 당진 서산 세종 인천 대전 부산 광주".split()
 COUNTRIES = "미국 중국 일본 독일 프랑스 영국 베트남 인도 인도네시아 태국 폴란드 헝가리 멕시코 브라질 캐나다 호주 사우디아라비아 튀르키예 카타르 말레이시아 싱가포르 필리핀 스페인 체코".split()
 
 
 @cache
-def events() -> list[dict]:
-    """Every kind of event, from all event files, in a fixed order."""
+def events(part: str) -> list[dict]:
+    """Every kind of event, from all event files, in a fixed order; for the part "pretrain" with its wide wordings."""
     files = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("sectors", "pools"))
-    return [event for path in files for event in tomllib.loads(path.read_text(encoding="utf-8"))["event"]]
+    narrow = [event for path in files for event in _read(path)["event"]]
+    wide = {event["kind"]: event for path in files for event in _read(WIDE / path.name).get("event", [])} if part == "pretrain" else {}
+    return [_join(event, wide.get(event["kind"], {})) for event in narrow]
+
+
+def _read(path: Path) -> dict:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _join(narrow: dict, wide: dict) -> dict:
+    """Both's lists one behind the other; what is no list of sentences stays as it is."""
+    return {key: [*value, *wide.get(key, [])] if isinstance(value, list) else value for key, value in narrow.items()}
 
 
 @cache
 def sectors() -> dict[str, dict]:
     """Sector id -> label, name suffixes, products, techs, background sentences."""
-    return tomllib.loads((FOLDER / "sectors.toml").read_text(encoding="utf-8"))
+    return _read(FOLDER / "sectors.toml")
 
 
 @cache
-def pools() -> dict[str, list[str]]:
-    """Sentences that fit into any article: market asides, competitors, analysts, background, closing, filler."""
-    return tomllib.loads((FOLDER / "pools.toml").read_text(encoding="utf-8"))
+def pools(part: str) -> dict[str, list[str]]:
+    """Sentences that fit into any article: market asides, competitors, analysts, background, closing, filler; for the part "pretrain" with the wide ones."""
+    return _join(_read(FOLDER / "pools.toml"), _read(WIDE / "pools.toml") if part == "pretrain" else {})
 
 
 def fill(template: str, values: dict[str, str]) -> str:
@@ -80,7 +95,7 @@ def slot_values(rng: random.Random, *, sector: str, part: str) -> dict[str, str]
         "analyst": names.person(rng),
         "official": names.person(rng),
         "reporter": names.person(rng),
-        "agency": rng.choice(pools()["agencies"]),
+        "agency": rng.choice(pools(part)["agencies"]),
         "broker": names.company(rng, ["증권", "투자증권"], part=part),
         "product": product,
         "product2": product2,
