@@ -14,13 +14,20 @@ REPEATS = (2, 12)
 
 
 def set_slip(rng: random.Random, answer: dict, text: str) -> dict:
-    """The answer with a marked slip in one of its lists or strings (the same if all are empty); `text` is the article."""
-    filled = [key for key, value in answer.items() if value and not isinstance(value, bool)]
+    """The answer with a marked slip in one of its lists or strings (the same if all are empty); `text` is the article.
+
+    Never in a list at the end: there the model learned to end the answer after a list that went wrong, whatever was still asked for.
+    """
+    filled = [key for key, value in answer.items() if value and not isinstance(value, bool) and not (isinstance(value, list) and key == list(answer)[-1])]
     if not filled:
         return answer
     key = rng.choice(filled)
     value = answer[key]
-    return answer | {key: _slip_in_list(rng, value, text, stocks=key.endswith("stocks")) if isinstance(value, list) else _slip_in_string(rng, value, text)}
+    if isinstance(value, list):
+        prose = _sentences(text) + [part for part in answer.values() if isinstance(part, str) and part]
+        return answer | {key: _slip_in_list(rng, value, None if key.endswith("stocks") else prose)}
+    items = [item for part in answer.values() if isinstance(part, list) for item in part]
+    return answer | {key: _slip_in_string(rng, value, _sentences(text), items or value.split(" "))}
 
 
 def take_marks(text: str) -> tuple[str, list[Span]]:
@@ -32,27 +39,31 @@ def take_marks(text: str) -> tuple[str, list[Span]]:
     return "".join(parts), list(pairwise(ends))[1::2]
 
 
-def _slip_in_list(rng: random.Random, items: list[str], text: str, *, stocks: bool) -> list[str]:
+def _slip_in_list(rng: random.Random, items: list[str], prose: list[str] | None) -> list[str]:
+    """A loop of syllables, items again, or one of the sentences of `prose` in the list."""
     form = rng.random()
     if form < 0.2:
         return [*items[:-1], items[-1] + _syllable_loop(rng, items[-1])]
     *kept, last = items
-    if form < 0.5 and not stocks:
-        added = [rng.choice(_sentences(text))]
-    else:
-        added = items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
+    added = [rng.choice(prose)] if form < 0.65 and prose else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
+    if form < 0.35 and prose:
+        words = last.split(" ")
+        return [*kept, f"{' '.join(words[: rng.randint(1, len(words))])}{OPEN} {added[0]}{CLOSE}"]  # an item that turns into prose
     return [*kept, last + OPEN, *added[:-1], added[-1] + CLOSE]  # what separates the items belongs to the slip: after the last whole one the list ends
 
 
-def _slip_in_string(rng: random.Random, value: str, text: str) -> str:
+def _slip_in_string(rng: random.Random, value: str, sentences: list[str], items: list[str]) -> str:
+    """A loop of syllables or of words, a sentence of the article, or an end as an item of a list has it."""
     form = rng.random()
     words = value.split(" ")
     if form < 0.25:
         kept = " ".join(words[: rng.randint(1, len(words))])
         return kept + _syllable_loop(rng, kept)
-    if form < 0.45:
-        return f"{value}{OPEN} {rng.choice(_sentences(text))}{CLOSE}"
+    if form < 0.4:
+        return f"{value}{OPEN} {rng.choice(sentences)}{CLOSE}"
     end = rng.randint(1, len(words))
+    if form < 0.6:
+        return f"{' '.join(words[:end])}{OPEN} {rng.choice(items)}{CLOSE}"
     looped = words[max(0, end - rng.randint(1, 8)) : end]
     return f"{' '.join(words[:end])}{OPEN}{(' ' + ' '.join(looped)) * rng.randint(*REPEATS)}{CLOSE}"
 
