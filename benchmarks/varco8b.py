@@ -41,6 +41,7 @@ def write_checkpoint(folder: Path, *, hidden: int, layers: int, heads: int = HEA
     model.save_pretrained(folder, max_shard_size=shard)
     (folder / "generation_config.json").unlink()
     llama3.load_tokenizer().save_pretrained(folder)
+    (folder / "chat_template.jinja").unlink()  # it would be preferred to the settings' own
     settings = folder / "tokenizer_config.json"
     held = json.loads(settings.read_text(encoding="utf-8")) | {"pad_token": "!", "chat_template": llama3.VARCO_TEMPLATE}
     settings.write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")

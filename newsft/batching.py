@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
+from newsft import allocator
 from newsft.decoding import Decoder, Job, Token
 
 PATIENCE = 5.0  # seconds without a word after which an asker looks whether the thread still works
@@ -109,13 +110,14 @@ class Batcher:
                 self._calls.clear()
                 if not calls and not self._decoder.busy:
                     self._thread = None  # whoever asks next starts another
-                    return
+                    break
             for call in calls:
                 self._beat = time.monotonic()
                 call()
             if self._decoder.busy:
                 self._beat = time.monotonic()
                 self._step()
+        allocator.trim()  # a crowd's memory, with nobody waiting
 
     def _step(self) -> None:
         try:

@@ -27,12 +27,13 @@ before = psutil.Process().memory_info().rss
 threads = [threading.Thread(target=hold) for _ in range(8)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
+{after}
 print((psutil.Process().memory_info().rss - before) >> 20)
 """
 
 
-def kept(setting: str) -> int:
-    return int(subprocess.run([sys.executable, "-c", KEPT.format(setting=setting)], capture_output=True, text=True, check=True).stdout)
+def kept(setting: str, after: str = "") -> int:
+    return int(subprocess.run([sys.executable, "-c", KEPT.format(setting=setting, after=after)], capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
@@ -40,7 +41,14 @@ def test_threads_that_ended_keep_less_memory():
     assert kept("allocator.return_memory()") < kept("") / 2
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_trimming_gives_back_what_threads_kept():
+    left = kept("", "allocator.trim()")
+    assert left < kept("") / 2
+
+
 @pytest.mark.parametrize("system", ["darwin", "win32"])
 def test_other_systems_are_left_alone(monkeypatch, system):
     monkeypatch.setattr(sys, "platform", system)
     assert allocator.return_memory() is False
+    assert allocator.trim() is False

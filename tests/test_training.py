@@ -12,11 +12,9 @@ import torch
 
 from newsft import models, training
 from newsft.checkpoints import find_checkpoint
-from newsft.engine import Engine
 from newsft.errors import UserError
 from newsft.output import LOCK_FILE
 from newsft.recipe import RECIPES, Recipe
-from tests.varco import write_varco_checkpoint
 
 ROOT = Path(__file__).parents[1]
 MINI = RECIPES["mini"]
@@ -163,12 +161,3 @@ def test_what_is_not_there_ends_with_one_line_and_code_2(flags, words, tmp_path)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and words in errors[0]
     assert "Traceback" not in done.stderr
-
-
-def test_varco_layout_checkpoint_trains_and_answers_by_its_path(few_rows, rows, tmp_path):
-    folder, output = write_varco_checkpoint(tmp_path / "varco"), tmp_path / "out"
-    done = train("--model", str(folder), "--data", str(few_rows), "--output", str(output), "--max-steps", "2", "--batch-size", "1", "--accumulation", "1", "--learning-rate", "0.01")
-    assert done.returncode == 0, done.stderr
-    loaded = models.add_adapter(models.load_base(str(folder)), str(output))
-    *_, last = Engine(loaded, max_new_tokens=8).compare(rows[0]["user_prompt"], system_prompt=loaded.run["system_prompt"])
-    assert last.done and set(last.answers) == {"base", "tuned"}

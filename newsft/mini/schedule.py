@@ -112,7 +112,8 @@ PHASES = (
     _long(7600, decisions=0.45, decided=8),
     _long(8200, decisions=0.25),
     _long(9600, decisions=0.25, slips=0.3),
-    _long(math.inf, decisions=0.25, slips=0.4),
+    _long(10200, decisions=0.25, slips=0.4),
+    _long(math.inf, decisions=0.25, slips=0.6),
 )
 
 

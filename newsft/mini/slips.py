@@ -25,7 +25,7 @@ def set_slip(rng: random.Random, answer: dict, text: str) -> dict:
     value = answer[key]
     if isinstance(value, list):
         prose = _sentences(text) + [part for part in answer.values() if isinstance(part, str) and part]
-        return answer | {key: _slip_in_list(rng, value, None if key.endswith("stocks") else prose)}
+        return answer | {key: _slip_in_list(rng, value, prose)}
     items = [item for part in answer.values() if isinstance(part, list) for item in part]
     return answer | {key: _slip_in_string(rng, value, _sentences(text), items or value.split(" "))}
 
@@ -39,14 +39,14 @@ def take_marks(text: str) -> tuple[str, list[Span]]:
     return "".join(parts), list(pairwise(ends))[1::2]
 
 
-def _slip_in_list(rng: random.Random, items: list[str], prose: list[str] | None) -> list[str]:
-    """A loop of syllables, items again, or one of the sentences of `prose` in the list."""
+def _slip_in_list(rng: random.Random, items: list[str], prose: list[str]) -> list[str]:
+    """A loop of syllables, items again, or one of the sentences of `prose`, or a part of two of them, in the list."""
     form = rng.random()
-    if form < 0.2:
+    if form < 0.15:
         return [*items[:-1], items[-1] + _syllable_loop(rng, items[-1])]
     *kept, last = items
-    added = [rng.choice(prose)] if form < 0.65 and prose else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
-    if form < 0.35 and prose:
+    added = [_splice(rng, prose)] if form < 0.8 else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
+    if form < 0.6:
         words = last.split(" ")
         return [*kept, f"{' '.join(words[: rng.randint(1, len(words))])}{OPEN} {added[0]}{CLOSE}"]  # an item that turns into prose
     return [*kept, last + OPEN, *added[:-1], added[-1] + CLOSE]  # what separates the items belongs to the slip: after the last whole one the list ends
@@ -66,6 +66,14 @@ def _slip_in_string(rng: random.Random, value: str, sentences: list[str], items:
         return f"{' '.join(words[:end])}{OPEN} {rng.choice(items)}{CLOSE}"
     looped = words[max(0, end - rng.randint(1, 8)) : end]
     return f"{' '.join(words[:end])}{OPEN}{(' ' + ' '.join(looped)) * rng.randint(*REPEATS)}{CLOSE}"
+
+
+def _splice(rng: random.Random, sentences: list[str]) -> str:
+    """A sentence, or the words of one from somewhere on, often behind the first words of another: prose as the model makes it."""
+    begun, ended = (rng.choice(sentences).split(" ") for _ in range(2))
+    if rng.random() < 0.3:
+        return " ".join(ended)
+    return " ".join([*begun[: rng.randint(0, len(begun))], *ended[rng.randrange(len(ended)) :]])
 
 
 def _syllable_loop(rng: random.Random, before: str) -> str:

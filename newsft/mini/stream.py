@@ -21,7 +21,8 @@ SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
 PADDING = -2  # the owner of padding
 RAW_SHARE = 0.08  # documents that are an article alone
-DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|긍정적|부정적|중립적|없습니다""")
+DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=[\]}]|, ['"][a-z_]+['"]:)|긍정적|부정적|중립적|없습니다""")
+MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
 class Document(NamedTuple):
@@ -94,9 +95,16 @@ def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = ()) -> list[f
     decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
     origins = ["", *encoded.origins]
     decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
-    decided |= {end for _, end in slips}  # to end a mistake is a decision
     slipped = {at for slip in slips for at in range(*slip)}
-    answered = [0.0 if slipped.issuperset(range(*span)) else phase.decided if decided.intersection(range(*span)) else phase.told for span in encoded.spans]
+    ended = {end for _, end in slips}
+
+    def weigh_answer(span: Span) -> float:
+        characters = set(range(*span))
+        if characters <= slipped:
+            return 0.0
+        return MENDED if characters & ended else phase.decided if characters & decided else phase.told
+
+    answered = [weigh_answer(span) for span in encoded.spans]
     kinds = zip(encoded.labels, encoded.origins, answered, strict=True)
     return [weight if label != IGNORED else phase.read if origin == "user" else 0.0 for label, origin, weight in kinds]
 
