@@ -10,7 +10,7 @@ from newsft.mini import articles, tasks
 from newsft.mini.corpus import answer_of
 from newsft.mini.schedule import phase_at
 from newsft.mini.slips import CLOSE, OPEN, set_slip, take_marks
-from newsft.mini.stream import SEED, Stream, _weigh
+from newsft.mini.stream import MENDED, SEED, Stream, _weigh
 from newsft.mini.tokenizer import ASSET
 
 SLIPPING = phase_at(9_000)
@@ -71,7 +71,7 @@ def test_what_slips_is_read_and_not_learned_and_its_end_weighs_most(slipped):
             inside = [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if first <= start < end <= last]
             ending = [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if start <= last < end]
             assert set(inside) <= {0.0}
-            assert set(ending) == {SLIPPING.decided}
+            assert set(ending) == {MENDED}
 
 
 def test_rows_without_slips_weigh_as_before(slipped):
@@ -84,3 +84,11 @@ def test_some_documents_of_the_last_phase_slip_and_most_do_not(stream):
     rng = random.Random(6)
     drawn = [stream._encode(one.messages) for _ in range(200) for one in SLIPPING.draw(rng)]
     assert 0.02 < sum(bool(slips) for _, slips in drawn) / len(drawn) < 0.4
+
+
+def test_ends_of_lists_and_strings_are_decisions_and_what_stands_between_items_is_not(stream):
+    answer = "{'negative_keywords': ['파업', '적자'], 'summary': '줄었습니다.'}"
+    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
+    begin = row.text.index(answer)
+    weights = {text: weight for text in ("', '적", "'], '", "'}") for weight, (start, end) in zip(_weigh(row, SLIPPING), row.spans, strict=True) if start <= begin + answer.index(text) < end}
+    assert weights == {"', '적": SLIPPING.told, "'], '": SLIPPING.decided, "'}": SLIPPING.decided}
