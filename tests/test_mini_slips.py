@@ -86,9 +86,12 @@ def test_some_documents_of_the_last_phase_slip_and_most_do_not(stream):
     assert 0.02 < sum(bool(slips) for _, slips in drawn) / len(drawn) < 0.4
 
 
-def test_ends_of_lists_and_strings_are_decisions_and_what_stands_between_items_is_not(stream):
-    answer = "{'negative_keywords': ['파업', '적자'], 'summary': '줄었습니다.'}"
+def test_ends_of_items_strings_and_lists_are_decisions_and_the_end_of_the_answer_is_not(stream):
+    answer = "{'negative_keywords': ['파업', '적자'], 'summary': '줄었습니다.', 'is_stock_related': True}"
     row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
     begin = row.text.index(answer)
-    weights = {text: weight for text in ("', '적", "'], '", "'}") for weight, (start, end) in zip(_weigh(row, SLIPPING), row.spans, strict=True) if start <= begin + answer.index(text) < end}
-    assert weights == {"', '적": SLIPPING.told, "'], '": SLIPPING.decided, "'}": SLIPPING.decided}
+    ends = ("', '적", "'], '", "', 'is")
+    weights = [weight for weight, (start, end) in zip(_weigh(row, SLIPPING), row.spans, strict=True) for text in ends if start <= begin + answer.index(text) < end]
+    assert weights == [SLIPPING.decided] * len(ends)
+    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": "{'summary': '줄었습니다.'}"}])
+    assert [weight for weight, (start, end) in zip(_weigh(row, SLIPPING), row.spans, strict=True) if row.text[start:end].endswith("'}")] == [SLIPPING.told]

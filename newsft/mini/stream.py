@@ -21,7 +21,7 @@ SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur
 PADDING = -2  # the owner of padding
 RAW_SHARE = 0.08  # documents that are an article alone
-DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=[\]}]|, ['"][a-z_]+['"]:)|긍정적|부정적|중립적|없습니다""")
+DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|중립적|없습니다""")
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
