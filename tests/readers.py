@@ -63,7 +63,8 @@ class Reader:
 
     def __init__(self, site: Site):
         self.site, self.session = site, secrets.token_hex(6)
-        self.client = httpx.AsyncClient(base_url=f"{site.url}/gradio_api", timeout=SECONDS, verify=False)  # loading certificates takes longer than a request
+        limits = httpx.Limits(keepalive_expiry=2)  # the server closes idle connections after five seconds; a browser asks again where it meets one, httpx does not
+        self.client = httpx.AsyncClient(base_url=f"{site.url}/gradio_api", timeout=SECONDS, limits=limits, verify=False)  # loading certificates takes longer than a request
 
     async def __aenter__(self) -> "Reader":
         self._pulse = asyncio.create_task(self._beat())
