@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from newsft.mini import names, wordings
 from newsft.mini.wordings import fill, pools, sectors
 
-WIDE_SHARE = 0.4  # of the articles for the pre-training: with all of them the model knew more words and wrote worse sentences
+WIDE_SHARE = 0.4  # of the articles for the pre-training: a run with all of them, and other changes, wrote worse sentences
 SINGLE_EVENT = 0.84  # share of stock articles about one event; the others join a second one, often in the other direction
 
 
