@@ -8,6 +8,8 @@ import ast
 import json
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,6 +21,7 @@ from newsft import chat
 from newsft.mini import articles
 from newsft.mini.auxiliary import AuxiliaryHead
 from newsft.mini.model import build_model, grow_model
+from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.schedule import MOST_KEYS, phase_at
 from newsft.mini.stream import SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
@@ -48,10 +51,12 @@ def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, floa
     return x if wide else x.T
 
 
-def step_loss(model: LlamaForCausalLM, batch: Batch, auxiliary: AuxiliaryHead | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weighted sum of the next-token losses and the auxiliary loss."""
+def step_loss(model: LlamaForCausalLM, batch: Batch, auxiliary: AuxiliaryHead | None = None, reread: Callable[..., torch.Tensor] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The weighted sum of the next-token losses and the auxiliary loss; `reread` changes the ids that are read (`own_words`), not those to be learned."""
     joined = bool((batch.owners == SHARED).any())  # else causal attention never sees the padding, which stands on the right
-    out = model.model(input_ids=batch.ids, position_ids=batch.positions, attention_mask=build_mask(batch.owners) if joined else None, use_cache=False, output_hidden_states=auxiliary is not None)
+    inputs = {"position_ids": batch.positions, "attention_mask": build_mask(batch.owners) if joined else None}
+    read = reread(model, batch.ids, **inputs) if reread else batch.ids
+    out = model.model(input_ids=read, use_cache=False, output_hidden_states=auxiliary is not None, **inputs)
     hidden, targets, weights = out.last_hidden_state[:, :-1], batch.ids[:, 1:], batch.weights[:, 1:]
     counted = weights > 0
     logits = model.lm_head(hidden[counted])
@@ -108,6 +113,7 @@ class Run:
         self.tokenizer, self.arguments, self.device = tokenizer, arguments, device
         self.bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
         self.step = self.tokens = 0
+        self.plain = plain_tokens(tokenizer).to(device)
         self._begin(build_model(tokenizer, layers=phase_at(0).layers, width=arguments.width).to(device))
 
     def _begin(self, model: LlamaForCausalLM) -> None:
@@ -137,9 +143,12 @@ class Run:
             self._begin(grow_model(self.model, self.tokenizer, layers=phase.layers))
         weight = sum(batch.weights[:, 1:].sum() for batch in batches).to(self.device)
         losses = [0.0, 0.0]
+        generator = torch.Generator().manual_seed(SEED + self.step)
         for batch in batches:
+            placed = Batch(*(values.to(self.device) for values in batch))
+            reread = partial(read_own_words, told=placed.weights == phase.told, plain=self.plain, most=phase.own, generator=generator) if phase.own else None
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-                part, hidden = step_loss(self.model, Batch(*(values.to(self.device) for values in batch)), self.auxiliary if phase.auxiliary else None)
+                part, hidden = step_loss(self.model, placed, self.auxiliary if phase.auxiliary else None, reread)
             part, hidden = part / weight, hidden / len(batches)
             (part + phase.auxiliary * hidden).backward()
             losses = [losses[0] + part.item(), losses[1] + hidden.item()]

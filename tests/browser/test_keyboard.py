@@ -100,6 +100,7 @@ def test_evaluation_is_filtered_and_a_row_opened(page):
     everything = page.locator("#rows").inner_text()
     go(page, "#filter input")
     page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # the rows that the base model wins: the ones before, in which the adapter wins, may begin as all rows do
     expect(page.locator("#rows")).not_to_have_text(everything, use_inner_text=True, timeout=SECONDS)
     go(page, "#open-row input")
     page.keyboard.type("12")
