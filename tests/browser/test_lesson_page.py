@@ -122,7 +122,7 @@ def test_next_token_is_named_as_it_is_written(page):
 def test_number_of_no_row_is_refused_in_the_readers_language(page):
     open_tab(page, "tokens")
     choose_row(page, "tokens", 5000)
-    expect(page.locator("#row .problem")).to_contain_text("990", timeout=5_000)
+    expect(page.locator("#row .problem")).to_contain_text("990", timeout=60_000)
 
 
 def test_size_control_enlarges_the_page_without_sideways_scrolling(page):
