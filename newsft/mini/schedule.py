@@ -93,7 +93,7 @@ def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 
 #    help: a list with a slip set into it was closed in 60 of 60 cases, and what was left were lists in which the model itself had taken to
 #    prose. 600 steps more ended in 20 answers that could not be read, 2,100 in 14 with the end of the answer as a decision too, and then the
 #    base model gave all eight keys in 38 % of its answers.
-# 10. Its own words in place of set mistakes (see own_words.py), the wide wordings (see wordings.py) for four articles in ten, ends of items as
+# 10. Its own words beside set mistakes (see own_words.py), the wide wordings (see wordings.py) for four articles in ten, ends of items as
 #    decisions: of 495 answers, 13 cannot be read, companies are read better (F1 of the adapter 93, before 91), and on articles that no
 #    generator wrote the names are mostly those of the article. The shipped weights stop at step 11,100.
 # Short articles ask as much at a third of the cost.
