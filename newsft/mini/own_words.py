@@ -11,6 +11,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 MOST = 0.5  # of a document's words; each document's share is drawn from 0 to this
+PASSES = 2  # over a text with runs of own words: from the second on, own words follow own words
 
 
 def plain_tokens(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
@@ -22,22 +23,33 @@ def plain_tokens(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
 
 @torch.no_grad()
 def read_own_words(
-    model: LlamaForCausalLM, ids: torch.Tensor, told: torch.Tensor, plain: torch.Tensor, *, generator: torch.Generator, most: float = MOST, **inputs: torch.Tensor | None
+    model: LlamaForCausalLM, ids: torch.Tensor, told: torch.Tensor, plain: torch.Tensor, *, generator: torch.Generator, most: float = MOST, run: int = 1, **inputs: torch.Tensor | None
 ) -> torch.Tensor:
     """The ids [documents, length] with some of the tokens marked in `told` replaced by what the model would have written there.
 
-    Both the given and the model's own token must be plain; `inputs` are what else the forward pass takes (positions, mask).
+    Both the given and the model's own token must be plain. They are replaced in runs of up to `run` tokens, of one length in a
+    document; `inputs` are what else the forward pass takes (positions, mask).
     """
     at = told.clone()
     at[:, 0] = False  # nothing predicts it
-    at &= plain[ids]
-    share = torch.rand(len(ids), 1, generator=generator) * most
-    at &= (torch.rand(ids.shape, generator=generator) < share).to(ids.device)
+    at &= plain[ids] & _draw_runs(ids.shape, most=most, longest=run, generator=generator).to(ids.device)
     if not at.any():
         return ids
-    hidden = model.model(input_ids=ids, use_cache=False, **inputs).last_hidden_state
-    own = model.lm_head(hidden[:, :-1][at[:, 1:]]).argmax(-1)
-    given = ids[at]
-    replaced = ids.clone()
-    replaced[at] = torch.where(plain[own], own, given)
-    return replaced
+    given, read = ids[at], ids
+    for _ in range(min(run, PASSES)):
+        hidden = model.model(input_ids=read, use_cache=False, **inputs).last_hidden_state
+        own = model.lm_head(hidden[:, :-1][at[:, 1:]]).argmax(-1)
+        read = ids.clone()
+        read[at] = torch.where(plain[own], own, given)
+    return read
+
+
+def _draw_runs(shape: torch.Size, *, most: float, longest: int, generator: torch.Generator) -> torch.Tensor:
+    """Booleans of that shape [documents, length], in each document up to `most` of them true, in runs of 1 to `longest`."""
+    documents, length = shape
+    share = torch.rand(documents, 1, generator=generator) * most
+    draws = torch.rand(shape, generator=generator)
+    if longest > 1:
+        lengths = torch.randint(1, longest + 1, (documents, 1), generator=generator)
+        draws = draws.gather(1, torch.arange(length).expand(shape) // lengths)  # one draw for all of a run
+    return draws < share

@@ -146,7 +146,7 @@ class Run:
         generator = torch.Generator().manual_seed(SEED + self.step)
         for batch in batches:
             placed = Batch(*(values.to(self.device) for values in batch))
-            reread = partial(read_own_words, told=placed.weights == phase.told, plain=self.plain, most=phase.own, generator=generator) if phase.own else None
+            reread = partial(read_own_words, told=placed.weights == phase.told, plain=self.plain, most=phase.own, run=phase.run, generator=generator) if phase.own else None
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
                 part, hidden = step_loss(self.model, placed, self.auxiliary if phase.auxiliary else None, reread)
             part, hidden = part / weight, hidden / len(batches)

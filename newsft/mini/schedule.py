@@ -24,6 +24,7 @@ class Phase:
     layers: int = 4
     auxiliary: float = 0.0  # weight of the auxiliary loss
     own: float = 0.0  # at most this share of a document's words is read as the model writes them (see own_words.py)
+    run: int = 1  # in runs of at most so many tokens
 
 
 def draw_mixed(
@@ -46,13 +47,13 @@ def draw_mixed(
     return [tasks.draw_conversation(rng, short=rng.random() < short, any_length=any_length, most_keys=most_keys, large=large, slips=slips, drills=drills, objects=objects)]
 
 
-def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, **asked: float) -> Phase:
+def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, run: int = 1, **asked: float) -> Phase:
     """A phase of the deeper model, which the auxiliary loss helps; it asks for dicts of all sizes."""
     draw = partial(draw_mixed, most_keys=MOST_KEYS, **asked)
-    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own)
+    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own, run=run)
 
 
-def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 0.0, own: float = 0.0) -> Phase:
+def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 0.0, own: float = 0.0, run: int = 1) -> Phase:
     """A phase on articles of all lengths and large dicts."""
     asked = {
         "lists": 0.9,
@@ -68,7 +69,7 @@ def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 
         "slips": slips,
         "longest": 600,
     }
-    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own)
+    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own, run=run)
 
 
 # The order was found by measuring; each part rests on the one before.
@@ -116,7 +117,8 @@ PHASES = (
     _long(7600, decisions=0.45, decided=8),
     _long(8200, decisions=0.25),
     _long(9600, decisions=0.25, slips=0.3),
-    _long(math.inf, decisions=0.25, slips=0.3, own=0.4),
+    _long(11_100, decisions=0.25, slips=0.3, own=0.4),
+    _long(math.inf, decisions=0.25, slips=0.3, own=0.4, run=8),
 )
 
 
