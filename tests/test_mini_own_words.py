@@ -31,8 +31,8 @@ def test_words_are_plain_and_marks_are_not(tokenizer, plain):
     def is_plain(text):
         return [bool(plain[token]) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
 
-    assert all(is_plain("회사가 따냈습니다."))
-    assert not any(is_plain("['") + is_plain("',") + is_plain("']") + is_plain("\n"))
+    assert all(is_plain("회사가") + is_plain("따냈습니다."))
+    assert not any(is_plain("['") + is_plain("',") + is_plain("']") + is_plain("\n") + is_plain(" ") + is_plain("```"))
     assert not plain[tokenizer.eos_token_id]
     assert plain.float().mean() > 0.8
 

@@ -4,7 +4,7 @@ Trained on given answers alone, a model never sees what follows its own mistakes
 the middle of (a list, a string) and takes to prose. Here the words are its own and what is to be learned stays as it is, so it
 learns to bring a list to its end whatever stands in it (after Bengio et al. 2015, https://arxiv.org/abs/1506.03099; in two passes,
 as Mihaylova and Martins 2019, https://arxiv.org/abs/1906.07651). Marks of the form (quotation marks, brackets) are neither replaced nor put in:
-what comes after one is another thing.
+what comes after one is another thing. Nor are spaces: a model that reads its own learns to go on with spaces for ever.
 """
 
 import torch
@@ -15,10 +15,12 @@ PASSES = 2  # over a text with runs of own words: from the second on, own words 
 
 
 def plain_tokens(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
-    """Which tokens are words or parts of them, without a mark of the form: booleans [vocabulary]."""
+    """Which tokens are words or parts of them, without a mark of the form or a blank: booleans [vocabulary]."""
     special = set(tokenizer.all_special_ids)
     texts = [tokenizer.decode([token]) for token in range(len(tokenizer))]
-    return torch.tensor([token not in special and not tokenizer.added_tokens_decoder.get(token) and not set("'\"{}[]:,\n").intersection(text) for token, text in enumerate(texts)])
+    return torch.tensor(
+        [token not in special and not tokenizer.added_tokens_decoder.get(token) and bool(text.strip()) and not set("'\"{}[]:,`\n").intersection(text) for token, text in enumerate(texts)]
+    )
 
 
 @torch.no_grad()
