@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from newsft.mini import corpus, names, tasks
+from newsft.mini import corpus, names, phrases, tasks
 from newsft.mini.corpus import KEYS
 from newsft.mini.schedule import MOST_KEYS
 
@@ -45,8 +45,8 @@ def test_no_request_lists_all_eight_keys(conversations):
 def test_dict_and_json_answers_parse(conversations):
     forms = Counter()
     for answer in answers_of(conversations):
-        if answer.startswith(("{", "```")):
-            opening, body = answer.split("\n")[:2] if answer.startswith("```") else ("", answer)
+        introduction, _, body = answer.rpartition("\n") if answer.endswith("}") else ("", "", answer)
+        if body.startswith("{"):
             try:
                 value = ast.literal_eval(body)
                 forms["python"] += 1
@@ -54,8 +54,8 @@ def test_dict_and_json_answers_parse(conversations):
                 value = json.loads(body)
                 forms["json"] += 1
             assert set(value) <= set(KEYS) and 1 <= len(value) <= MOST_KEYS
-            assert bool(opening) == (len(value) >= tasks.FENCED)
-            assert not opening or answer == f"{opening}\n{body}\n```" and opening in ("```python", "```json")
+            assert (introduction in phrases.INTRODUCTIONS) == (len(value) >= tasks.INTRODUCED)
+            assert not introduction or introduction in phrases.INTRODUCTIONS
         elif is_list(answer):
             assert all(isinstance(item, str) for item in ast.literal_eval(answer))
             forms["list"] += 1
@@ -77,7 +77,7 @@ def test_nothing_unfilled_or_python_none_in_prose(conversations):
         for message in messages:
             assert not re.search(r"\{\w+(:[가-힣]+)?\}", message["content"]), message["content"]
     for answer in answers_of(conversations):
-        if not answer.startswith(("{", "```")):
+        if not answer.endswith("}"):
             assert "None" not in answer
 
 

@@ -18,7 +18,7 @@ from newsft.mini.korean import with_particle
 from newsft.mini.slips import set_slip
 
 QUESTIONS_PER_ARTICLE = 4
-FENCED = 5  # keys; a dict or JSON object of so many or more stands in a code fence, as general assistants are used to write one
+INTRODUCED = 5  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 
 Turn = tuple[str, str]  # instruction, answer
 Message = dict[str, str]
@@ -47,7 +47,7 @@ def draw_conversation(
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
     A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight
-    keys, a share of `large` of these for one of the three largest sizes; those of `FENCED` keys or more stand in a code fence. With `any_length` the articles that are not short
+    keys, a share of `large` of these for one of the three largest sizes; before those of `INTRODUCED` keys or more stands a sentence. With `any_length` the articles that are not short
     are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
     A share of `slips` of the objects has a marked mistake (`newsft.mini.slips`).
     """
@@ -209,8 +209,8 @@ def _object(rng: random.Random, article: Article, *, most_keys: int, large: floa
         instruction = rng.choice([f"{with_particle(listed, '을')} {form} 적어 주세요.", f"{form} 답하십시오. 키는 {listed}입니다.", f"키가 {listed}인 답을 {form} 써 주세요."])
     if rng.random() < 0.3:
         instruction += " 해당하는 것이 없으면 " + ("빈 배열이나 null을" if as_json else "빈 리스트나 None을") + " 씁니다."
-    text, language = (json.dumps(answer, ensure_ascii=False), "json") if as_json else (str(answer), "python")
-    return instruction, f"```{language}\n{text}\n```" if len(keys) >= FENCED else text
+    text = json.dumps(answer, ensure_ascii=False) if as_json else str(answer)
+    return instruction, f"{rng.choice(phrases.INTRODUCTIONS)}\n{text}" if len(keys) >= INTRODUCED else text
 
 
 def _analysis(rng: random.Random, article: Article) -> Turn:
