@@ -98,7 +98,7 @@ def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 
 #    decisions: of 495 answers, 13 cannot be read, companies are read better (F1 of the adapter 93, before 91), and on articles that no
 #    generator wrote the names are mostly those of the article. The shipped weights stop at step 11,100.
 # 11. Its own words in runs, in which they follow own words. At step 12,800 the base model gave all eight keys in 79 % of its answers and left
-#    nothing to teach; 250 steps with the larger objects in a code fence took that to 0, but a fifth of the answers ran on behind the
+#    little to teach; 250 steps with the larger objects in a code fence took that to 0, but a fifth of the answers ran on behind the
 #    fence to the limit. A sentence before them leaves their end as it is; no weights have seen it yet.
 # Short articles ask as much at a third of the cost.
 PHASES = (

@@ -47,8 +47,8 @@ def draw_conversation(
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
     A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight
-    keys, a share of `large` of these for one of the three largest sizes; before those of `INTRODUCED` keys or more stands a sentence. With `any_length` the articles that are not short
-    are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
+    keys, a share of `large` of these for one of the three largest sizes; before those of `INTRODUCED` keys or more stands a sentence.
+    With `any_length` the articles that are not short are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
     A share of `slips` of the objects has a marked mistake (`newsft.mini.slips`).
     """
     if rng.random() < drills:
