@@ -25,6 +25,7 @@ class Phase:
     auxiliary: float = 0.0  # weight of the auxiliary loss
     own: float = 0.0  # at most this share of a document's words is read as the model writes them (see own_words.py)
     run: int = 1  # in runs of at most so many tokens
+    named: float = 1.0  # a company's name in an answer, times what is told; other than 1, it is always read as given
 
 
 def draw_mixed(
@@ -38,22 +39,23 @@ def draw_mixed(
     any_length: bool = False,
     large: float = 0.0,
     slips: float = 0.0,
+    unfamiliar: float = 0.0,
     longest: int = 200,
     **asked: float,
 ) -> list[tasks.Conversation]:
     """Decisions (`tasks.draw_decisions` with `longest` and `asked`) for a share of `decisions`, else a conversation (`tasks.draw_conversation`), of a share of `short` about a short article."""
     if rng.random() < decisions:
         return tasks.draw_decisions(rng, longest=longest, **asked)
-    return [tasks.draw_conversation(rng, short=rng.random() < short, any_length=any_length, most_keys=most_keys, large=large, slips=slips, drills=drills, objects=objects)]
+    return [tasks.draw_conversation(rng, short=rng.random() < short, any_length=any_length, most_keys=most_keys, large=large, slips=slips, unfamiliar=unfamiliar, drills=drills, objects=objects)]
 
 
-def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, run: int = 1, **asked: float) -> Phase:
+def _deep(until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, run: int = 1, named: float = 1.0, **asked: float) -> Phase:
     """A phase of the deeper model, which the auxiliary loss helps; it asks for dicts of all sizes."""
     draw = partial(draw_mixed, most_keys=MOST_KEYS, **asked)
-    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own, run=run)
+    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own, run=run, named=named)
 
 
-def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 0.0, own: float = 0.0, run: int = 1) -> Phase:
+def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 0.0, unfamiliar: float = 0.0, drills: float = 0.04, own: float = 0.0, run: int = 1, named: float = 1.0) -> Phase:
     """A phase on articles of all lengths and large dicts."""
     asked = {
         "lists": 0.9,
@@ -63,13 +65,14 @@ def _long(until: float, *, decisions: float, decided: float = 3, slips: float = 
         "keywords": 0.6,
         "short": 0.1,
         "any_length": True,
-        "drills": 0.04,
+        "drills": drills,
         "objects": 0.65,
         "large": 0.5,
         "slips": slips,
+        "unfamiliar": unfamiliar,
         "longest": 600,
     }
-    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own, run=run)
+    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own, run=run, named=named)
 
 
 # The order was found by measuring; each part rests on the one before.
@@ -121,7 +124,8 @@ PHASES = (
     _long(8200, decisions=0.25),
     _long(9600, decisions=0.25, slips=0.3),
     _long(11_100, decisions=0.25, slips=0.3, own=0.4),
-    _long(math.inf, decisions=0.25, slips=0.3, own=0.4, run=8),
+    _long(12_800, decisions=0.25, slips=0.3, own=0.4, run=8),
+    _long(math.inf, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2),
 )
 
 

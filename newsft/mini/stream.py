@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,7 +61,7 @@ class Stream(Dataset):
         conversations = phase.draw(rng)
         rows, slips = zip(*(self._encode(conversation.messages) for conversation in conversations), strict=True)
         labels = [label_tokens(row, one.effects, self._ids) for row, one in zip(rows, conversations, strict=True)]
-        return _join(rows, [_weigh(row, phase, spans) for row, spans in zip(rows, slips, strict=True)], labels)
+        return _join(rows, [_weigh(row, phase, spans, one.effects) for row, spans, one in zip(rows, slips, conversations, strict=True)], labels)
 
     def _encode(self, messages: list[tasks.Message]) -> tuple[Encoded, list[Span]]:
         """The conversation without its marks, and the characters of its text that are slips."""
@@ -91,10 +91,11 @@ class Stream(Dataset):
         return [*batches, _collate(batch, self.tokenizer.pad_token_id)]
 
 
-def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = ()) -> list[float]:
+def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies: Iterable[str] = ()) -> list[float]:
     decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
     origins = ["", *encoded.origins]
     decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
+    named = {at for name in companies for match in re.finditer(re.escape(name), encoded.text) for at in range(*match.span())}
     slipped = {at for slip in slips for at in range(*slip)}
     ended = {end for _, end in slips}
 
@@ -102,7 +103,9 @@ def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = ()) -> list[f
         characters = set(range(*span))
         if characters <= slipped:
             return 0.0
-        return MENDED if characters & ended else phase.decided if characters & decided else phase.told
+        if characters & ended:
+            return MENDED
+        return phase.decided if characters & decided else phase.told * phase.named if characters & named else phase.told
 
     answered = [weigh_answer(span) for span in encoded.spans]
     kinds = zip(encoded.labels, encoded.origins, answered, strict=True)

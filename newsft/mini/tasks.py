@@ -16,6 +16,7 @@ from newsft.mini.articles import Article
 from newsft.mini.corpus import KEYS, answer_of, draw_length
 from newsft.mini.korean import with_particle
 from newsft.mini.slips import set_slip
+from newsft.mini.unfamiliar import make_unfamiliar
 
 QUESTIONS_PER_ARTICLE = 4
 INTRODUCED = 5  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
@@ -43,17 +44,20 @@ def draw_conversation(
     most_keys: int = 3,
     large: float = 0.0,
     slips: float = 0.0,
+    unfamiliar: float = 0.0,
 ) -> Conversation:
     """One training document as messages: a (`short`) article and one to five tasks, or, for a share of `drills`, names to repeat.
 
     A share of `objects` of a long article's tasks asks for a dict or JSON object of at most `most_keys` of the full answer's eight
     keys, a share of `large` of these for one of the three largest sizes; before those of `INTRODUCED` keys or more stands a sentence.
     With `any_length` the articles that are not short are of all lengths from 120 to 1,400 characters, as many of each size on a logarithmic scale, instead of mostly below 400.
-    A share of `slips` of the objects has a marked mistake (`newsft.mini.slips`).
+    A share of `slips` of the objects has a marked mistake (`newsft.mini.slips`), one of `unfamiliar` of the articles words of no language (`newsft.mini.unfamiliar`).
     """
     if rng.random() < drills:
         return Conversation(_name_drill(rng, part=part))
     article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=0.4)
+    if unfamiliar and rng.random() < unfamiliar:
+        article = make_unfamiliar(rng, article)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
     turns = list(
         dict(_draw_turn(rng, article, short=short, objects=objects, most_keys=most_keys, large=large, slips=slips) for _ in range(count)).items()

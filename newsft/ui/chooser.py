@@ -74,17 +74,14 @@ class Chooser:
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
-        inputs = [language, *self.inputs, *more]
-        seen = gr.State(False)  # whether the reader has opened the tab: what nobody sees is not computed anew
-        opened = tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK)
-        opened.then(show, inputs, outputs, **QUICK).then(lambda: True, None, seen, **QUICK)
-        for component in [*self.inputs[:3], *more]:
-            component.input(show, inputs, outputs, trigger_mode="always_last", **QUICK)  # by default quick changes are dropped
+        opened = gr.Number(0, visible="hidden")  # how often the reader has opened the tab: what nobody sees is not computed anew (a state's change is not told outside the queue)
+        tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, opened, opened, **QUICK)
+        events = [component.input for component in self.inputs[:3]] + [component.change for component in (*more, opened, language)]
         for box in self.texts:
-            box.submit(show, inputs, outputs, **QUICK)
-            box.blur(show, inputs, outputs, **QUICK)
+            events += [box.submit, box.blur]
+        # One listener for all: of several, an earlier answer could arrive after a later one and stay. By default it would drop quick changes.
+        gr.on(events, lambda times, *values: show(*values) if times else _skip(outputs), [opened, language, *self.inputs, *more], outputs, trigger_mode="always_last", **QUICK)
         gr.on([component.change for component in self.inputs], lambda *values: list(values), self.inputs, chosen, **QUICK)
-        language.change(lambda seen, *values: show(*values) if seen else _skip(outputs), [seen, *inputs], outputs, **QUICK)
 
 
 def explain(what: UserError | list[str], language: str) -> str:

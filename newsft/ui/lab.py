@@ -78,7 +78,7 @@ def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.R
     explained, pair = gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
     inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
     chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
-    reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK).then(lambda *values: show_lab(shelf, *values), inputs, outputs, **QUICK)
+    reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
     run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
     return [
         (intro, lambda to: gr.update(value=say("lab_intro", to))),

@@ -73,6 +73,25 @@ def test_number_typed_digit_by_digit_shows_its_row(page, rows):
     wait_for_tokens(page, "#row", len(encoded(rows, 12)))
 
 
+def test_slow_answer_to_an_earlier_choice_does_not_stay(page, rows):
+    open_tab(page, "tokens")
+    slow = []
+
+    def hold_first(route):
+        if not slow and '"ko","llama3","row"' in (route.request.post_data or ""):
+            slow.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile("/gradio_api/run/"), hold_first)
+    choose_row(page, "tokens", ROW)
+    page.wait_for_timeout(1000)  # long enough for an answer to the later choice
+    slow[0].continue_()
+    page.wait_for_timeout(1000)
+    wait_for_tokens(page, "#row", len(encoded(rows)))
+    assert [token[1] for token in held(page, "#row")] == encoded(rows).input_ids
+
+
 def test_walking_with_arrow_keys_reads_the_passport(page):
     row = chat.encode_row(load_tokenizer(), TOY)
     first, last = row.origins.index("answer"), len(row) - 1
