@@ -86,3 +86,11 @@ def test_common_syllables_are_the_2350_of_the_korean_standard():
     assert len(names.SYLLABLES) == len(set(names.SYLLABLES)) == 2350
     assert names.SYLLABLES[0] == "가" and names.SYLLABLES[-1] == "힝"
     assert set(names.NAME_SYLLABLES + names.BORROWED) <= set(names.SYLLABLES)
+
+
+def test_wild_names_often_have_a_blank_a_number_or_letters():
+    rng = random.Random(4)
+    wild = [names.company(rng, ["전자"], part="pretrain", wild=1.0) for _ in range(400)]
+    compound = [name for name in wild if " " in name or not all("가" <= sign <= "힣" for sign in name)]
+    assert 0.35 < len(compound) / len(wild) < 0.75
+    assert any(name[-1].isdigit() and len(name.rstrip("0123456789")) == 3 for name in wild), "three syllables and a number"

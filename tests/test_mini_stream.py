@@ -41,6 +41,13 @@ def test_without_a_weight_of_its_own_a_name_weighs_as_what_is_told(stream):
     assert set(weights_of(stream, replace(LAST, named=1.0), f"이 소식은 {NAME}에 좋습니다.")[0]) == {LAST.told}
 
 
+def test_end_of_the_last_string_is_a_decision_where_the_phase_says_so(stream):
+    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": "{'summary': '줄었습니다.'}"}])
+    for phase, weight in ((LAST, LAST.decided), (replace(LAST, ends=False), LAST.told)):
+        ends = [weight for weight, (start, end) in zip(_weigh(row, phase), row.spans, strict=True) if row.text[start:end].endswith("'}")]
+        assert ends == [weight]
+
+
 def test_names_of_the_last_phase_are_told_apart(stream):
     rng = random.Random(3)
     seen = 0

@@ -30,6 +30,8 @@ REAL_STEMS = set(
 )
 REAL_LATIN = set("LG SK CJ GS KT HD LS DL DB KB NH HMM SM YG JYP KCC OCI SPC BGF NC NHN HLB IBK BNK DGB JB KG AK ISC HPSP SNT TCC KSS STX".split())
 
+COMPOUND_SHARE = 0.4  # of the wild stems
+
 
 # Syllables that next to each other say something that no class should see projected.
 OFFENSIVE = (
@@ -76,6 +78,8 @@ def is_real(stem: str) -> bool:
 
 
 def _stem(rng: random.Random, *, wild: bool) -> str:
+    if wild and rng.random() < COMPOUND_SHARE:
+        return _compound_stem(rng)
     shape = rng.random()
     pool = NAME_SYLLABLES
     if wild:
@@ -91,6 +95,19 @@ def _stem(rng: random.Random, *, wild: bool) -> str:
     if shape < 0.22:
         return "".join(rng.choices(BORROWED, k=2)) + " " + "".join(rng.choices(BORROWED, k=rng.choice([2, 3])))
     return "".join(rng.choices(pool, k=rng.choices([2, 3, 4], [55, 35, 10])[0]))
+
+
+def _compound_stem(rng: random.Random) -> str:
+    """A stem of two parts, such as people's articles have and the rows hardly: with a blank, a number or Latin letters in it."""
+    pools = [NAME_SYLLABLES, BORROWED, SYLLABLES]
+    first = "".join(rng.choices(rng.choice(pools), k=rng.choice([1, 2, 2, 3, 3])))
+    kind = rng.random()
+    if kind < 0.5:
+        return f"{first} {''.join(rng.choices(rng.choice(pools), k=rng.choice([2, 2, 3])))}"
+    if kind < 0.8:
+        return first + str(rng.choice([rng.randint(1, 9), rng.randint(10, 99), rng.randint(100, 999)]))
+    letters = "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=rng.choice([1, 2, 3])))
+    return letters + first if rng.random() < 0.6 else first + letters
 
 
 def company(rng: random.Random, suffixes: list[str], *, part: str, wild: float = 0.0) -> str:

@@ -22,6 +22,7 @@ LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occ
 PADDING = -2  # the owner of padding
 RAW_SHARE = 0.08  # documents that are an article alone
 DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|중립적|없습니다""")
+LAST_END = re.compile(r"""['"](?=})""")
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
@@ -92,7 +93,8 @@ class Stream(Dataset):
 
 
 def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies: Iterable[str] = ()) -> list[float]:
-    decided = {at for match in DECISIONS.finditer(encoded.text) for at in range(*match.span())}
+    patterns = [DECISIONS, LAST_END] if phase.ends else [DECISIONS]
+    decided = {at for pattern in patterns for match in pattern.finditer(encoded.text) for at in range(*match.span())}
     origins = ["", *encoded.origins]
     decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
     named = {at for name in companies for match in re.finditer(re.escape(name), encoded.text) for at in range(*match.span())}
