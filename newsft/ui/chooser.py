@@ -53,6 +53,7 @@ class Chooser:
     """The components, in `inputs`; `translations` as every tab gives them."""
 
     def __init__(self, shelf: Shelf, *, name: str):
+        self.name = name
         lang, numbers = DEFAULT_LANGUAGE, {"last": len(shelf.rows) - 1, "train": shelf.tests}
         with gr.Row(elem_classes="chooser"):
             self.tokenizer = gr.Radio(_choices("tokenizer", TOKENIZERS, lang), value="llama3", label=say("tokenizer", lang), elem_id=f"{name}-tokenizer")
@@ -74,7 +75,9 @@ class Chooser:
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
-        opened = gr.Number(0, visible="hidden")  # how often the reader has opened the tab: what nobody sees is not computed anew (a state's change is not told outside the queue)
+        opened = gr.Number(
+            0, visible="hidden", elem_id=f"{self.name}-opened"
+        )  # how often the reader has opened the tab: what nobody sees is not computed anew (a state's change is not told outside the queue)
         tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, opened, opened, **QUICK)
         events = [component.input for component in self.inputs[:3]] + [component.change for component in (*more, opened, language)]
         for box in self.texts:
