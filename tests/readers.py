@@ -38,6 +38,9 @@ class Answered:
         return [html.unescape(found[1]) for column in self.columns[:2] if (found := re.search(r'<div class="raw"[^>]*>(.*?)</div>', column, re.DOTALL))]
 
 
+OPENED = {f"{tab}-opened": 1 for tab in ("template", "tokens", "lab")}  # a reader who chooses something in a lesson tab has opened it
+
+
 class Site:
     """The functions of a page, as its configuration tells them to the browser."""
 
@@ -54,6 +57,7 @@ class Site:
     def body(self, name: str, trigger: str, values: dict[str, Any], session: str) -> dict:
         """The request that a component's event makes; `values` replaces what the components hold, by their names (elem_id)."""
         event = self._events[name, trigger][0]
+        values = OPENED | values
         held = [self._components[number] for number in event["inputs"]]
         return {"data": [values.get(component.get("elem_id"), component.get("value")) for component in held], "fn_index": event["id"], "session_hash": session}
 

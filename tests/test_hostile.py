@@ -89,7 +89,7 @@ def test_odd_text_is_shown_by_every_tab_as_text(site, tab, text):
         async with Reader(site) as reader:
             own = {f"{tab}-{role}": text for role in ("system", "user", "assistant")}
             # The row beside it goes into the batch, so that padding is shown too.
-            return await reader.call(TABS[tab], "input", **{TABS[tab]: "own", f"{tab}-tokenizer": "model", f"{tab}-opened": 1} | own)
+            return await reader.call(TABS[tab], "input", **{TABS[tab]: "own", f"{tab}-tokenizer": "model"} | own)
 
     shown = run(act())
     assert all(shown[:-1] if tab == "lab" else shown)  # the place of the lab's proof is emptied

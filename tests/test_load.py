@@ -135,7 +135,7 @@ def test_lesson_tabs_answer_while_the_model_is_busy(site, gate, rows):
         async with Reader(site) as busy, Reader(site) as other:
             with gate.closed():
                 await busy.press(rows[0]["user_prompt"])
-                return await asyncio.wait_for(other.call("tokens-source", "input", **{"tokens-source": "toy", "tokens-opened": 1}), 30)
+                return await asyncio.wait_for(other.call("tokens-source", "input", **{"tokens-source": "toy"}), 30)
 
     assert "data-tokens" in run(act())[0]
 
