@@ -75,9 +75,8 @@ class Chooser:
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
-        opened = gr.Number(
-            0, visible="hidden", elem_id=f"{self.name}-opened"
-        )  # how often the reader has opened the tab: what nobody sees is not computed anew (a state's change is not told outside the queue)
+        # How often the reader has opened the tab: what nobody sees is not computed anew. No gr.State, whose change is not told outside the queue.
+        opened = gr.Number(0, visible="hidden", elem_id=f"{self.name}-opened")
         tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, opened, opened, **QUICK)
         events = [component.input for component in self.inputs[:3]] + [component.change for component in (*more, opened, language)]
         for box in self.texts:
