@@ -43,9 +43,24 @@ def test_without_a_weight_of_its_own_a_name_weighs_as_what_is_told(stream):
 
 def test_end_of_the_last_string_is_a_decision_where_the_phase_says_so(stream):
     row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": "{'summary': '줄었습니다.'}"}])
-    for phase, weight in ((LAST, LAST.decided), (replace(LAST, ends=False), LAST.told)):
+    for phase, weight in ((LAST, LAST.decided), (replace(LAST, further=()), LAST.told)):
         ends = [weight for weight, (start, end) in zip(_weigh(row, phase), row.spans, strict=True) if row.text[start:end].endswith("'}")]
         assert ends == [weight]
+
+
+def test_keys_behind_the_first_are_decisions_where_the_phase_says_so(stream):
+    answer = "{'negative_keywords': [], 'reason_for_negative_impact': '파업 때문입니다.', 'summary': '줄었습니다.'}"
+    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
+    begin = row.text.index(answer)
+
+    def weigh_key(phase, key):
+        first = begin + answer.index(key)
+        return {weight for weight, (start, end) in zip(_weigh(row, phase), row.spans, strict=True) if first <= start < end <= first + len(key)}
+
+    for key in ("reason_for_negative_impact", "summary"):
+        assert weigh_key(LAST, key) == {LAST.decided}
+        assert weigh_key(replace(LAST, further=("ends",)), key) == {LAST.told}
+    assert weigh_key(LAST, "negative_keywords") == {LAST.told}
 
 
 def test_names_of_the_last_phase_are_told_apart(stream):

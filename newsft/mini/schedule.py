@@ -25,7 +25,7 @@ class Phase:
     auxiliary: float = 0.0  # weight of the auxiliary loss
     own: float = 0.0  # at most this share of a document's words is read as the model writes them (see own_words.py)
     run: int = 1  # in runs of at most so many tokens
-    ends: bool = False  # whether the end of an answer's last string is a decision too
+    further: tuple[str, ...] = ()  # what is a decision too: "ends" of answers' last strings, "keys" behind the first
     named: float = 1.0  # a company's name in an answer, times what is told; other than 1, it is always read as given
 
 
@@ -51,15 +51,25 @@ def draw_mixed(
 
 
 def _deep(
-    until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, run: int = 1, named: float = 1.0, ends: bool = False, **asked: float
+    until: float, *, read: float, told: float, decided: float, rate: float, auxiliary: float = 1, own: float = 0.0, run: int = 1, named: float = 1.0, further: tuple[str, ...] = (), **asked: float
 ) -> Phase:
     """A phase of the deeper model, which the auxiliary loss helps; it asks for dicts of all sizes."""
     draw = partial(draw_mixed, most_keys=MOST_KEYS, **asked)
-    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own, run=run, named=named, ends=ends)
+    return Phase(until, draw, read=read, told=told, decided=decided, rate=rate, layers=6, auxiliary=auxiliary, own=own, run=run, named=named, further=further)
 
 
 def _long(
-    until: float, *, decisions: float, decided: float = 3, slips: float = 0.0, unfamiliar: float = 0.0, drills: float = 0.04, own: float = 0.0, run: int = 1, named: float = 1.0, ends: bool = False
+    until: float,
+    *,
+    decisions: float,
+    decided: float = 3,
+    slips: float = 0.0,
+    unfamiliar: float = 0.0,
+    drills: float = 0.04,
+    own: float = 0.0,
+    run: int = 1,
+    named: float = 1.0,
+    further: tuple[str, ...] = (),
 ) -> Phase:
     """A phase on articles of all lengths and large dicts."""
     asked = {
@@ -77,7 +87,7 @@ def _long(
         "unfamiliar": unfamiliar,
         "longest": 600,
     }
-    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own, run=run, named=named, ends=ends)
+    return _deep(until, decisions=decisions, **asked, read=0.1, told=1, decided=decided, rate=0.4, auxiliary=0.3, own=own, run=run, named=named, further=further)
 
 
 # The order was found by measuring; each part rests on the one before.
@@ -135,7 +145,8 @@ PHASES = (
     _long(11_100, decisions=0.25, slips=0.3, own=0.4),
     _long(12_800, decisions=0.25, slips=0.3, own=0.4, run=8),
     _long(13_600, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2),
-    _long(math.inf, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2, ends=True),
+    _long(13_900, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2, further=("ends",)),
+    _long(math.inf, decisions=0.25, slips=0.4, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2, further=("ends", "keys")),
 )
 
 

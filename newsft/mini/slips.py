@@ -5,33 +5,36 @@ mistake, and goes on with it to the limit; here it learns to close the string or
 """
 
 import random
+import re
 from itertools import pairwise
 
 from newsft.chat import Span
 
 OPEN, CLOSE = "⟦⟧"
+CUT = CLOSE + CLOSE  # behind it, the end of the string belongs to the slip too: it came too early
 REPEATS = (2, 12)
 
 
-def set_slip(rng: random.Random, answer: dict, text: str) -> dict:
-    """The answer with a marked slip in one of its lists or strings (the same if all are empty); `text` is the article.
+def set_slip(rng: random.Random, answer: dict, *texts: str) -> dict:
+    """The answer with a marked slip in one of its lists or strings (the same if all are empty), its prose out of one of `texts`.
 
     Never in a list at the end: there the model learned to end the answer after a list that went wrong, whatever was still asked for.
     """
     filled = [key for key, value in answer.items() if value and not isinstance(value, bool) and not (isinstance(value, list) and key == list(answer)[-1])]
     if not filled:
         return answer
-    key = rng.choice(filled)
+    key, sentences = rng.choice(filled), _sentences(rng.choice(texts))
     value = answer[key]
     if isinstance(value, list):
-        prose = _sentences(text) + [part for part in answer.values() if isinstance(part, str) and part]
+        prose = sentences + [part for part in answer.values() if isinstance(part, str) and part]
         return answer | {key: _slip_in_list(rng, value, prose)}
     items = [item for part in answer.values() if isinstance(part, list) for item in part]
-    return answer | {key: _slip_in_string(rng, value, _sentences(text), items or value.split(" "))}
+    return answer | {key: _slip_in_string(rng, value, sentences, items or value.split(" "))}
 
 
 def take_marks(text: str) -> tuple[str, list[Span]]:
     """The text without its marks, and the characters that each pair of them enclosed."""
+    text = re.sub(rf"{CUT}(['\"],)?", rf"\1{CLOSE}", text)
     parts = text.replace(CLOSE, OPEN).split(OPEN)
     ends = [0]
     for part in parts:
@@ -53,19 +56,22 @@ def _slip_in_list(rng: random.Random, items: list[str], prose: list[str]) -> lis
 
 
 def _slip_in_string(rng: random.Random, value: str, sentences: list[str], items: list[str]) -> str:
-    """A loop of syllables or of words, a sentence of the article, or an end as an item of a list has it."""
+    """A loop of syllables or of words, sentences that do not belong there, or an end that comes too early."""
     form = rng.random()
     words = value.split(" ")
-    if form < 0.25:
-        kept = " ".join(words[: rng.randint(1, len(words))])
+    end = rng.randint(1, len(words))
+    kept = " ".join(words[:end])
+    looped = " ".join(words[max(0, end - rng.randint(1, 8)) : end])
+    if form < 0.15:
         return kept + _syllable_loop(rng, kept)
     if form < 0.4:
-        return f"{value}{OPEN} {rng.choice(sentences)}{CLOSE}"
-    end = rng.randint(1, len(words))
+        return f"{value}{OPEN} {' '.join(rng.choices(sentences, k=rng.randint(1, 4)))}{CLOSE}"
     if form < 0.6:
-        return f"{' '.join(words[:end])}{OPEN} {rng.choice(items)}{CLOSE}"
-    looped = words[max(0, end - rng.randint(1, 8)) : end]
-    return f"{' '.join(words[:end])}{OPEN}{(' ' + ' '.join(looped)) * rng.randint(*REPEATS)}{CLOSE}"
+        return f"{kept}{OPEN} {' '.join([looped] * rng.randint(*REPEATS))}{CLOSE}"
+    if form < 0.75:
+        return f"{kept}{OPEN} {' '.join([looped] * rng.randint(0, 3))}".rstrip(" ") + CUT
+    said = [rng.choice(items)] * rng.randint(1, 3)
+    return f"{OPEN}{' '.join(said)}{CUT}" if form < 0.85 else f"{kept}{OPEN} {' '.join(said)}{CUT}"
 
 
 def _splice(rng: random.Random, sentences: list[str]) -> str:

@@ -22,7 +22,7 @@ LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occ
 PADDING = -2  # the owner of padding
 RAW_SHARE = 0.08  # documents that are an article alone
 DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|중립적|없습니다""")
-LAST_END = re.compile(r"""['"](?=})""")
+FURTHER = {"ends": re.compile(r"""['"](?=})"""), "keys": re.compile(r"""(?<=, ['"])[a-z_]+(?=['"]:)""")}  # by their name in a phase
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
@@ -93,7 +93,7 @@ class Stream(Dataset):
 
 
 def _weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies: Iterable[str] = ()) -> list[float]:
-    patterns = [DECISIONS, LAST_END] if phase.ends else [DECISIONS]
+    patterns = [DECISIONS, *(FURTHER[name] for name in phase.further)]
     decided = {at for pattern in patterns for match in pattern.finditer(encoded.text) for at in range(*match.span())}
     origins = ["", *encoded.origins]
     decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}

@@ -202,7 +202,7 @@ def _object(rng: random.Random, article: Article, *, most_keys: int, large: floa
     keys = _draw_keys(rng, article, rng.choice(sizes))
     answer = {key: answer_of(article)[key] for key in keys}
     if slips and rng.random() < slips:
-        answer = set_slip(rng, answer, article.text)
+        answer = set_slip(rng, answer, article.text, _analysis(rng, article)[1])
     as_json = rng.random() < 0.3
     form = rng.choice(["JSON으로", "JSON 형식으로"]) if as_json else rng.choice(["파이썬 dictionary로", "파이썬의 dictionary 형식으로", "dictionary 하나로만"])
     if rng.random() < 0.5:
