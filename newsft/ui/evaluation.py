@@ -136,9 +136,10 @@ def build_evaluation_tab(engine: Engine, rows: list[dict], folder: Path, *, tab:
     opened.then(lambda to: [handlers.export(kind, to) for kind in EXPORTS], language, exports, **QUICK)
     chosen.input(handlers.list, [language, chosen], listing, trigger_mode="always_last", **QUICK)
     listing.select(_row_number, None, number, **QUICK)
-    number.change(handlers.open, [number, language], row, trigger_mode="always_last", **QUICK).then(handlers.xray, [number, language], xray, show_progress="hidden", api_visibility="private", **MODEL)
-    translated = language.change(handlers.show_again, [language, chosen], shown, **QUICK)
-    translated.then(handlers.open, [number, language], row, **QUICK).then(handlers.xray, [number, language], xray, show_progress="hidden", api_visibility="private", **MODEL)
+    gr.on([number.change, language.change], handlers.open, [number, language], row, trigger_mode="always_last", **QUICK)
+    language.change(handlers.show_again, [language, chosen], shown, **QUICK)
+    # One listener for all that opens a row: of several, the answer to an earlier choice could arrive last and stay.
+    row.change(handlers.xray, [number, language], xray, trigger_mode="always_last", show_progress="hidden", api_visibility="private", **MODEL)
     return [
         (intro, lambda to: gr.update(value=say("evaluation_intro", to))),
         *[(button, lambda to, kind=kind: gr.update(label=say(f"export_{kind}", to))) for kind, button in zip(EXPORTS, exports, strict=True)],

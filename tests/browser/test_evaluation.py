@@ -60,6 +60,16 @@ def test_filter_row_and_xray(opened):
     expect(page.locator("#opened h3").first).to_contain_text("12번 행", timeout=SECONDS)
 
 
+def test_xray_is_that_of_the_row_opened_last(opened, rows):
+    page = opened
+    box = page.locator("#open-row input")
+    for number in (3, 12, 30):
+        box.fill(str(number))
+        box.press("Enter")
+    expect(page.locator("#opened h3").first).to_contain_text("30번 행", timeout=SECONDS)
+    expect(page.locator("#xray .tinted").first).to_contain_text(rows[30]["assistant"]["summary"][:20], timeout=SECONDS)
+
+
 def test_exports_are_downloaded(opened, tmp_path):
     page = opened
     for kind in ("csv", "json", "html"):
