@@ -94,3 +94,10 @@ def test_wild_names_often_have_a_blank_a_number_or_letters():
     compound = [name for name in wild if " " in name or not all("가" <= sign <= "힣" for sign in name)]
     assert 0.35 < len(compound) / len(wild) < 0.75
     assert any(name[-1].isdigit() and len(name.rstrip("0123456789")) == 3 for name in wild), "three syllables and a number"
+
+
+def test_wild_names_bring_in_every_coined_syllable_that_the_other_names_lack():
+    rng = random.Random(8)
+    assert not set(names.COINED) & set(names.NAME_SYLLABLES) and set("멜톡뱅샤칭") <= set(names.COINED)
+    used = set("".join(names.company(rng, ["전자"], part="pretrain", wild=1.0) for _ in range(6000)))
+    assert len(set(names.COINED) - used) < 0.03 * len(names.COINED)

@@ -10,6 +10,16 @@ NAME_SYLLABLES = list(
     "아안애양어여연영예오온완용우운원월위유윤율은을의이인일자장재전정제조종주준지진찬창채천철청초추춘충치태택토파편평표풍피하한해현형혜호홍화환황효훈휘희힘"
 )
 BORROWED = list("그넥노니델디라레로루리마메모미바베벨보브비사세솔스시아알에엔엘오온올유이인자제지카컨코콘크키타테토트티파페포폴프플피하헤호휴")
+# What coined and borrowed names are made of beyond these: a plain consonant, a simple vowel, a common final consonant or none (places in the
+# Unicode block). Among all syllables one of these came up so rarely that the base model could not write it, a name from then on neither.
+COINED = [
+    s
+    for s in SYLLABLES
+    if s not in NAME_SYLLABLES
+    and (ord(s) - 0xAC00) // 588 not in {1, 4, 8, 10, 13}
+    and (ord(s) - 0xAC00) // 28 % 21 in {0, 1, 2, 4, 5, 6, 8, 12, 13, 17, 18, 20}
+    and (ord(s) - 0xAC00) % 28 in {0, 1, 4, 8, 16, 17, 19, 21}
+]
 GENERAL_SUFFIXES = ["홀딩스", "그룹", "산업", "코리아", "인터내셔널", "파트너스", "시스템", "글로벌", "상사", "지주", "네트웍스", "랩", "테크", "인더스트리"]
 SURNAMES = list("김이박최정강조윤장임한오서신권황안송류홍전고문양손배백허남심노하곽성차주우구민나지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모")
 GIVEN = list(
@@ -83,7 +93,7 @@ def _stem(rng: random.Random, *, wild: bool) -> str:
     shape = rng.random()
     pool = NAME_SYLLABLES
     if wild:
-        pool = SYLLABLES
+        pool = COINED
     elif shape > 0.55:
         pool = BORROWED
     if shape < 0.08:
@@ -99,7 +109,7 @@ def _stem(rng: random.Random, *, wild: bool) -> str:
 
 def _compound_stem(rng: random.Random) -> str:
     """A stem of two parts, such as people's articles have and the rows hardly: with a blank, a number or Latin letters in it."""
-    pools = [NAME_SYLLABLES, BORROWED, SYLLABLES]
+    pools = [NAME_SYLLABLES, BORROWED, COINED, SYLLABLES]
     first = "".join(rng.choices(rng.choice(pools), k=rng.choice([1, 2, 2, 3, 3])))
     kind = rng.random()
     if kind < 0.5:
@@ -138,6 +148,6 @@ def person(rng: random.Random) -> str:
     return rng.choice(SURNAMES) + "".join(rng.choices(GIVEN, k=2))
 
 
-def word(rng: random.Random, *, syllables: int | None = None) -> str:
-    """A meaningless Korean word drawn from all common syllables."""
-    return "".join(rng.choices(SYLLABLES, k=syllables or rng.choice([2, 2, 3, 3, 4])))
+def word(rng: random.Random, *, syllables: int | None = None, coined: float = 0.0) -> str:
+    """A meaningless Korean word drawn from all common syllables, for a share of `coined` from those of coined names alone."""
+    return "".join(rng.choices(COINED if coined and rng.random() < coined else SYLLABLES, k=syllables or rng.choice([2, 2, 3, 3, 4])))

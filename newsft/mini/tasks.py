@@ -19,6 +19,7 @@ from newsft.mini.slips import set_slip
 from newsft.mini.unfamiliar import make_unfamiliar
 
 QUESTIONS_PER_ARTICLE = 4
+WILD = 0.6  # of the companies have a stem of syllables that the rows' names lack, or of two parts
 INTRODUCED = 5  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 
 Turn = tuple[str, str]  # instruction, answer
@@ -55,7 +56,7 @@ def draw_conversation(
     """
     if rng.random() < drills:
         return Conversation(_name_drill(rng, part=part))
-    article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=0.4)
+    article = articles.draw(rng, part=part, length=_draw_length(rng, short=short, any_length=any_length), wild=WILD)
     if unfamiliar and rng.random() < unfamiliar:
         article = make_unfamiliar(rng, article)
     count = rng.choice([1, 1, 2, 3] if short else [1, 2, 3, 4, 5])
@@ -125,7 +126,7 @@ def _message(role: str, content: str) -> Message:
 
 
 def _draw_article(rng: random.Random, *, longest: int, part: str) -> Article:
-    return articles.draw(rng, part=part, length=rng.randint(60, longest), wild=0.4, stock=True)
+    return articles.draw(rng, part=part, length=rng.randint(60, longest), wild=WILD, stock=True)
 
 
 def _ask_lists(rng: random.Random, article: Article, *, positive: float, pairs: float, keywords: float) -> Turn:
@@ -142,7 +143,7 @@ def _ask_lists(rng: random.Random, article: Article, *, positive: float, pairs: 
 
 def draw_text(rng: random.Random, *, part: str = "pretrain") -> str:
     """An article alone, to be continued."""
-    return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=0.4).text
+    return articles.draw(rng, part=part, length=draw_length(rng, long=0.3), wild=WILD).text
 
 
 def _draw_turn(rng: random.Random, article: Article, *, short: bool, objects: float, **asked: float) -> Turn:
@@ -259,7 +260,10 @@ def _headline(rng: random.Random, article: Article) -> Turn:
 
 def _name_drill(rng: random.Random, *, part: str) -> list[Message]:
     trades = wordings.sectors()
-    listed = [names.company(rng, trades[rng.choice(list(trades))]["suffixes"], part=part, wild=0.6) if rng.random() < 0.8 else names.word(rng) for _ in range(rng.randint(2, 12))]
+    listed = [
+        names.company(rng, trades[rng.choice(list(trades))]["suffixes"], part=part, wild=1.0) if rng.random() < 0.4 else names.word(rng, coined=0.5)
+        for _ in range(rng.randint(2, rng.choice([12, 12, 60])))
+    ]
     text = rng.choice([", ", "\n", " "]).join(listed)
     ask = rng.choice(["다음 이름을 파이썬 리스트로 옮겨 주세요.", "이름을 차례대로 리스트로 적어 주세요."])
     answer = str(listed)
