@@ -67,7 +67,7 @@ def test_xray_is_that_of_the_row_opened_last(opened, rows):
         box.fill(str(number))
         box.press("Enter")
     expect(page.locator("#opened h3").first).to_contain_text("30번 행", timeout=SECONDS)
-    expect(page.locator("#xray .tinted").first).to_contain_text(rows[30]["assistant"]["summary"][:20], timeout=SECONDS)
+    expect(page.locator("#xray .tinted").first).to_contain_text(rows[30]["assistant"]["summary"].replace(" ", "·"), timeout=SECONDS)
 
 
 def test_exports_are_downloaded(opened, tmp_path):
