@@ -10,8 +10,8 @@ NAME_SYLLABLES = list(
     "아안애양어여연영예오온완용우운원월위유윤율은을의이인일자장재전정제조종주준지진찬창채천철청초추춘충치태택토파편평표풍피하한해현형혜호홍화환황효훈휘희힘"
 )
 BORROWED = list("그넥노니델디라레로루리마메모미바베벨보브비사세솔스시아알에엔엘오온올유이인자제지카컨코콘크키타테토트티파페포폴프플피하헤호휴")
-# What coined and borrowed names are made of beyond these: a plain consonant, a simple vowel, a common final consonant or none (places in the
-# Unicode block). Among all syllables one of these came up so rarely that the base model could not write it, a name from then on neither.
+# What coined and borrowed names are made of beyond these: a plain consonant, a simple vowel, a common final consonant or none, by their places
+# in the Unicode block of syllables. Drawn among all 2,350, each of them came up too rarely for the base model to learn to write it.
 COINED = [
     s
     for s in SYLLABLES
