@@ -3,6 +3,8 @@
 import random
 import zlib
 
+from newsft.mini.korean import final_consonant
+
 # The 2,350 syllables of KS X 1001: what Korean text is written with in practice. Rarer ones fall back to bytes.
 SYLLABLES = [bytes([row, cell]).decode("euc-kr") for row in range(0xB0, 0xC9) for cell in range(0xA1, 0xFF)]
 NAME_SYLLABLES = list(
@@ -18,7 +20,7 @@ COINED = [
     if s not in NAME_SYLLABLES
     and (ord(s) - 0xAC00) // 588 not in {1, 4, 8, 10, 13}
     and (ord(s) - 0xAC00) // 28 % 21 in {0, 1, 2, 4, 5, 6, 8, 12, 13, 17, 18, 20}
-    and (ord(s) - 0xAC00) % 28 in {0, 1, 4, 8, 16, 17, 19, 21}
+    and final_consonant(s) in {0, 1, 4, 8, 16, 17, 19, 21}
 ]
 GENERAL_SUFFIXES = ["홀딩스", "그룹", "산업", "코리아", "인터내셔널", "파트너스", "시스템", "글로벌", "상사", "지주", "네트웍스", "랩", "테크", "인더스트리"]
 SURNAMES = list("김이박최정강조윤장임한오서신권황안송류홍전고문양손배백허남심노하곽성차주우구민나지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모")
