@@ -152,7 +152,8 @@ PHASES = (
     _long(13_600, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2),
     _long(13_900, decisions=0.25, slips=0.3, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2, further=("ends",)),
     _long(15_200, decisions=0.25, slips=0.4, unfamiliar=0.4, drills=0.08, own=0.4, run=8, named=2, further=("ends", "keys")),
-    _long(math.inf, decisions=0.25, slips=0.4, unfamiliar=0.4, drills=0.2, own=0.4, run=8, named=2, further=("ends", "keys"), rate=0.8),
+    _long(15_920, decisions=0.25, slips=0.4, unfamiliar=0.4, drills=0.2, own=0.4, run=8, named=2, further=("ends", "keys"), rate=0.8),
+    _long(math.inf, decisions=0.25, slips=0.4, unfamiliar=0.4, drills=0.05, own=0.4, run=8, named=2, further=("ends", "keys"), rate=0.8),
 )
 
 
