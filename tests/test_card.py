@@ -33,7 +33,7 @@ def test_card_of_the_miniature_says_what_it_was_made_from(adapter, run):
     written = ModelCard.load(adapter / "README.md")
     assert (written.data.license, written.data.library_name, written.data.language) == ("apache-2.0", "peft", "ko")
     assert written.data.base_model is None  # a folder's name would be taken for somebody's model on the hub
-    for said in ("# my-news", run["base_fingerprint"], run["data_fingerprint"], "loss.png", "| learning_rate | 0.001 |", "| lora_targets | q_proj, v_proj |", f"| seed | {MINI.seed} |"):
+    for said in ("# my-news", run["base_fingerprint"], run["data_fingerprint"], "loss.png", "| learning_rate | 0.0015 |", "| lora_targets | q_proj, v_proj |", f"| seed | {MINI.seed} |"):
         assert said in written.text, said
     for setting in (name for name in run["recipe"] if name not in card.ELSEWHERE):
         assert f"| {setting} |" in written.text

@@ -209,7 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=15_200, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=15_920, help="optimizer steps")
     parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
     parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
     parser.add_argument("--width", type=int, default=256)
