@@ -10,9 +10,9 @@ from tests.serve import serve
 
 FOLDER = Path(__file__).parents[1] / "assets" / "screenshots"
 COMPARE = {
-    "compare-ko": ("", 1280, False, 7),
-    "compare-en-dark": ("/?lang=en&__theme=dark", 1280, False, 7),
-    "compare-phone": ("", 375, True, 7),
+    "compare-ko": ("", 1280, False, 0),
+    "compare-en-dark": ("/?lang=en&__theme=dark", 1280, False, 0),
+    "compare-phone": ("", 375, True, 0),
 }
 LESSON = {"template-ko": "챗 템플릿", "tokens-ko": "토큰·레이블·마스크", "lab-ko": "고장 실험실"}
 
