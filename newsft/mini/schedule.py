@@ -127,7 +127,7 @@ def _long(
 #    off and a wrong key behind it. At step 15,200 three of 495 cannot be read.
 # 15. Syllables that the rows' names lack (`names.COINED`), and lists of up to 60 names to repeat. At step 15,200 the model cannot write a syllable
 #    such as 멜 or 뱅 after the first part of a name (probability 0.01 to 0.03); 600 steps later it reads such names. The shipped weights stop
-#    there, at step 15,920. 500 steps more with few such lists made nothing better (benchmarks/README.md).
+#    there, at step 15,920: after 500 more with few such lists fewer of the articles written by hand could be read (benchmarks/README.md).
 # Short articles ask as much at a third of the cost.
 PHASES = (
     Phase(320, partial(draw_mixed, decisions=0.15, lists=0.2, positive=0.5), read=0.25, told=1, decided=5),
