@@ -27,7 +27,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The miniature from nothing: rows, tokenizer, base model (resumable, several hours on two cores), adapter. The shipped base model
+# The miniature from nothing: rows, tokenizer, base model (resumable, many hours on two cores), adapter. The shipped base model
 # was made along this schedule in several sittings: assets/mini/README.md.
 mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.corpus
