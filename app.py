@@ -13,8 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from newsft import allocator, recipe
+from newsft import recipe
 from newsft.errors import UserError
+from newsft.inference import malloc
 from newsft.recipe import Recipe
 
 SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
@@ -50,13 +51,13 @@ def import_spaces() -> Callable | None:
 
 def load_engine(chosen: Recipe, *, examples: list[str], gpu: Callable | None):
     """The recipe's base and adapter, answering in this process or, with ZeroGPU's decorator, in one that has a GPU; `examples` as `Engine` takes them."""
-    from newsft import models
-    from newsft.engine import Engine
+    from newsft.inference.engine import Engine
+    from newsft.models.load import add_adapter, load_base
 
-    loaded = models.add_adapter(models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
+    loaded = add_adapter(load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
     if gpu is None:
         return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples)
-    from newsft.zero import ZeroBatcher
+    from newsft.inference.zerogpu import ZeroBatcher
 
     return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu))
 
@@ -70,19 +71,19 @@ def load(arguments: argparse.Namespace) -> tuple:
     if not arguments.server and any(served.values()):
         raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
     gpu = import_spaces()
-    from newsft import data  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.data.rows import is_local, load_rows, split_rows  # seconds of imports: --help and a wrong flag answer at once
 
     try:
-        rows = data.load_rows(chosen.data)
+        rows = load_rows(chosen.data)
     except UserError as error:
-        if data.is_local(chosen.data):
+        if is_local(chosen.data):
             raise
         # The hub is out of reach: the lesson's tabs can show the embedded rows instead.
         print(f"note: {error} The page shows the embedded rows.", file=sys.stderr)
-        rows = data.load_rows(recipe.RECIPES["mini"].data)
-    split = data.split_rows(rows, test_ratio=chosen.test_ratio)
+        rows = load_rows(recipe.RECIPES["mini"].data)
+    split = split_rows(rows, test_ratio=chosen.test_ratio)
     if arguments.server:
-        from newsft.remote import connect
+        from newsft.inference.server import connect
 
         answering, names = connect(arguments.server, served, chosen), tuple(served.values())
     else:
@@ -92,8 +93,8 @@ def load(arguments: argparse.Namespace) -> tuple:
 
 def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names: tuple[str, str], split) -> int:
     """Build the page and serve it until interrupted."""
-    from newsft.ui.page import build_page, launch_settings
-    from newsft.ui.readers import QUEUE_LENGTH
+    from newsft.page.page import build_page, launch_settings
+    from newsft.page.sessions import QUEUE_LENGTH
 
     if answering.loaded.model is not None:
         print(answering.loaded.describe())
@@ -111,11 +112,11 @@ def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names
 def main() -> int:
     """Serve, or check; exit code 2 for what the user can put right, 1 for a check that failed."""
     arguments = parse_flags()
-    allocator.return_memory()
+    malloc.return_memory()
     try:
         loaded = load(arguments)
         if arguments.check:
-            from newsft.diagnosis import print_diagnosis
+            from newsft.page.diagnosis import print_diagnosis
 
             return 0 if print_diagnosis(loaded[1], loaded[3]) else 1
     except UserError as error:

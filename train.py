@@ -12,8 +12,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from newsft import processes, recipe
+from newsft import recipe
 from newsft.errors import UserError
+from newsft.models import distributed
+from newsft.paths import short_path
 
 
 def parse_flags() -> argparse.Namespace:
@@ -27,10 +29,10 @@ def parse_flags() -> argparse.Namespace:
 
 def read_rows(chosen: recipe.Recipe, tell: Callable[[str], None]):
     """The recipe's data, with what is odd about it told before anything is trained."""
-    from newsft import data
-    from newsft.review import review
+    from newsft.data.review import review
+    from newsft.data.rows import load_rows, split_rows
 
-    split = data.split_rows(data.load_rows(chosen.data, tell=lambda text: tell(f"note: {text}")), test_ratio=chosen.test_ratio)
+    split = split_rows(load_rows(chosen.data, tell=lambda text: tell(f"note: {text}")), test_ratio=chosen.test_ratio)
     first, count = len(split.test), len(split.rows)
     tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
     for oddity in review(split):
@@ -41,45 +43,51 @@ def read_rows(chosen: recipe.Recipe, tell: Callable[[str], None]):
 def run(arguments: argparse.Namespace) -> None:
     """Load, encode, check, train, save."""
     chosen = recipe.from_flags(arguments)
-    tell = print if processes.is_main() else lambda *_: None
-    tell(f"recipe {chosen.name}: {recipe.short_path(chosen.model)} on {recipe.short_path(chosen.data)}")
-    from newsft import checkpoints, models, publish, training  # seconds of imports: --help and a wrong flag answer at once
-    from newsft.card import write_card
-    from newsft.licences import read_licence
-    from newsft.output import claimed
-    from newsft.progress import Progress
+    tell = print if distributed.is_main() else lambda *_: None
+    tell(f"recipe {chosen.name}: {short_path(chosen.model)} on {short_path(chosen.data)}")
+    from newsft.models.hub import find_files  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.models.load import load_base
+    from newsft.publish import hub
+    from newsft.publish.card import write_card
+    from newsft.publish.licences import read_licence
+    from newsft.training import checkpoints
+    from newsft.training.output import claimed
+    from newsft.training.preflight import encode_rows, preflight
+    from newsft.training.progress import Progress
+    from newsft.training.record import describe_run, gather_weights, save_run
+    from newsft.training.sft import build_trainer, choose_precision
 
     split = read_rows(chosen, tell)
     folder, first = Path(chosen.output), len(split.test)
-    with claimed(folder, resume=arguments.resume) if processes.is_main() else nullcontext():
+    with claimed(folder, resume=arguments.resume) if distributed.is_main() else nullcontext():
         checkpoint = checkpoints.choose_checkpoint(folder, resume=arguments.resume, tell=tell)
-        loaded = models.load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
+        loaded = load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
         tell(loaded.describe())
         if arguments.push_to_hub:
-            publish.check_name(arguments.push_to_hub, read_licence(chosen.model, models.find_files(chosen.model)))
-        about = training.describe_run(loaded, split, chosen)
+            hub.check_name(arguments.push_to_hub, read_licence(chosen.model, find_files(chosen.model)))
+        about = describe_run(loaded, split, chosen)
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
             tell(f"note: {difference}")
-        encoded = training.encode_rows(loaded, split.train, chosen, first=first)
-        report = training.preflight(loaded, split.train, encoded, chosen, first=first)
+        encoded = encode_rows(loaded, split.train, chosen, first=first)
+        report = preflight(loaded, split.train, encoded, chosen, first=first)
         tell(report.report())
         if report.failures:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
-        validation = training.encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
-        trainer = training.build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if processes.is_main() else [])
+        validation = encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
+        trainer = build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if distributed.is_main() else [])
         trainer.about = about
-        tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), training.choose_precision(loaded, chosen)))
+        tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), choose_precision(loaded, chosen)))
         begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.monotonic() - begun
-        weights = training.gather_weights(trainer)
-        if processes.is_main():
+        weights = gather_weights(trainer)
+        if distributed.is_main():
             with checkpoints.staged_adapter(folder) as staged:
-                training.save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
+                save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
             write_card(folder, chosen.model)  # in the place of PEFT's empty form
     tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
-    if arguments.push_to_hub and processes.is_main():
-        tell(f"pushed to {publish.push(folder, arguments.push_to_hub)}")
+    if arguments.push_to_hub and distributed.is_main():
+        tell(f"pushed to {hub.push(folder, arguments.push_to_hub)}")
 
 
 def main() -> int:

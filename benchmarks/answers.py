@@ -10,8 +10,9 @@ import time
 import torch
 
 from benchmarks.result import print_result
-from newsft import evaluation
-from newsft.recipe import ASSETS, RECIPES
+from newsft.evaluation.run import load_engine
+from newsft.paths import ASSETS
+from newsft.recipe import RECIPES
 
 RUNS = 7
 
@@ -38,7 +39,7 @@ def time_generate(engine, news: str, system_prompt: str) -> float:
 
 def main() -> None:
     """Print a table and, last, one JSON line."""
-    engine, split = evaluation.load_engine(RECIPES["mini"])
+    engine, split = load_engine(RECIPES["mini"])
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
     system_prompt = split.train[0]["system_prompt"]
     time_ours(engine, article, system_prompt)

@@ -15,9 +15,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from benchmarks.result import print_result
-from newsft import models
-from newsft.decoding import Decoder, Job, Request
-from newsft.models import ADAPTER
+from newsft.inference.decoder import Decoder, Job
+from newsft.inference.types import Request
+from newsft.models import memory
+from newsft.models.load import ADAPTER, load_base
 
 PROMPT, PREFIX = 1_560, 765
 BANDWIDTH = {"H100": 3.35e12, "H200": 4.8e12, "A100": 2.04e12}  # bytes a second, by the maker's data sheets
@@ -25,7 +26,7 @@ BANDWIDTH = {"H100": 3.35e12, "H200": 4.8e12, "A100": 2.04e12}  # bytes a second
 
 def write_adapter(checkpoint: Path, folder: Path) -> None:
     """A LoRA adapter of the recipe's shape whose B is not zero."""
-    model = get_peft_model(models.load_base(str(checkpoint)).model, LoraConfig(r=8, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    model = get_peft_model(load_base(str(checkpoint)).model, LoraConfig(r=8, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)
@@ -46,8 +47,8 @@ def measure(answer) -> tuple[float, float]:
 
 def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
     """The lesson's way: a second copy of the base for the tuned model, one eager `generate` call each."""
-    base = models.load_base(str(checkpoint)).model
-    tuned = PeftModel.from_pretrained(models.load_base(str(checkpoint)).model, adapter).eval()
+    base = load_base(str(checkpoint)).model
+    tuned = PeftModel.from_pretrained(load_base(str(checkpoint)).model, adapter).eval()
     prompt = torch.tensor([ids], device=base.device)
     settings = {"attention_mask": torch.ones_like(prompt), "min_new_tokens": count, "max_new_tokens": count, "do_sample": False, "pad_token_id": 0}
 
@@ -60,7 +61,7 @@ def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, r
 
 def time_ours(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
     """One copy, both answers in one batch; the system prompt's cache is kept, as it is between two readers of the page."""
-    model = PeftModel.from_pretrained(models.load_base(str(checkpoint)).model, adapter, adapter_name=ADAPTER).eval()
+    model = PeftModel.from_pretrained(load_base(str(checkpoint)).model, adapter, adapter_name=ADAPTER).eval()
     decoder = Decoder(model, stop_ids=[], max_new_tokens=count)
 
     def answer() -> None:
@@ -90,7 +91,7 @@ def main() -> None:
         asked = (arguments.checkpoint, Path(folder), ids, arguments.new_tokens, arguments.runs)
         ours, peer = time_ours(*asked), time_generate(*asked)
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    weights = models.memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").weights
+    weights = memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").weights
     bandwidth = next((value for card, value in BANDWIDTH.items() if card in name), None)
     result = {
         "device": name,

@@ -17,7 +17,8 @@ import psutil
 
 from benchmarks.answers import time_generate
 from benchmarks.result import print_result
-from newsft import data, evaluation
+from newsft.data.rows import load_rows, split_rows
+from newsft.evaluation.run import load_engine
 from newsft.recipe import RECIPES
 from tests.readers import Answered, Reader, Site
 from tests.serve import serve
@@ -113,7 +114,7 @@ def summarise(found: list[dict]) -> dict:
 
 def measure_generate(rows: list[dict]) -> float:
     """Seconds that all readers' answers take from two `generate` calls each, by the first few."""
-    engine, _ = evaluation.load_engine(RECIPES["mini"])
+    engine, _ = load_engine(RECIPES["mini"])
     time_generate(engine, rows[0]["user_prompt"], rows[0]["system_prompt"])
     return statistics.mean(time_generate(engine, row["user_prompt"], row["system_prompt"]) for row in rows[:GENERATED]) * len(rows)
 
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="how often, at the same page")
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
-    rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
+    rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
     with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
         found = [asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think)) for _ in range(arguments.runs)]

@@ -13,10 +13,14 @@ from collections.abc import Callable, Sequence
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.result import print_result
-from newsft import chat, data, llama3
-from newsft.collate import collate
-from newsft.lessons import answer_header, search_labels
-from newsft.recipe import ASSETS, RECIPES
+from newsft.data.messages import row_messages
+from newsft.data.rows import load_rows
+from newsft.encoding import chat, llama3
+from newsft.encoding.collate import collate
+from newsft.encoding.template import answer_header
+from newsft.lessons.faults import search_labels
+from newsft.paths import ASSETS
+from newsft.recipe import RECIPES
 
 RUNS = 7
 
@@ -57,7 +61,7 @@ def measure(tokenizer: PreTrainedTokenizerBase, conversations: list[list[dict]])
 
 def main() -> None:
     """Print the figures and, last, one JSON line."""
-    conversations = [data.row_messages(row) for row in data.load_rows(str(ASSETS / "news.jsonl"))]
+    conversations = [row_messages(row) for row in load_rows(str(ASSETS / "news.jsonl"))]
     print_result({"runs": RUNS} | {name: measure(tokenizer, conversations) for name, tokenizer in (("llama3", llama3.load_tokenizer()), ("mini", AutoTokenizer.from_pretrained(ASSETS / "mini")))})
 
 

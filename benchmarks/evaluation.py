@@ -9,8 +9,9 @@ import time
 import torch
 
 from benchmarks.result import print_result
-from newsft import evaluation, generations
-from newsft.engine import Engine
+from newsft.evaluation import generate
+from newsft.evaluation.run import load_engine
+from newsft.inference.engine import Engine
 from newsft.recipe import RECIPES
 
 
@@ -33,10 +34,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=0, help="only every so many-th row, so that about this many are taken; 0 takes all 495")
     arguments = parser.parse_args()
-    engine, split = evaluation.load_engine(RECIPES["mini"])
+    engine, split = load_engine(RECIPES["mini"])
     rows = split.test[:: max(len(split.test) // arguments.rows, 1)] if arguments.rows else split.test
     begun = time.perf_counter()
-    batched = {(one.row, one.side): one.text for numbers in generations.plan_batches(engine, rows, batch_rows=generations.BATCH_ROWS) for one in generations.generate_batch(engine, rows, numbers)}
+    batched = {(one.row, one.side): one.text for numbers in generate.plan_batches(engine, rows, batch_rows=generate.BATCH_ROWS) for one in generate.generate_batch(engine, rows, numbers)}
     ours = time.perf_counter() - begun
     begun = time.perf_counter()
     singly = {(number, side): generate_singly(engine, row, side) for number, row in enumerate(rows) for side in engine.sides}

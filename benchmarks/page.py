@@ -9,7 +9,7 @@ import statistics
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.result import print_result
-from newsft.recipe import ASSETS
+from newsft.paths import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
 

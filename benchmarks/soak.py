@@ -19,9 +19,10 @@ import psutil
 
 from benchmarks.crowd import TAB_ROWS, TABS, look
 from benchmarks.result import print_result
-from newsft import data
+from newsft.data.rows import load_rows, split_rows
+from newsft.data.text import NEWS_LIMIT
+from newsft.page.texts import say
 from newsft.recipe import RECIPES
-from newsft.texts import say
 from tests.readers import Reader, Site
 from tests.serve import serve
 
@@ -84,7 +85,7 @@ class Readers:
         """Send what is no news."""
         article = chance.choice(ODD)
         answered = await reader.compare(article)
-        refused = say("error_news_empty", "ko") if not article else say("error_news_too_long", "ko", count=len(article), limit=data.NEWS_LIMIT)
+        refused = say("error_news_empty", "ko") if not article else say("error_news_too_long", "ko", count=len(article), limit=NEWS_LIMIT)
         self.record.check(answered.warnings == ([refused] if article in ODD[:2] else []), f"{article[:20]!r}: {answered.warnings} {answered.refused}")
 
     async def live(self, seed: int, until: float) -> None:
@@ -124,7 +125,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=12)
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
-    rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).test[:40]
+    rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[:40]
     with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
         record = asyncio.run(soak(Site(url), process, rows, readers=arguments.readers, minutes=arguments.minutes))

@@ -8,8 +8,9 @@ import statistics
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.result import print_result
-from newsft import chat, data, llama3
-from newsft.recipe import ASSETS
+from newsft.data.rows import load_rows
+from newsft.encoding import chat, llama3
+from newsft.paths import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
 
@@ -30,7 +31,7 @@ WATCH = """(count) => new Promise((resolve) => {
 
 def long_news(size: int) -> tuple[str, int]:
     """News that makes the tab's own-text row at least `size` tokens long, and the row's exact length."""
-    tokenizer, rows = llama3.load_tokenizer(), data.load_rows(str(ASSETS / "news.jsonl"))
+    tokenizer, rows = llama3.load_tokenizer(), load_rows(str(ASSETS / "news.jsonl"))
     news, number = "", 0
     while True:
         news += rows[number]["user_prompt"] + "\n"

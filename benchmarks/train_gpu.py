@@ -21,10 +21,12 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from benchmarks.result import print_result
 from benchmarks.varco8b import write_checkpoint
-from newsft import models, training
-from newsft.chat import IGNORED, Encoded
+from newsft.encoding.chat import IGNORED, Encoded
+from newsft.models import memory
+from newsft.models.load import load_base
 from newsft.recipe import RECIPES
-from newsft.trainer import Trainer
+from newsft.training import sft
+from newsft.training.trainer import Trainer
 
 # The real data's lengths: median 1,563, mean 1,635, longest 5,907 tokens, of which the same 765 come first in every row.
 MEDIAN, SPREAD, SHORTEST, LONGEST, PREFIX, ANSWER = 1_563, 0.3, 900, 5_907, 765, 240
@@ -51,9 +53,9 @@ def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -
     """Seconds per optimizer step after two that warm up, and the peak memory; both are for rows of the same step sizes."""
     trainer_class, settings = WAYS[way]
     recipe = replace(RECIPES["varco"], model=str(checkpoint), max_steps=steps + 2, save_every=10**6, log_every=10**6, **settings)
-    loaded, marks = models.load_base(recipe.model, attention=recipe.attention), []
-    with tempfile.TemporaryDirectory() as folder, patch.object(training, "Trainer", trainer_class):
-        trainer = training.build_trainer(loaded, rows, recipe, Path(folder), callbacks=[])
+    loaded, marks = load_base(recipe.model, attention=recipe.attention), []
+    with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", trainer_class):
+        trainer = sft.build_trainer(loaded, rows, recipe, Path(folder), callbacks=[])
         if way == "padding_free":
             trainer.data_collator = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)
         training_step = trainer.training_step
@@ -86,7 +88,7 @@ def measure(checkpoint: Path, rows: list[Encoded], *, ways: list[str], steps: in
     measured = [{way: time_training(way, checkpoint, rows, steps) for way in ways} for _ in range(runs)]
     seconds = {way: statistics.median(run[way]["s_per_step"] for run in measured) for way in ways}
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    parameters = models.memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").parameters
+    parameters = memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").parameters
     # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
     flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
     peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)

@@ -15,9 +15,12 @@ import torch
 from trl import SFTTrainer
 
 from benchmarks.result import print_result
-from newsft import data, models, training
+from newsft.data.rows import load_rows, split_rows
+from newsft.models.load import load_base
 from newsft.recipe import RECIPES
-from newsft.trainer import Trainer
+from newsft.training import sft
+from newsft.training.preflight import encode_rows
+from newsft.training.trainer import Trainer
 
 WAYS = {"trl": (SFTTrainer, "off"), "padded": (Trainer, "off"), "shared": (Trainer, "on")}  # trainer, shared_prefix
 
@@ -26,11 +29,11 @@ def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]
     """Seconds per optimizer step, and the mean loss."""
     trainer_class, shared_prefix = WAYS[way]
     recipe = replace(RECIPES["mini"], max_steps=steps, save_every=10**6, shared_prefix=shared_prefix)
-    loaded = models.load_base(recipe.model)
-    encoded = training.encode_rows(loaded, rows, recipe)
-    with tempfile.TemporaryDirectory() as folder, patch.object(training, "Trainer", trainer_class):
+    loaded = load_base(recipe.model)
+    encoded = encode_rows(loaded, rows, recipe)
+    with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", trainer_class):
         torch.manual_seed(recipe.seed)
-        trainer = training.build_trainer(loaded, encoded, recipe, Path(folder), callbacks=[])
+        trainer = sft.build_trainer(loaded, encoded, recipe, Path(folder), callbacks=[])
         trainer.args.save_strategy = "no"
         begun = time.perf_counter()
         loss = trainer.train().training_loss
@@ -44,7 +47,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="runs of each trainer, in turn")
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
-    rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).train
+    rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).train
     measured = [{way: time_training(way, rows, arguments.steps) for way in WAYS} for _ in range(arguments.runs)]
     result = {f"{way}_s_per_step": round(statistics.median(run[way][0] for run in measured), 3) for way in WAYS}
     result |= {f"{way}_speedup": round(statistics.median(run["trl"][0] / run[way][0] for run in measured), 2) for way in ("padded", "shared")}

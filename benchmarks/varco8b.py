@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from newsft import llama3
+from newsft.encoding import llama3
 
 HEADS = 32  # four of them share a key and value head, as in Llama 3
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from newsft.errors import UserError
+from newsft.paths import ASSETS, short_path
 
-ASSETS = Path(__file__).parents[1] / "assets"
 RECIPE_FILE = "recipe.json"
 SWITCH = ("auto", "on", "off")
 VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}  # for where no flags can be given, as on a Hugging Face Space
@@ -158,8 +158,3 @@ def _display(value: Any) -> str:
     if isinstance(value, tuple):
         return " ".join(value)
     return short_path(str(value))
-
-
-def short_path(source: str) -> str:
-    """A path inside the project without the place where the project lies; anything else as it is."""
-    return str(Path(source).relative_to(ASSETS.parent)) if source.startswith(str(ASSETS)) else source

@@ -4,8 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from newsft.evaluation import SUMMARY_FILE, format_table
-from newsft.recipe import ASSETS
+from newsft.evaluation.results import SUMMARY_FILE
+from newsft.evaluation.table import format_table
+from newsft.paths import ASSETS
 
 ROOT = Path(__file__).parents[1]
 

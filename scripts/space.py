@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = ("tests/", ".ci/")
+LEFT_OUT = ("tests/", ".ci/", "newsft/mini/")
 LARGEST_FILE = 10_000_000  # bytes; the hub refuses larger ones outside Git LFS
 SPACE_MEMORY = 16.0  # GB, of the free CPU hardware
 NEWS = "가람누리테크가 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다."

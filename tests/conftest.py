@@ -7,8 +7,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, w
 import pytest
 from transformers import AutoTokenizer
 
-from newsft import data, evaluation
-from newsft.recipe import ASSETS, RECIPES
+from newsft.data.rows import load_rows
+from newsft.evaluation.run import load_engine
+from newsft.paths import ASSETS
+from newsft.recipe import RECIPES
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +22,10 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def rows():
     """The 991 shipped rows."""
-    return data.load_rows(str(ASSETS / "news.jsonl"))
+    return load_rows(str(ASSETS / "news.jsonl"))
 
 
 @pytest.fixture(scope="session")
 def engine():
     """The shipped miniature with its adapter, as the page loads it."""
-    return evaluation.load_engine(RECIPES["mini"])[0]
+    return load_engine(RECIPES["mini"])[0]

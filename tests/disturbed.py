@@ -15,8 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
+import newsft.data.review
+import newsft.models.load
+import newsft.training.record
+import newsft.training.sft  # noqa: F401 - with those above imported once, before the fork
 import train
-from newsft import checkpoints, data, models, output, progress, review, training  # noqa: F401 - imported once, before the fork
+from newsft.training import checkpoints, output, preflight, progress  # noqa: F401
 from tests import tiny
 
 KILLS, STEPS = 10, 24

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from newsft.page.page import build_page, launch_settings
+from newsft.page.sessions import QUEUE_LENGTH
 from newsft.recipe import RECIPES
-from newsft.ui.page import build_page, launch_settings
-from newsft.ui.readers import QUEUE_LENGTH
 
 ROOT = Path(__file__).parents[1]
 

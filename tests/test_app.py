@@ -10,7 +10,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from newsft import answers
+from newsft.evaluation.answer import KEYS
 from tests.serve import serve
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ def client(url: str) -> Client:
 def test_compare_endpoint_returns_both_texts_and_fields(page, rows):
     result = client(page).predict(news=rows[0]["user_prompt"], api_name="/compare")
     assert {"base", "tuned"} <= result.keys()
-    assert result["tuned"]["readable"] and list(result["tuned"]["fields"]) == list(answers.KEYS)
+    assert result["tuned"]["readable"] and list(result["tuned"]["fields"]) == list(KEYS)
     assert result["tuned"]["text"] != result["base"]["text"]
     assert result["test_row"] == 0 and result["gold"]["summary"] == rows[0]["assistant"]["summary"]
     assert 0 <= result["tuned"]["scores"]["summary"] <= 1

@@ -13,12 +13,13 @@ import pytest
 
 import app
 import train
-from newsft import evaluation, export
+from newsft.evaluation.__main__ import parse_flags
+from newsft.publish import merge
 
 ROOT = Path(__file__).parents[1]
 READMES = [ROOT / "README.md", ROOT / "README.ko.md"]
 DOCUMENTS = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
-PROGRAMS = {"app.py": app.parse_flags, "train.py": train.parse_flags, "newsft.evaluation": evaluation.parse_flags, "newsft.export": export.parse_flags}
+PROGRAMS = {"app.py": app.parse_flags, "train.py": train.parse_flags, "newsft.evaluation": parse_flags, "newsft.publish.merge": merge.parse_flags}
 ELSEWHERE = {"vllm", "docker", "transformers"}  # programs that are not installed with this project
 COMMANDS = re.compile(rf"^({'|'.join(['python3?', '.venv/bin/python', '.venv/bin/pip', 'pip', 'make', 'torchrun', 'hf', *ELSEWHERE])}) ")
 NUMBER = "N"  # stands for a number in `--limit N`

@@ -6,6 +6,7 @@ import pytest
 
 from newsft import recipe
 from newsft.errors import UserError
+from newsft.paths import ASSETS
 from newsft.recipe import RECIPES, Recipe
 
 
@@ -115,13 +116,13 @@ def test_saved_recipe_builds_the_same_recipe_again(tmp_path):
 def test_saved_recipe_names_no_folder_of_the_machine_that_trained_it(tmp_path):
     RECIPES["mini"].save(tmp_path)
     text = (tmp_path / recipe.RECIPE_FILE).read_text(encoding="utf-8")
-    assert str(recipe.ASSETS.parent) not in text
+    assert str(ASSETS.parent) not in text
     assert json.loads(text)["data"] == "assets/news.jsonl"
 
 
 def test_mini_recipe_runs_without_the_network(rows):
     mini = RECIPES["mini"]
-    assert all(str(recipe.ASSETS) in path for path in (mini.model, mini.data, mini.adapter))
+    assert all(str(ASSETS) in path for path in (mini.model, mini.data, mini.adapter))
     assert int(len(rows) * mini.test_ratio) == 495
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from newsft import models
+from newsft.fingerprints import fingerprint_model
 from newsft.recipe import RECIPES
 from scripts import space
 
@@ -79,7 +79,7 @@ def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert set(report["ended"].values()) <= {"end_of_turn", "limit"} and report["alarms"] == []
-    assert report["adapter"] == models.fingerprint_model(Path(RECIPES["mini"].adapter), config="adapter_config.json")
+    assert report["adapter"] == fingerprint_model(Path(RECIPES["mini"].adapter), config="adapter_config.json")
     assert report["peak_memory_gb"] < space.SPACE_MEMORY
     if space.isolation():
         assert report["network"] == ["lo"]

@@ -12,7 +12,7 @@ import pytest
 from gradio_client import Client
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from newsft import models
+from newsft.models.load import add_adapter, load_base
 from tests.serve import serve
 from tests.varco import write_varco_checkpoint
 
@@ -53,7 +53,7 @@ def test_it_has_the_layout_and_the_quirks(varco):
 
 def test_it_is_trained(varco):
     assert f"rows {ROWS // 2}, steps 2" in varco.told
-    loaded = models.add_adapter(models.load_base(str(varco.model)), str(varco.adapter))
+    loaded = add_adapter(load_base(str(varco.model)), str(varco.adapter))
     assert any(weight.any() for name, weight in loaded.model.named_parameters() if "lora_B" in name)
 
 
@@ -65,9 +65,9 @@ def test_it_is_evaluated(varco):
 
 
 def test_it_is_merged(varco):
-    run(["-m", "newsft.export"], [*varco.flags, "--output", str(varco.folder / "merged")])
+    run(["-m", "newsft.publish.merge"], [*varco.flags, "--output", str(varco.folder / "merged")])
     merged = AutoModelForCausalLM.from_pretrained(varco.folder / "merged")
-    assert merged.num_parameters() == models.load_base(str(varco.model)).model.num_parameters()
+    assert merged.num_parameters() == load_base(str(varco.model)).model.num_parameters()
     assert 128_009 in merged.generation_config.eos_token_id  # <|eot_id|>, which its own config leaves out
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from newsft.recipe import ASSETS
+from newsft.paths import ASSETS
 
 
 def write_model(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0) -> Path:

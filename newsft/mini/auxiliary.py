@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, rms_norm
 from transformers import LlamaForCausalLM
 
-from newsft.chat import IGNORED, Encoded
+from newsft.encoding.chat import IGNORED, Encoded
 
 EFFECTS = "+-0"
 COMPANY_LAYER, EFFECT_LAYER = 3, 4  # layers before the hidden states that must hold them

@@ -17,7 +17,8 @@ from torch.optim import _muon
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from newsft import chat
+from newsft.encoding import chat
+from newsft.encoding.prefix import SHARED, build_mask
 from newsft.mini import articles
 from newsft.mini.auxiliary import AuxiliaryHead
 from newsft.mini.model import build_model, grow_model
@@ -25,7 +26,6 @@ from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.schedule import MOST_KEYS, phase_at
 from newsft.mini.stream import SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
-from newsft.prefix import SHARED, build_mask
 
 WORK = Path("work/pretrain")
 CARD = Path(__file__).with_name("model_card.md")

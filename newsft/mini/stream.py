@@ -9,13 +9,13 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from newsft import chat
-from newsft.chat import IGNORED, Encoded, Span
+from newsft.encoding import chat
+from newsft.encoding.chat import IGNORED, Encoded, Span
+from newsft.encoding.prefix import SHARED, join
 from newsft.mini import tasks
 from newsft.mini.auxiliary import NO_LABEL, Label, label_tokens
 from newsft.mini.schedule import Phase, phase_at
 from newsft.mini.slips import take_marks
-from newsft.prefix import SHARED, join
 
 SEED = 11
 LENGTH_STEP = 64  # padded lengths are multiples of this, so that few shapes occur

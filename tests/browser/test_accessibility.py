@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from newsft.texts import say
+from newsft.page.texts import say
 from tests.browser.conftest import open_page
 from tests.browser.test_lesson import SECONDS, SHOWN
 

@@ -4,7 +4,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from newsft.texts import say
+from newsft.page.texts import say
 
 SECONDS = 60_000
 DONE = re.compile("스스로 끝냄|길이 한도")

@@ -5,20 +5,21 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from newsft import data
-from newsft.engine import Engine, TextStream
-from newsft.texts import say
-from newsft.ui import guard
+from newsft.data.rows import split_rows
+from newsft.inference.detokenizer import TextStream
+from newsft.inference.engine import Engine
+from newsft.page import middleware
+from newsft.page.texts import say
 from tests.browser.conftest import open_page
 from tests.browser.test_compare import SECONDS, paste, wait_for_answers
+from tests.page.test_hostile import MARKUP
 from tests.serve import serve_here
-from tests.test_hostile import MARKUP
 
 
 @pytest.fixture(scope="module")
 def here(engine, rows):
     """A page in this process, whose model the tests can change."""
-    with serve_here(Engine(engine.loaded, max_new_tokens=8), data.split_rows(rows, test_ratio=0.5)) as url:
+    with serve_here(Engine(engine.loaded, max_new_tokens=8), split_rows(rows, test_ratio=0.5)) as url:
         yield url
 
 
@@ -44,7 +45,7 @@ def test_markup_that_the_model_writes_runs_nothing(page: Page, rows, monkeypatch
 
 
 def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page: Page, rows, monkeypatch):
-    monkeypatch.setattr(guard, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(middleware, "MOST_BYTES", 1_000)
     paste(page, "가" * 2_000)
     page.click("button#compare")
     expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text(say("error_request_too_large", "ko", limit=0), timeout=SECONDS)
@@ -57,7 +58,7 @@ def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page:
 
 
 def test_reader_who_waits_sees_the_place_and_then_the_answer(page: Page, rows, monkeypatch):
-    monkeypatch.setattr("newsft.ui.compare.find_place", lambda *_: 7)
+    monkeypatch.setattr("newsft.page.tabs.compare.find_place", lambda *_: 7)
     monkeypatch.setattr(Engine, "compare", _late(Engine.compare))
     paste(page, rows[0]["user_prompt"])
     page.click("button#compare")

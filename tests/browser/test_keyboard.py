@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from newsft.texts import say
+from newsft.page.texts import say
 from tests.browser.test_compare import DONE, SECONDS
 
 MOST_TABS = 60

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from newsft import chat, data, tokens
-from newsft.conversations import TOY
-from newsft.llama3 import load_tokenizer
-from newsft.texts import lesson, say
+from newsft.data.messages import row_messages
+from newsft.encoding import chat, tokens
+from newsft.encoding.llama3 import load_tokenizer
+from newsft.lessons.conversations import TOY
+from newsft.page.texts import lesson, say
 
 SECONDS = 60_000
 SHOWN = {"template": "#template .rendered", "tokens": "#row .tokens", "lab": "#pair .tokens"}
@@ -28,7 +29,7 @@ def choose_row(page: Page, name: str, number: int) -> None:
 
 
 def encoded(rows, number: int = ROW):
-    return chat.encode_row(load_tokenizer(), data.row_messages(rows[number]))
+    return chat.encode_row(load_tokenizer(), row_messages(rows[number]))
 
 
 def wait_for_tokens(page: Page, place: str, count: int) -> None:
@@ -62,7 +63,7 @@ def test_row_chosen_by_number_is_shown_in_the_template(page, rows):
     open_tab(page, "template")
     choose_row(page, "template", ROW)
     expect(page.locator("#template .card.user p")).to_have_text(rows[ROW]["user_prompt"], timeout=SECONDS)
-    assert page.locator("#template .rendered .content").all_text_contents() == [message["content"] for message in data.row_messages(rows[ROW])]
+    assert page.locator("#template .rendered .content").all_text_contents() == [message["content"] for message in row_messages(rows[ROW])]
 
 
 def test_number_typed_digit_by_digit_shows_its_row(page, rows):

@@ -6,10 +6,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from newsft import chat
-from newsft.conversations import TOY
-from newsft.llama3 import load_tokenizer
-from newsft.texts import lesson, say
+from newsft.encoding import chat
+from newsft.encoding.llama3 import load_tokenizer
+from newsft.lessons.conversations import TOY
+from newsft.page.texts import lesson, say
 from tests.browser.conftest import open_page
 from tests.browser.test_lesson import SECONDS, SHOWN, choose_row, held, open_tab, wait_for_tokens
 from tests.templates import HEADER

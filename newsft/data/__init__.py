@@ -1,0 +1,1 @@
+"""Rows from files or the hub -> messages -> test and training split."""

@@ -1,0 +1,36 @@
+"""What is odd about the rows of a data set and stops no training: said with row numbers and the remedy before it begins."""
+
+from collections.abc import Iterable
+
+from newsft.data.messages import gold_answer
+from newsft.data.rows import COLUMNS, Split
+from newsft.errors import list_rows
+
+REPLACED = "\ufffd"  # what a decoder puts where it cannot read a byte
+
+
+def review(split: Split) -> list[str]:
+    """A sentence for each oddity; rows are counted from 0 in the data set's order, the test half first."""
+    rows, start = split.rows, len(split.test)
+    seen_in_test = {row["user_prompt"] for row in split.test}
+    found = {
+        "have an answer that is no dictionary; it is trained as it stands and cannot be judged. Write it as a Python dict": (number for number, row in enumerate(rows) if gold_answer(row) is None),
+        f"hold the character {REPLACED}, which a wrong encoding leaves behind; convert the source to UTF-8 again": (
+            number for number, row in enumerate(rows) if any(REPLACED in str(row[column]) for column in COLUMNS)
+        ),
+        "of the training half repeat the news of an earlier one; it weighs as often as it stands there. Remove what is not meant": _repeated(split.train, first=start),
+        "of the test half repeat the news of an earlier one; it is judged as often as it stands there. Remove what is not meant": _repeated(split.test, first=0),
+        "of the training half have the news of a test row; the evaluation would ask for what was learned by heart. Remove them from one half": (
+            number for number, row in enumerate(split.train, start) if row["user_prompt"] in seen_in_test
+        ),
+    }
+    listed = [(what, list(numbers)) for what, numbers in found.items()]
+    return [f"{len(numbers)} row(s) {what} (rows {list_rows(numbers)})" for what, numbers in listed if numbers]
+
+
+def _repeated(rows: list[dict], *, first: int) -> Iterable[int]:
+    seen = set()
+    for number, row in enumerate(rows, first):
+        if row["user_prompt"] in seen:
+            yield number
+        seen.add(row["user_prompt"])

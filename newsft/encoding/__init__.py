@@ -1,0 +1,1 @@
+"""Messages -> ids, labels, mask, origins: the one way of encoding."""

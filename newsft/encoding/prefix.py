@@ -1,0 +1,69 @@
+"""Encoded rows that begin alike -> one sequence: the shared prefix once, then what is each row's own.
+
+All rows of the lesson begin with the same system prompt. In a batch of ordinary rows it is computed once per row; here once per
+optimizer step. Positions restart after the prefix, and a mask lets each row see the prefix and itself only, so every label is
+predicted from the same tokens at the same positions as in an ordinary batch.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from newsft.encoding.chat import IGNORED, Encoded
+
+LEAST_PREFIX = 32  # shared tokens below which a mask costs more than it saves
+MASKABLE = ("sdpa", "eager")  # attention implementations that take any mask; flash attention takes none
+SHARED = -1  # the owner of the prefix's tokens
+
+
+class Place(NamedTuple):
+    """Where a token of the sequence comes from: its owner, a row's number or SHARED, and its position there."""
+
+    owner: int
+    position: int
+
+
+def shared_length(rows: Sequence[Encoded | dict]) -> int:
+    """How many leading tokens the rows share, before the first token that any row is trained on.
+
+    Each row keeps a token of its own, and a row's first own token is no label: the place that would predict it is shared.
+    """
+    columns = [_columns(row) for row in rows]
+    length = min(len(row["input_ids"]) - 1 for row in columns)
+    for row in columns:
+        trained = next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
+        length = min(length, max(trained - 1, 0))
+    first = columns[0]["input_ids"]
+    for row in columns[1:]:
+        length = next((place for place in range(length) if row["input_ids"][place] != first[place]), length)
+    return length
+
+
+def join(rows: Sequence[Encoded | dict]) -> list[Place]:
+    """The tokens of [prefix | row | row | ...], each by its place in the rows."""
+    prefix = shared_length(rows)
+    shared = [Place(SHARED, position) for position in range(prefix)]
+    return shared + [Place(number, position) for number, row in enumerate(rows) for position in range(prefix, len(_columns(row)["input_ids"]))]
+
+
+def build_mask(owners: torch.Tensor) -> torch.Tensor:
+    """Boolean (..., 1, tokens, tokens): what each token sees, from the `owners` (..., tokens)."""
+    own = (owners[..., :, None] == owners[..., None, :]) | (owners[..., None, :] == SHARED)
+    return (own & torch.ones_like(own).tril())[..., None, :, :]
+
+
+def collate_shared(rows: Sequence[Encoded | dict]) -> dict[str, torch.Tensor]:
+    """`input_ids`, `labels` and `position_ids`, each (1, tokens), and `attention_mask`, boolean (1, 1, tokens, tokens): [prefix | row | row | ...]."""
+    columns, places = [_columns(row) for row in rows], join(rows)
+    owners = torch.tensor([[place.owner for place in places]])
+
+    def gather(name: str) -> torch.Tensor:
+        return torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]])
+
+    positions = torch.tensor([[place.position for place in places]])
+    return {"input_ids": gather("input_ids"), "labels": gather("labels"), "position_ids": positions, "attention_mask": build_mask(owners)}
+
+
+def _columns(row: Encoded | dict) -> dict:
+    return row if isinstance(row, dict) else vars(row)

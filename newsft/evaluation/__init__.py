@@ -1,0 +1,1 @@
+"""Answers read, set beside the gold answers, and scored."""

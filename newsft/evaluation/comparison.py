@@ -1,0 +1,27 @@
+"""A finished comparison as it is told to other programs."""
+
+from newsft.evaluation.answer import Answer, read_answer
+from newsft.evaluation.fields import judge
+from newsft.inference.types import Comparison
+
+
+def describe(comparison: Comparison, gold: Answer | None = None) -> dict:
+    """A finished comparison as JSON: what the endpoint /compare returns. `scores` are the fields' agreement with the gold answer, if there is one."""
+    article, sides = comparison.prompt.messages[-1]["content"], {}
+    for side, stream in comparison.answers.items():
+        answer = read_answer(stream.text)
+        verdict = judge(answer, gold or Answer(), article)
+        sides[side] = {
+            "text": stream.text,
+            "readable": answer.readable,
+            "reading": answer.reading,
+            "repairs": list(answer.repairs),
+            "problem": answer.problem,
+            "fields": answer.values,
+            "ungrounded": verdict.ungrounded,
+            "scores": {key: found.score for key, found in verdict.fields.items()} if gold else None,
+            "tokens": stream.tokens,
+            "seconds": round(stream.seconds, 3),
+            "reason": stream.reason,
+        }
+    return sides | {"prompt_tokens": len(comparison.prompt.ids), "changes": comparison.prompt.changes, "gold": gold.values if gold else None}

@@ -1,0 +1,238 @@
+"""Answers -> scores with intervals: per side, per kind of article, and the difference between the sides.
+
+Every score is a ratio of two sums over rows, so one resampling of the rows gives the interval of all of them, and of
+the differences between sides over the same rows.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from newsft.data.messages import gold_answer
+from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
+from newsft.evaluation.fields import STOCKS, Counts, Verdict, judge, normalise, stocks_of
+
+RESAMPLES, CONFIDENCE, SEED = 2000, 0.95, 7
+TEXTS = tuple(key for key in KEYS if key not in LISTS and key != "is_stock_related")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One answer with its verdict."""
+
+    row: int
+    text: str
+    reason: str  # why the generation ended
+    answer: Answer
+    gold: Answer
+    verdict: Verdict
+
+    @property
+    def kind(self) -> str:
+        """What the article is about, by its gold answer: no stock, good news, bad news, or both."""
+        sides = [name for name, key in (("positive", STOCKS["+"]), ("negative", STOCKS["-"])) if self.gold.values.get(key)]
+        return "both" if len(sides) == 2 else (sides or ["unrelated"])[0]
+
+
+def judge_text(row: int, source: dict, text: str, reason: str) -> Judged:
+    """A model's text about the row `source` of the data."""
+    answer, gold = read_answer(text), Answer(gold_answer(source) or {})
+    return Judged(row, text, reason, answer, gold, judge(answer, gold, source["user_prompt"]))
+
+
+Ratio = tuple[float, float]  # what one row adds to the numerator and to the denominator
+MEASURES: dict[str, Callable[[Judged], Ratio]] = {}
+
+
+def _measure(function: Callable[[Judged], Ratio]) -> Callable[[Judged], Ratio]:
+    MEASURES[function.__name__] = function
+    return function
+
+
+@_measure
+def readable(one: Judged) -> Ratio:
+    """Share of answers that `ast.literal_eval` reads with all eight keys."""
+    return one.answer.readable, 1
+
+
+@_measure
+def is_stock_related_accuracy(one: Judged) -> Ratio:
+    """Share of rows whose relevance is judged rightly."""
+    return one.verdict.fields["is_stock_related"].score, 1
+
+
+@_measure
+def stock_precision(one: Judged) -> Ratio:
+    """Of the companies named with a direction, the share that is right in both."""
+    counts = _count(one, STOCKS.values())
+    return counts.hits, counts.hits + counts.wrong
+
+
+@_measure
+def stock_recall(one: Judged) -> Ratio:
+    """Of the gold companies, the share that is named with the right direction."""
+    counts = _count(one, STOCKS.values())
+    return counts.hits, counts.hits + counts.missed
+
+
+@_measure
+def stock_f1(one: Judged) -> Ratio:
+    """Harmonic mean of the two."""
+    return _f1(one, STOCKS.values())
+
+
+@_measure
+def keyword_f1(one: Judged) -> Ratio:
+    """The same of the keywords."""
+    return _f1(one, [key for key in LISTS if key.endswith("keywords")])
+
+
+@_measure
+def reason_chrf(one: Judged) -> Ratio:
+    """Mean chrF of the reasons, where the answer or the gold answer has one."""
+    return _chrf(one, [key for key in TEXTS if key.startswith("reason")])
+
+
+@_measure
+def summary_chrf(one: Judged) -> Ratio:
+    """Mean chrF of the summary."""
+    return _chrf(one, ["summary"])
+
+
+@_measure
+def names_company(one: Judged) -> Ratio:
+    """Share of the stock articles whose raw text, readable or not, names a company that the article affects."""
+    names = {name for _, name in stocks_of(one.gold)}
+    return any(name in normalise(one.text) for name in names), bool(names)
+
+
+@_measure
+def grounded(one: Judged) -> Ratio:
+    """Of the companies named, the share that occurs in the article."""
+    named = sum(len(one.answer.values.get(key) or []) for key in STOCKS.values())
+    return named - sum(len(one.verdict.ungrounded.get(key, [])) for key in STOCKS.values()), named
+
+
+@dataclass
+class Scores:
+    """One side's scores. `intervals` are 95 % bootstrap intervals over rows; None where nothing was there to measure."""
+
+    rows: int
+    values: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    readings: dict[str, int]  # strict, each repair or combination, unreadable
+    problems: dict[str, int]
+    stop_reasons: dict[str, int]
+    fields: dict[str, dict] = field(default_factory=dict)  # key of the answer -> mean score and interval over the rows where it or gold holds something
+    kinds: dict[str, dict] = field(default_factory=dict)  # kind of article -> rows and values
+
+    def as_dict(self) -> dict:
+        """Flat: the values stand beside `rows`, as other programs expect them."""
+        return {
+            "rows": self.rows,
+            **self.values,
+            "intervals": self.intervals,
+            "readings": self.readings,
+            "problems": self.problems,
+            "stop_reasons": self.stop_reasons,
+            "fields": self.fields,
+            "kinds": self.kinds,
+        }
+
+
+def score(judged: list[Judged]) -> Scores:
+    """The scores of one side's answers, one per row."""
+    values, intervals = _measure_all(judged, MEASURES)
+    kinds = {}
+    for kind in sorted({one.kind for one in judged}):
+        part = [one for one in judged if one.kind == kind]
+        found, limits = _measure_all(part, MEASURES)
+        kinds[kind] = {"rows": len(part), **found, "intervals": limits}
+    found, limits = _measure_all(judged, {key: partial(_field, key=key) for key in KEYS})
+    return Scores(
+        rows=len(judged),
+        values=values,
+        intervals=intervals,
+        readings=_tally(" + ".join(one.answer.repairs) or one.answer.reading for one in judged),
+        problems=_tally(one.answer.problem or "none" for one in judged),
+        stop_reasons=_tally(one.reason for one in judged),
+        fields={key: {"score": found[key], "interval": limits[key]} for key in KEYS},
+        kinds=kinds,
+    )
+
+
+def compare(first: list[Judged], second: list[Judged]) -> dict[str, dict]:
+    """How much better `second` is than `first` over the same rows, with the interval of the paired difference."""
+    if [one.row for one in first] != [one.row for one in second]:
+        raise ValueError("Both sides must have answered the same rows.")
+    weights, found = resample(len(first)), {}
+    for name in MEASURES:
+        parts = [_ratios(side, MEASURES[name]) for side in (first, second)]
+        shares = [_share(top.sum(), bottom.sum()) for top, bottom in parts]
+        if None in shares:
+            found[name] = None
+            continue
+        with np.errstate(invalid="ignore", divide="ignore"):
+            before, after = ((weights @ top) / (weights @ bottom) for top, bottom in parts)
+        found[name] = {"difference": round(shares[1] - shares[0], 4), "interval": _limits(after - before)}
+    return found
+
+
+def resample(rows: int) -> np.ndarray:
+    """How often each row is drawn in each bootstrap sample, (RESAMPLES, rows); the same for every side."""
+    return np.random.default_rng(SEED).multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
+
+
+def _measure_all(judged: list[Judged], measures: dict[str, Callable[[Judged], Ratio]]) -> tuple[dict, dict]:
+    """name -> value, and name -> interval."""
+    weights, values, intervals = resample(len(judged)), {}, {}
+    for name, measure in measures.items():
+        top, bottom = _ratios(judged, measure)
+        values[name] = _share(top.sum(), bottom.sum())
+        intervals[name] = _interval(weights @ top, weights @ bottom)
+    return values, intervals
+
+
+def _ratios(judged: list[Judged], measure: Callable[[Judged], Ratio]) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.array([measure(one) for one in judged], dtype=float).reshape(-1, 2).T)
+
+
+def _field(one: Judged, key: str) -> Ratio:
+    score = one.verdict.fields[key].score
+    return score or 0.0, score is not None
+
+
+def _share(top: float, bottom: float) -> float | None:
+    return round(float(top / bottom), 4) if bottom else None
+
+
+def _interval(top: np.ndarray, bottom: np.ndarray) -> list[float] | None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _limits(top / bottom) if bottom.any() else None
+
+
+def _limits(sampled: np.ndarray) -> list[float]:
+    tail = (1 - CONFIDENCE) / 2
+    return [round(float(limit), 4) for limit in np.nanquantile(sampled, [tail, 1 - tail])]
+
+
+def _count(one: Judged, keys: Iterable[str]) -> Counts:
+    fields = [one.verdict.fields[key] for key in keys]
+    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("hits", "wrong", "missed")))
+
+
+def _f1(one: Judged, keys: Iterable[str]) -> Ratio:
+    counts = _count(one, keys)
+    return 2 * counts.hits, 2 * counts.hits + counts.wrong + counts.missed
+
+
+def _chrf(one: Judged, keys: list[str]) -> Ratio:
+    found = [one.verdict.fields[key].score for key in keys if one.verdict.fields[key].score is not None]
+    return sum(found), len(found)
+
+
+def _tally(words: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(words).most_common())

@@ -1,0 +1,96 @@
+"""A finished evaluation, read back from its folder and judged again: what the page shows and the exports hold."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsft.errors import UserError
+from newsft.evaluation import metrics
+from newsft.evaluation.metrics import Judged
+from newsft.fingerprints import fingerprint_rows
+
+ANSWERS_FILE, SETTINGS_FILE = "answers.jsonl", "settings.json"
+SUMMARY_FILE, TABLE_FILE = "summary.json", "table.md"
+FILTERS = ("all", "tuned_wins", "base_wins", "unreadable")
+
+
+@dataclass
+class Generation:
+    """One side's answer to one row."""
+
+    row: int
+    side: str
+    text: str
+    tokens: int
+    reason: str  # why it ended
+
+
+@dataclass(frozen=True)
+class Row:
+    """One article with the judged answer of every side: base, tuned or both."""
+
+    number: int
+    article: str
+    answers: dict[str, Judged]
+
+    @property
+    def last(self) -> Judged:
+        """The tuned answer, or the base answer where the evaluation has no adapter."""
+        return self.answers.get("tuned") or self.answers["base"]
+
+    @property
+    def gain(self) -> float:
+        """By how much the tuned answer agrees better with gold than the base answer, between -1 and 1; 0 where one side is missing."""
+        scores = [self.answers[side].verdict.score for side in ("base", "tuned") if side in self.answers]
+        return scores[1] - scores[0] if len(scores) == 2 else 0.0
+
+    def passes(self, chosen: str) -> bool:
+        """Whether the row belongs to a filter, one of FILTERS; `unreadable` is about the last answer."""
+        if chosen == "unreadable":
+            return not self.last.answer.readable
+        return chosen == "all" or (self.gain > 0 if chosen == "tuned_wins" else self.gain < 0)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The summary of an evaluation and its rows."""
+
+    summary: dict
+    rows: list[Row]
+
+    def filtered(self, chosen: str) -> list[Row]:
+        """The rows that pass a filter."""
+        return [row for row in self.rows if row.passes(chosen)]
+
+
+def load_results(folder: Path, rows: list[dict]) -> Results:
+    """The evaluation in `folder` of the test split `rows`.
+
+    Raises UserError where there is none, where it is not finished or damaged, and where it is of other rows.
+    """
+    if not (folder / SUMMARY_FILE).exists() or not (folder / ANSWERS_FILE).exists():
+        raise UserError(f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {folder}`.", key="no_evaluation", folder=str(folder))
+    try:
+        summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+        found = read_generations(folder / ANSWERS_FILE)
+        count = summary["settings"]["rows"]
+        fits = fingerprint_rows(rows[:count]) == summary["settings"]["data_fingerprint"] and {one.row for one in found} == set(range(count))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"The evaluation in {folder} is damaged ({error}); make it again.", key="damaged_evaluation", folder=str(folder)) from error
+    if not fits:
+        raise UserError(f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data.", key="other_evaluation", folder=str(folder))
+    judged = judge_all(rows, found)
+    return Results(summary, [Row(number, rows[number]["user_prompt"], {side: answers[number] for side, answers in judged.items()}) for number in range(count)])
+
+
+def judge_all(rows: list[dict], found: list[Generation]) -> dict[str, list[Judged]]:
+    """side -> its answers with verdicts, in the order of the rows."""
+    judged: dict[str, list[Judged]] = {}
+    for one in sorted(found, key=lambda one: one.row):
+        judged.setdefault(one.side, []).append(metrics.judge_text(one.row, rows[one.row], one.text, one.reason))
+    return judged
+
+
+def read_generations(path: Path) -> list[Generation]:
+    """Every generation of a finished run."""
+    return [Generation(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]

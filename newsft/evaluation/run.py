@@ -1,0 +1,64 @@
+"""The test split through both models, scored, and written to a folder."""
+
+import json
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from newsft.data.rows import Split, load_rows, split_rows
+from newsft.evaluation import generate, metrics
+from newsft.evaluation.metrics import Judged
+from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, judge_all
+from newsft.evaluation.table import format_table
+from newsft.fingerprints import fingerprint_rows, fingerprint_template
+from newsft.inference.engine import Engine
+from newsft.models.load import add_adapter, load_base
+from newsft.recipe import Recipe
+
+PACKAGES = ("torch", "transformers", "peft", "sacrebleu")
+
+
+def load_engine(chosen: Recipe) -> tuple[Engine, Split]:
+    """The recipe's base with its adapter, and its data."""
+    split = split_rows(load_rows(chosen.data), test_ratio=chosen.test_ratio)
+    loaded = add_adapter(load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
+    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=split.examples), split
+
+
+def describe(engine: Engine, rows: list[dict]) -> dict:
+    """What the answers depend on; a run goes on only where all of it is the same."""
+    return {
+        "base_fingerprint": engine.loaded.fingerprint,
+        "adapter_fingerprint": engine.loaded.adapter_fingerprint,
+        "data_fingerprint": fingerprint_rows(rows),
+        "template_fingerprint": fingerprint_template(engine.loaded.tokenizer.get_chat_template()),
+        "rows": len(rows),
+        "quantized": bool(getattr(engine.loaded.model, "is_loaded_in_4bit", False)),
+        **engine.decoding,
+    }
+
+
+def summarise(judged: dict[str, list[Judged]]) -> dict:
+    """side -> scores, and the paired difference of tuned over base."""
+    summary = {side: metrics.score(answers).as_dict() for side, answers in judged.items()}
+    if {"base", "tuned"} <= judged.keys():
+        summary["difference"] = metrics.compare(judged["base"], judged["tuned"])
+    return summary
+
+
+def evaluate(engine: Engine, rows: list[dict], folder: Path, *, batch_rows: int = generate.BATCH_ROWS, progress=None) -> dict:
+    """Answer, judge and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there."""
+    settings, found = describe(engine, rows), []
+    for batch in generate.generate_all(engine, rows, folder, settings, batch_rows=batch_rows):
+        found += batch
+        if progress:
+            progress(len(batch) // len(engine.sides))
+    summary = summarise(judge_all(rows, found)) | {
+        "settings": settings,
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (folder / SUMMARY_FILE).write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / TABLE_FILE).write_text(format_table(summary) + "\n", encoding="utf-8")
+    return summary

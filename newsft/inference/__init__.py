@@ -1,0 +1,1 @@
+"""Answers with and without the adapter: in this process, on ZeroGPU, behind a server."""

@@ -1,0 +1,258 @@
+"""Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
+
+Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
+them, and those that wait take their places in the order in which they came. A pass also checks guesses at several tokens of each, the fewer the more rows there are.
+"""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from peft import PeftModel
+from transformers import Cache, DynamicCache
+
+from newsft.encoding.prefix import MASKABLE
+from newsft.errors import UserError
+from newsft.inference.adapter_switch import AdapterSwitch
+from newsft.inference.kv_cache import SlotCache, join_caches
+from newsft.inference.lean import LeanLlama
+from newsft.inference.ngram import Lookup
+from newsft.inference.types import END_OF_TURN, LIMIT, STOPPED, Request, Token
+
+KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once for every adapter state; an 8B model's takes 131 kB a token
+MOST_ROWS = 32  # answered at once
+MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
+MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
+STEP_TOKENS = 96  # in a pass, guessed ones included: beyond, a pass grows dearer by more than its guesses save
+SHORT_TOKENS = 12  # in a pass that one thread computes faster than several
+SCORED_POSITIONS = 64  # whose loss is computed at once
+
+
+@dataclass(eq=False)
+class Job:
+    """Requests of one asker. `stop` ends all of them at the next step; `on_start` sees each one's number and its first token's logits, (vocabulary,)."""
+
+    requests: Sequence[Request]
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_start: Callable[[int, torch.Tensor], None] | None = None
+    started: float | None = None  # time.monotonic() when the first of them was taken up
+
+
+@dataclass
+class _Row:
+    job: Job
+    number: int
+    tokens: list[int] = field(default_factory=list)  # of its answer; the model has not yet seen the last one
+    lookup: Lookup | None = None
+
+    @property
+    def request(self) -> Request:
+        return self.job.requests[self.number]
+
+    def guess(self, most: int, examples: Lookup) -> list[int]:
+        """At most so many tokens that may come next, from prompt, answer and examples."""
+        if most < 1:
+            return []
+        prompt = self.request.prompt
+        self.lookup = self.lookup or Lookup(prompt, behind=examples)
+        self.lookup.extend(self.tokens[len(self.lookup) - len(prompt) :])
+        return self.lookup.guess(most)
+
+
+class Decoder:
+    """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model.
+
+    `examples` are answers, as ids, whose form guesses may follow. They change no answer but by rounding, as the company of other rows does:
+    in bf16 a tie between two tokens may fall otherwise. Raises UserError for a model whose attention does not take the mask that this needs.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int, examples: Sequence[list[int]] = ()):
+        self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
+        _check_attention(self.model)
+        self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
+        self._examples = Lookup(chain.from_iterable(examples))
+        self._lean = LeanLlama(self.model) if LeanLlama.fits(self.model) else None
+        self._threads = torch.get_num_threads()
+        self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()  # by side and tokens, the longest unused first
+        self._waiting: deque[_Row] = deque()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: list[_Row] = []  # in the order of their slots
+        self._joining: list[_Row] = []
+        self._cache = SlotCache(self.model.config.num_hidden_layers)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a row is answered or waits."""
+        return bool(self._waiting or self._rows)
+
+    def submit(self, job: Job) -> None:
+        """Put a job's requests behind those that wait."""
+        self._waiting.extend(_Row(job, number) for number in range(len(job.requests)))
+
+    def step(self) -> dict[Job, list[Token]]:
+        """One pass through the model, for the rows that join or for all that are answering: what it gave to each job. Call while `busy`.
+
+        Where it raises, `abandon` says whose answers are lost.
+        """
+        found: dict[Job, list[Token]] = {}
+        self._drop_stopped(found)
+        if not self.busy:
+            return found
+        free = MOST_ROWS - len(self._rows)
+        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # a prompt alone costs more than its share of several
+            chosen = self._join(min(free, MOST_JOINING))
+        else:
+            chosen = self._advance()
+        self._take(chosen, found)
+        return found
+
+    def abandon(self) -> set[Job]:
+        """Forget all rows in the batch, after a step that raised; the jobs that they belong to lose what of them still waits."""
+        lost = {row.job for row in (*self._rows, *self._joining)}
+        self._waiting = deque(row for row in self._waiting if row.job not in lost)
+        self._prefixes.clear()  # it may have been memory that was lacking
+        self._begin()
+        return lost
+
+    def _drop_stopped(self, found: dict[Job, list[Token]]) -> None:
+        for row in self._waiting:
+            if row.job.stop.is_set():
+                found.setdefault(row.job, []).append(Token(row.number, None, STOPPED))
+        self._waiting = deque(row for row in self._waiting if not row.job.stop.is_set())
+
+    def _join(self, most: int) -> list[list[int]]:
+        """Let the first that wait, as far as their prompts begin alike, join the batch; their first tokens."""
+        head = self._waiting[0].request.head
+        while self._waiting and len(self._joining) < most and self._waiting[0].request.head == head:
+            row = self._waiting.popleft()
+            row.job.started = row.job.started or time.monotonic()
+            self._joining.append(row)
+        logits = self._prefill([row.request for row in self._joining])
+        for row, one in zip(self._joining, logits, strict=True):
+            if row.job.on_start:
+                row.job.on_start(row.number, one)
+        self._rows += self._joining
+        self._joining = []
+        return logits.argmax(-1)[:, None].tolist()
+
+    def _take(self, chosen: list[list[int]], found: dict[Job, list[Token]]) -> None:
+        """Give the last rows their chosen tokens; those that end leave."""
+        ended = []
+        for index, tokens in enumerate(chosen, len(self._rows) - len(chosen)):
+            row = self._rows[index]
+            step = found.setdefault(row.job, [])
+            for token in tokens:
+                reason = END_OF_TURN if token in self.stop_ids else STOPPED if row.job.stop.is_set() else None
+                if reason is None:
+                    row.tokens.append(token)
+                    step.append(Token(row.number, token))
+                    reason = LIMIT if len(row.tokens) >= self.max_new_tokens else None
+                if reason:
+                    step.append(Token(row.number, None, reason))
+                    ended.append(index)
+                    break
+        for index in reversed(ended):  # the last row takes the number of one that leaves
+            self._cache.leave(index)
+            self._rows[index] = self._rows[-1]
+            self._rows.pop()
+
+    def _advance(self) -> list[list[int]]:
+        """Feed every row its last token and the guesses at what follows; each row's next tokens, one more than were guessed right."""
+        device, cache = self.model.device, self._cache
+        most = min(MOST_GUESSED, STEP_TOKENS // len(self._rows) - 1)
+        guesses = [row.guess(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
+        width = 1 + max(map(len, guesses))
+        # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
+        ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
+        positions = cache.open(width)
+        short = self._lean is not None and len(ids) * width <= SHORT_TOKENS
+        with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _threads(1 if short else self._threads, then=self._threads):
+            step, mask = torch.tensor(ids, device=device), cache.mask(self.model.dtype)
+            if self._lean:
+                logits = self._lean(step, cache, positions=positions, mask=mask, rows=rows)
+            else:
+                logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
+        chosen = [tokens[: 1 + _count_right(guess, tokens)] for guess, tokens in zip(guesses, logits.argmax(-1).tolist(), strict=True)]
+        cache.close([len(tokens) for tokens in chosen])
+        return chosen
+
+    def _prefill(self, requests: list[Request]) -> torch.Tensor:
+        """Let prompts with the same head join the cache; the first tokens' logits, (rows, vocabulary)."""
+        device, head = self.model.device, requests[0].head
+        sides = [request.side for request in requests]
+        filled = self._prefix_cache(head, sides)
+        rest = [request.prompt[len(head) :] for request in requests]
+        # Padding stands on the right, where causal attention never looks; the cache drops it.
+        width = max(map(len, rest))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
+        ends = sorted({len(row) - 1 for row in rest})
+        with self.adapters.set_rows(sides):
+            logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
+        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_GUESSED)
+        return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
+
+    def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:
+        if not head:
+            return DynamicCache()
+        kept = {}
+        for side in dict.fromkeys(sides):
+            key = (side, tuple(head))
+            if key not in self._prefixes:
+                cache = DynamicCache()
+                with self.adapters.set_rows([side]):
+                    _forward(self.model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
+                self._prefixes[key] = cache
+            self._prefixes.move_to_end(key)
+            kept[side] = self._prefixes[key]
+        while len(self._prefixes) > len(kept) and sum(len(tokens) for _, tokens in self._prefixes) > KEPT_TOKENS:
+            self._prefixes.popitem(last=False)
+        return join_caches([kept[side] for side in sides])
+
+
+@torch.inference_mode()
+def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[list[float]]:
+    """What every token of a whole row but the first costs on each side, in nats: (sides, tokens - 1)."""
+    batch = torch.tensor([list(ids)] * len(sides), device=decoder.model.device)
+    with decoder.adapters.set_rows(sides):
+        logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
+    # A part at a time, or the copies that the loss makes would take several times the logits' memory.
+    parts = zip(logits.split(SCORED_POSITIONS, dim=1), batch[:, 1:].split(SCORED_POSITIONS, dim=1), strict=True)
+    losses = [torch.nn.functional.cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
+    return torch.cat(losses, dim=1).tolist()
+
+
+def _count_right(guess: list[int], tokens: list[int]) -> int:
+    """How many of the guessed tokens are what the model says, up to the first that is not."""
+    return next((place for place, (guessed, said) in enumerate(zip(guess, tokens, strict=False)) if guessed != said), len(guess))
+
+
+@contextmanager
+def _threads(count: int, *, then: int) -> Iterator[None]:
+    """Compute in so many threads on a CPU. A small model's short pass gains little from more than one, and where another thread of the process has a pool too, loses half of its time."""
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(then)
+
+
+def _check_attention(model: torch.nn.Module) -> None:
+    config = model.config
+    if config._attn_implementation not in MASKABLE:
+        raise UserError(f"The attention implementation {config._attn_implementation} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}.")
+    window = getattr(config, "sliding_window", None)
+    if window and getattr(config, "use_sliding_window", True) and window < config.max_position_embeddings:
+        raise UserError(f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one.")
+
+
+@torch.inference_mode()  # here and not around a caller, which may be a generator and be resumed in another thread: the mode is per thread
+def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
+    """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""
+    return model(input_ids=ids, past_key_values=cache, use_cache=True, **settings).logits

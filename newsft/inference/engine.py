@@ -1,0 +1,121 @@
+"""News -> prompts -> answers that grow: both sides of a comparison, from one model that many threads may ask at once."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from newsft.data.messages import prompt_messages
+from newsft.data.text import clean_text
+from newsft.encoding import chat
+from newsft.errors import UserError
+from newsft.inference.adapter_switch import adapter_of
+from newsft.inference.decoder import Decoder, Job, score_row
+from newsft.inference.detokenizer import TextStream
+from newsft.inference.types import SIDES, AnswerStream, Comparison, Prompt, Request, Token
+from newsft.inference.worker import Batcher
+from newsft.models.load import BASE, Loaded, stop_ids
+
+
+def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
+    """The prompt that asks for an answer to a news text, of at most `room` tokens. Raises UserError for empty or over-long input."""
+    news, changes = clean_text(news)
+    if system_prompt.strip():
+        system_prompt, _ = clean_text(system_prompt, what="system_prompt")
+    messages = prompt_messages(news, system_prompt=system_prompt)
+    encoded = chat.encode_prompt(tokenizer, messages)
+    if room is not None and len(encoded) > room:
+        message = f"News and system prompt have {len(encoded):,} tokens, the model takes {room:,} besides its answer; shorten the news."
+        raise UserError(message, key="too_many_tokens", count=len(encoded), limit=room)
+    return Prompt(messages, encoded, changes)
+
+
+class Engine:
+    """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together.
+
+    `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    """
+
+    def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
+        self.loaded, self.max_new_tokens = loaded, max_new_tokens
+        self._device = loaded.device.type  # asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU
+        self.stop_ids = stop_ids(loaded.tokenizer, loaded.model)
+        self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
+        encoded = [chat.encode_pieces(loaded.tokenizer, [chat.Piece(text, "answer")]).input_ids for text in examples]
+        self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
+        self._batcher = batcher(self._decoder)
+
+    @property
+    def askers(self) -> int:
+        """How many are being answered or wait for it."""
+        return self._batcher.askers
+
+    @property
+    def positions(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        return self.loaded.model.config.max_position_embeddings
+
+    @property
+    def decoding(self) -> dict[str, object]:
+        """How the answers come about."""
+        model = self.loaded.model
+        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "dtype": str(model.dtype).removeprefix("torch."), "device": self._device}
+
+    @property
+    def adapters(self) -> dict[str, str | None]:
+        """The adapter that is on for the rows of each side."""
+        return {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
+
+    def encode(self, news: str, *, system_prompt: str) -> Prompt:
+        """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
+        return encode_news(self.loaded.tokenizer, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
+
+    def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+        """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""
+        prompt = self.encode(news, system_prompt=system_prompt)
+        requests = {side: Request(prompt.ids, side, prompt.shared) for side in self.sides}
+        comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
+        streams = {side: TextStream(self.loaded.tokenizer) for side in self.sides}
+
+        logits: dict[int, torch.Tensor] = {}
+
+        def note_difference(row: int, first: torch.Tensor) -> None:
+            logits[row] = first
+            if len(logits) == 2:
+                apart = (logits[0] - logits[1]).abs()
+                comparison.difference = {"largest": apart.max().item(), "mean": apart.mean().item()}
+
+        job = Job(list(requests.values()), stop or threading.Event(), note_difference)
+        for tokens in self._batcher.answer(job):
+            now = time.monotonic()
+            for token in tokens:
+                side = self.sides[token.row]
+                answer = comparison.answers[side]
+                if token.token is None:
+                    answer.text, answer.reason = streams[side].finish(), token.reason
+                else:
+                    answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
+                answer.seconds = now - (job.started or now)  # without the time in the queue
+            yield comparison
+
+    def check_length(self, tokens: int) -> None:
+        """Raise UserError for a row of more tokens than the model has positions."""
+        if tokens > self.positions:
+            raise UserError(f"The row has {tokens:,} tokens, the model takes {self.positions:,}; choose a shorter one.", key="row_beyond_model", count=tokens, limit=self.positions)
+
+    def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
+        """side -> what every token of a whole row but the first costs it, in nats."""
+        losses = self._batcher.call(partial(score_row, ids=ids, sides=list(self.sides)))
+        return dict(zip(self.sides, losses, strict=True))
+
+    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[Token]]:
+        """Greedy answers of all requests, answered together with whatever else is asked; each step yields what these rows produced.
+
+        `stop` ends every row at the next step with the reason 'stopped'; closing the iterator does the same. Raises
+        RuntimeError where the model failed.
+        """
+        return self._batcher.answer(Job(requests, stop or threading.Event()))

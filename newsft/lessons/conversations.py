@@ -1,0 +1,61 @@
+"""The conversations that the lesson's tabs show: the toy one, a row of the data set, or one's own text."""
+
+from newsft.data.messages import row_messages
+from newsft.data.text import clean_text
+from newsft.encoding.chat import ORIGINS
+from newsft.errors import UserError
+
+TOY = [
+    {"role": "system", "content": "당신은 친절한 AI 어시스턴트입니다."},
+    {"role": "user", "content": "안녕하세요, 오늘 날씨는 어떤가요?"},
+    {"role": "assistant", "content": "안녕하세요! 오늘 날씨는 맑고 화창합니다."},
+]
+NAMES = {"system": "system_prompt", "user": "user_message", "assistant": "answer"}  # as clean_text calls them
+MESSAGE_LIMIT = 20
+TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about 6,000
+TOKEN_LIMIT = 20_000  # tokens of a row that is drawn; Hangul that the vocabulary lacks costs three a syllable
+
+
+def pick_row(rows: list[dict], number: float | None) -> list[dict]:
+    """Row `number` of the data set, counted from 0 as in the lesson. Raises UserError naming the last one."""
+    if number is None:  # the field was emptied
+        raise UserError(f"No row was chosen; give a whole number from 0 to {len(rows) - 1}.", key="no_number", last=len(rows) - 1)
+    if not isinstance(number, (int, float)) or not 0 <= number < len(rows) or number != int(number):
+        raise UserError(f"There is no row {number}; give a whole number from 0 to {len(rows) - 1}.", key="no_row", number=number, last=len(rows) - 1)
+    return row_messages(rows[int(number)])
+
+
+def own_messages(system: str, user: str, answer: str) -> tuple[list[dict], list[str]]:
+    """One's own three texts as a conversation, and what was changed in them; a blank system prompt is left out.
+
+    Raises UserError for a blank user message or answer and for more than TEXT_LIMIT characters, before any token is made.
+    """
+    messages, changes = [], []
+    for role, text in (("system", system), ("user", user), ("assistant", answer)):
+        if role == "system" and not text.replace("\0", "").strip():
+            continue
+        content, changed = clean_text(text, limit=TEXT_LIMIT, what=NAMES[role])
+        messages.append({"role": role, "content": content})
+        changes += [change for change in changed if change not in changes]
+    return messages, changes
+
+
+def read_messages(messages: object) -> list[dict]:
+    """A conversation from outside, checked: UserError for anything but a list of role and content, and for over-long text."""
+    if not isinstance(messages, list) or not messages:
+        raise UserError("messages must be a list of at least one {role, content}.")
+    if len(messages) > MESSAGE_LIMIT:
+        raise UserError(f"There are {len(messages)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")
+    checked = []
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in list(ORIGINS) or not isinstance(message.get("content"), str):
+            raise UserError(f"Message {number} must have a role ({', '.join(ORIGINS)}) and a content that is text.")
+        content, _ = clean_text(message["content"], limit=TEXT_LIMIT, what=NAMES[message["role"]])
+        checked.append({"role": message["role"], "content": content})
+    return checked
+
+
+def check_length(tokens: int, *, limit: int = TOKEN_LIMIT) -> None:
+    """UserError for a row of more than `limit` tokens, which no browser draws in time."""
+    if tokens > limit:
+        raise UserError(f"The row has {tokens:,} tokens, the limit of this view is {limit:,}; shorten the text.", key="row_too_long", count=tokens, limit=limit)

@@ -1,0 +1,121 @@
+"""The traps of loss masking as pure functions: a conversation and a set of faults -> the row that such code would train on.
+
+Every fault starts from the correct pieces of `encoding/chat.py` and spoils one thing; several at once combine in the order below.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from transformers import PreTrainedTokenizerBase
+
+from newsft.encoding import chat
+from newsft.encoding.chat import IGNORED, Encoded, Piece
+from newsft.encoding.checks import control_ids
+from newsft.encoding.template import answer_header, respell_template
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Which traps the row has walked into; the default is the correct row."""
+
+    header_spaces: bool = False  # the lesson's function: spaces around the role, labels searched behind a header without them
+    one_newline: bool = False  # one newline after a header, where the template has two
+    trailing_header: bool = False  # the header that VARCO's template appends is kept, and trained on
+    pasted: bool = False  # the news holds an end-of-turn token as text
+    unprotected: bool = False  # contents are encoded with control tokens on
+    two_bos: bool = False  # the rendered text begins with BOS, and the tokenizer call adds one
+    no_end: bool = False  # the end of turn is not trained
+    unmasked: bool = False  # labels are a copy of the ids
+    cut: int | None = None  # tokens that are kept
+    pad_by_value: bool = False  # whatever equals the pad token is masked
+    pad_left: bool = False  # padding on the left
+
+    @property
+    def active(self) -> list[str]:
+        """The names of the faults that are on, in the order in which they act."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is not False and getattr(self, field.name) is not None]
+
+
+def spoil_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> list[dict]:
+    """The conversation with an end-of-turn token pasted into the middle of the last user message."""
+    messages = [dict(message) for message in messages]
+    if faults.pasted:
+        message = [message for message in messages if message["role"] == "user"][-1]
+        half = len(message["content"]) // 2
+        end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
+        message["content"] = f"{message['content'][:half]}{end}{message['content'][half:]}"
+    return messages
+
+
+def break_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> Encoded:
+    """The row that code with these faults makes of the conversation (see `spoil_messages` for the pasted token)."""
+    pieces = chat.build_pieces(tokenizer, messages)
+    header = answer_header(tokenizer, messages)
+    if faults.trailing_header:
+        pieces = [*pieces, Piece(header, "template", trained=True)]
+    spelled = respell_template(pieces, spaces=faults.header_spaces, one_newline=faults.one_newline)
+    encoded = _join([_encode_unprotected(tokenizer, piece) if faults.unprotected and piece.origin != "template" else chat.encode_pieces(tokenizer, [piece]) for piece in spelled])
+    if faults.header_spaces:
+        searched = header.replace("\n\n", "\n") if faults.one_newline else header
+        encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces(tokenizer, [Piece(searched, "template")]).input_ids, chat.end_of_turn_id(tokenizer))
+    if faults.two_bos and tokenizer.bos_token_id is not None:
+        encoded = _join([chat.encode_pieces(tokenizer, [Piece(tokenizer.bos_token, "template")]), encoded])
+    if faults.no_end:
+        end = chat.end_of_turn_id(tokenizer)
+        encoded.labels = [IGNORED if label == end and origin == "template" else label for label, origin in zip(encoded.labels, encoded.origins, strict=True)]
+    if faults.unmasked:
+        encoded.labels = list(encoded.input_ids)
+    return encoded if faults.cut is None else cut_row(encoded, faults.cut)
+
+
+def search_labels(input_ids: Sequence[int], header: Sequence[int], end: int) -> list[int]:
+    """Labels as the lesson's collate function looks for them: from behind the first `header` to the next `end`, both by id.
+
+    Where the header is not found, as the lesson spells it, nothing is labelled and nothing is said.
+    """
+    labels = [IGNORED] * len(input_ids)
+    for start in range(len(input_ids) - len(header) + 1):
+        if list(input_ids[start : start + len(header)]) == list(header):
+            first = start + len(header)
+            last = next((i for i in range(first, len(input_ids)) if input_ids[i] == end), len(input_ids) - 1)
+            labels[first : last + 1] = input_ids[first : last + 1]
+            break
+    return labels
+
+
+def cut_row(encoded: Encoded, limit: int) -> Encoded:
+    """The first `limit` tokens, as a trainer's `max_length` leaves them: what is lost is the answer."""
+    text = encoded.text[: max((last for _, last in encoded.spans[:limit]), default=0)]
+    return Encoded.from_spans(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], encoded.spans[:limit])
+
+
+def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
+    """A row of a padded batch (see `collate.pad_batch`) with the padding faults, if they are on."""
+    own = len(row) - row.origins.count("padding")
+    columns = [row.input_ids, row.labels, row.attention_mask, row.origins, row.spans]
+    if faults.pad_left:
+        columns = [column[own:] + column[:own] for column in columns]
+    if faults.pad_by_value:
+        columns[2] = [int(number != pad_id) for number in columns[0]]
+        columns[1] = [IGNORED if number == pad_id else label for number, label in zip(columns[0], columns[1], strict=True)]
+    return Encoded.from_spans(row.text, *columns)
+
+
+def _encode_unprotected(tokenizer: PreTrainedTokenizerBase, piece: Piece) -> Encoded:
+    """A content as it comes out where nothing tells a user's text from the template's: its control tokens are real ones."""
+    names = sorted(filter(None, tokenizer.convert_ids_to_tokens(sorted(control_ids(tokenizer)))), key=len, reverse=True)
+    stretches = [text for text in re.split(f"({'|'.join(map(re.escape, names))})", piece.text) if text] if names else [piece.text]
+    encoded = _join([chat.encode_pieces(tokenizer, [Piece(text, "template" if text in names else piece.origin, piece.trained)]) for text in stretches])
+    encoded.origins = [piece.origin] * len(encoded)  # whatever it became, it came from the user
+    return encoded
+
+
+def _join(parts: Sequence[Encoded]) -> Encoded:
+    joined = Encoded()
+    for part in parts:
+        joined.offsets += [(len(joined.text) + start, tokens) for start, tokens in part.offsets]
+        joined.text += part.text
+        for name in ("input_ids", "labels", "attention_mask", "origins"):
+            getattr(joined, name).extend(getattr(part, name))
+    return joined

@@ -1,0 +1,50 @@
+"""Two real training steps of the miniature on a correct and on a broken row: does the loss say anything, does the adapter move?"""
+
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from newsft.encoding.chat import Encoded
+from newsft.errors import UserError
+from newsft.models.load import load_base
+from newsft.recipe import RECIPES
+from newsft.training.sft import build_trainer
+
+STEPS = 2
+TOKEN_LIMIT = 2_048  # of a row: longer ones would keep the readers behind waiting
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the trainer reported in each step, and the largest change of any adapter weight."""
+
+    losses: list[float]
+    moved: float
+
+
+@cache
+def load_tokenizer() -> PreTrainedTokenizerBase:
+    """The miniature's own tokenizer, which its rows have to be encoded with."""
+    return AutoTokenizer.from_pretrained(RECIPES["mini"].model)
+
+
+def train_row(encoded: Encoded) -> Proof:
+    """Fresh adapter, the shipped recipe's trainer, the same row in every batch. Takes a few seconds on two cores."""
+    if len(encoded) > TOKEN_LIMIT:
+        raise UserError(
+            f"The row has {len(encoded):,} tokens, the small model is trained on at most {TOKEN_LIMIT:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=TOKEN_LIMIT
+        )
+    recipe = replace(RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6)  # the first step of a warm-up would not move anything
+    loaded = load_base(recipe.model, on_cpu=True)  # quick enough there, and a GPU is left to the page's own model
+    with tempfile.TemporaryDirectory() as folder:
+        torch.manual_seed(recipe.seed)
+        trainer = build_trainer(loaded, [encoded] * recipe.batch_size * recipe.accumulation, recipe, Path(folder), callbacks=[])
+        weights = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+        before = {name: weight.detach().clone() for name, weight in weights.items()}
+        trainer.train()
+        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return Proof(losses, max((weight.detach() - before[name]).abs().max().item() for name, weight in weights.items()))

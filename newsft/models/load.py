@@ -1,0 +1,166 @@
+"""Load tokenizer, base model and adapter from a local folder or the hub, and say which base an adapter belongs to."""
+
+import importlib.util
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from peft.utils import CONFIG_NAME
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from newsft.encoding import chat
+from newsft.errors import UserError
+from newsft.fingerprints import fingerprint_model, fingerprint_template
+from newsft.models import adapter_files, distributed, memory
+from newsft.models.hub import find_files
+from newsft.models.run_record import read_run
+from newsft.paths import short_path
+
+# PEFT asks transformers by a name that this version deprecates; a user can do nothing about it.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+
+ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
+BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
+
+
+@dataclass
+class Loaded:
+    """A tokenizer and a model that belong together: a PeftModel, which can answer both ways, once an adapter is added; None where another server has it."""
+
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel | PeftModel | None
+    source: str
+    fingerprint: str
+    run: dict | None = None  # what training wrote beside the adapter
+    adapter_fingerprint: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def describe(self) -> str:
+        """One line for the log: what was loaded, as what, where, and what it takes of the memory."""
+        weights, free = self.model.get_memory_footprint(), memory.free_bytes(self.device.type)
+        kind = "4-bit" if getattr(self.model, "is_loaded_in_4bit", False) else str(self.model.dtype).removeprefix("torch.")
+        return f"model {short_path(self.source)}: {kind} on {self.device.type}, attention {self.model.config._attn_implementation}, {weights / memory.GB:.2f} GB, {free / memory.GB:.1f} GB are free"
+
+
+def choose_device() -> tuple[str, torch.dtype]:
+    """The device and dtype by hardware: bf16 on a GPU that has it, fp16 on an older one, fp32 on a CPU.
+
+    bf16 on a CPU without units for it is several hundred times slower than fp32.
+    """
+    if torch.cuda.is_available():
+        if distributed.count() > 1:  # for one process it would only start CUDA, which on ZeroGPU the page's own process must not do
+            torch.cuda.set_device(distributed.local_number())
+        return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return "cpu", torch.float32
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The folder's tokenizer; UserError where there is none or it has no chat template."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"The tokenizer in {folder} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
+    if not tokenizer.chat_template:
+        raise UserError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
+    return tokenizer
+
+
+def load_base(source: str, *, quantize: str = "none", attention: str = "auto", on_cpu: bool = False) -> Loaded:
+    """Tokenizer and base model in evaluation mode, on the device that is there or `on_cpu`. Safetensors only: pickles can run code.
+
+    `quantize` and `attention` are the recipe's settings. Raises UserError where the memory does not suffice, before loading.
+    """
+    folder = find_files(source)
+    if (folder / CONFIG_NAME).exists():  # transformers would load the adapter's base and the adapter into it: "base" would be the tuned model
+        raise UserError(f"{folder} holds an adapter, expected was a base model; give the adapter with --adapter and its base with --model.")
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
+    tokenizer = load_tokenizer(folder)
+    device, dtype = ("cpu", torch.float32) if on_cpu else choose_device()
+    settings: dict = {"dtype": dtype, "use_safetensors": True}
+    if attention != "auto":
+        settings["attn_implementation"] = attention
+    if quantize == "4bit":
+        settings |= {"quantization_config": _four_bits(dtype), "device_map": {"": device}}
+    try:
+        _check_memory(source, folder, device=device, dtype=dtype, quantize=quantize)
+        model = AutoModelForCausalLM.from_pretrained(folder, **settings)
+    except ImportError as error:  # flash attention
+        raise UserError(f"--attention {attention} cannot be used here: {_first_line(error)}; use auto.") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
+    return Loaded(tokenizer, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder))
+
+
+def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("--quantize 4bit needs the package bitsandbytes; install it with: pip install bitsandbytes")
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+
+
+def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype, quantize: str) -> None:
+    needed, free = memory.estimate_weights(folder, dtype=dtype, quantize=quantize).weights, memory.free_bytes(device)
+    if needed <= free:
+        return
+    where = "the GPU" if device == "cuda" else "this machine"
+    small = memory.estimate_weights(folder, dtype=dtype, quantize="4bit").weights
+    remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB" if quantize == "none" and small <= free else "use a GPU with more memory, or --recipe mini"
+    raise UserError(f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}.")
+
+
+def add_adapter(base: Loaded, source: str) -> Loaded:
+    """`base` with the adapter of `source` attached (weights stay apart, so one copy answers both ways).
+
+    Raises UserError for what is no LoRA adapter in safetensors and for one that was trained on another base: PEFT would load
+    the weights of any base of the same shape without a word, and of one with fewer layers too.
+    """
+    folder = find_files(source, what="adapter")
+    config = adapter_files.read_config(folder)
+    run = read_run(folder)
+    if run is not None:
+        _check_belongs(run, base, source)
+    adapter_files.check_weights(folder, config, base.model.config, base=base.source)
+    try:
+        model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
+    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+
+
+def _check_belongs(run: dict, base: Loaded, source: str) -> None:
+    if run["base_fingerprint"] != base.fingerprint:
+        raise UserError(
+            f"The adapter {source} was trained on another base model ({run['recipe']['model']}, weights, config and tokenizer {run['base_fingerprint']}) "
+            f"than the one loaded ({base.source}, {base.fingerprint}); load that base with --model, or train an adapter for this one."
+        )
+    template = fingerprint_template(base.tokenizer.get_chat_template())
+    if run.get("template_fingerprint", template) != template:  # adapters of earlier versions do not say
+        raise UserError(f"The adapter {source} was trained with another chat template than that of {base.source}; bring back the base's own chat template, or train an adapter with this one.")
+
+
+def stop_ids(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:
+    """Every token id that ends an answer, with where it comes from.
+
+    VARCO's config says 128001 while its turns end with 128009; left to the config alone, generation runs to the limit.
+    """
+    sources = {"template": chat.end_of_turn_id(tokenizer), "tokenizer": tokenizer.eos_token_id, "config": model.config.eos_token_id}
+    if model.generation_config is not None:
+        sources["generation_config"] = model.generation_config.eos_token_id
+    found: dict[int, list[str]] = {}
+    for name, ids in sources.items():
+        for token in ids if isinstance(ids, list) else [ids]:
+            if token is not None:
+                found.setdefault(token, []).append(name)
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:300]

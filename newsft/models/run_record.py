@@ -1,0 +1,22 @@
+"""What training wrote beside the adapter: which base, data and settings it was made with."""
+
+import json
+from pathlib import Path
+
+from newsft.errors import UserError
+
+RUN_FILE = "run.json"  # beside the adapter: fingerprints, system prompt, versions
+
+
+def read_run(folder: Path) -> dict | None:
+    """What training wrote beside the adapter; None for an adapter made elsewhere."""
+    path = folder / RUN_FILE
+    if not path.exists():
+        return None
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if missing := [name for name in ("recipe", "system_prompt", "base_fingerprint") if name not in run]:
+            raise ValueError(f"it has no {', '.join(missing)}")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked.") from error
+    return run

@@ -1,0 +1,83 @@
+"""What the web server lets in and out: the routes that the page and its clients use, bodies that it can hold, nothing of other hosts.
+
+Gradio opens many more routes than this page needs; one of them fetches addresses for whoever asks, one writes sessions to the disk.
+"""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from newsft.page.texts import LANGUAGES, say
+
+MOST_BYTES = 8_000_000  # of a request: a million characters still reach the check that says how many are too many
+ROUTES = re.compile(
+    r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
+    r"|gradio_api/(info/?|openapi\.json|startup-events|theme\.css|app_id/?|queue/(join|data)|(run|call)/.+|cancel|reset/?|heartbeat/\w+|file=(?!https?:).+))?"
+)
+HEADERS = {
+    # Gradio hands over its settings in inline scripts and makes functions of its events' JavaScript. Inline handlers (onerror=...) are not, and are what injected markup would need.
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+            "script-src-attr 'none'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'self' https://huggingface.co",  # where a Space is shown
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class Guard:
+    """The ASGI middleware; `launch_settings` puts it in front of Gradio."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, with its body counted and our headers on its answer, or refuse it."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        taken = 0
+
+        async def count() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_BYTES:
+                raise HTTPException(413, _too_large())
+            return message
+
+        if not ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+            return await _refuse(404, "This address is closed.", scope, receive, answer)
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            return await _refuse(413, _too_large(), scope, receive, answer)
+        return await self.app(scope, count, answer)
+
+
+async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+    # The body is read and dropped: a client that is still sending would see a broken connection in the place of the answer.
+    while (await receive()).get("more_body"):
+        pass
+    await JSONResponse({"detail": reason, "error": reason}, status)(scope, receive, send)  # Gradio's page shows `error`, its Python client `detail`
+
+
+def _too_large() -> str:
+    return " ".join(say("error_request_too_large", language, limit=MOST_BYTES // 10**6) for language in LANGUAGES.values())

@@ -1,0 +1,98 @@
+"""The tab 고장 실험실: switches that break a row, what it does to the labels, and a training run that proves it."""
+
+import gradio as gr
+
+from newsft.encoding import chat, tokens
+from newsft.encoding.collate import pad_batch
+from newsft.errors import UserError
+from newsft.lessons import two_steps
+from newsft.lessons.conversations import check_length
+from newsft.lessons.faults import Faults, break_row, spoil_messages, spoil_padding
+from newsft.lessons.inspect import changed_positions, judge
+from newsft.lessons.source import Shelf
+from newsft.page.chooser import QUICK, Chooser, explain, explain_failure
+from newsft.page.html import lab as views
+from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
+
+SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
+TOKEN_LIMIT = 6_000  # comparing two rows of one repeated token takes the square of their length; the longest real row has 5,907
+MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
+NO_PROOF = ""
+NO_CUT = 0  # the slider's zero: nothing is cut
+
+
+def read_faults(switched: list[str], cut: int) -> Faults:
+    """The switches and the slider as faults."""
+    return Faults(**{name: name in switched for name in SWITCHES}, cut=int(cut) or None)
+
+
+def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults) -> tuple:
+    """The tokenizer, the conversation, the correct row and the broken one; padded beside a longer row where padding is the subject."""
+    tokenizer = two_steps.load_tokenizer() if tokenizer_name == MINIATURE else shelf.tokenizer(tokenizer_name)
+    messages, changes = shelf.messages(*choice)
+    messages = spoil_messages(tokenizer, messages, faults)
+    before, after = chat.encode_row(tokenizer, messages), break_row(tokenizer, messages, faults)
+    check_length(max(len(before), len(after)), limit=TOKEN_LIMIT)
+    if faults.pad_by_value or faults.pad_left:
+        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        partner = shelf.partner(before, tokenizer)
+        before = pad_batch([before, partner], pad_id=pad_id)[0]
+        after = spoil_padding(pad_batch([after, partner], pad_id=pad_id)[0], faults, pad_id=pad_id)
+    return tokenizer, messages, changes, before, after
+
+
+def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
+    """Verdict, lessons, both rows, and the place of the proof, emptied: the last one was of other rows; `values` are the choice, the switches and the slider."""
+    *choice, switched, cut = values
+    faults = read_faults(switched, cut)
+    try:
+        tokenizer, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
+    except UserError as error:
+        return [explain(error, language), "", "", NO_PROOF]
+    lost, changed = changed_positions(before, after)
+    pair = views.format_pair(tokens.read_tokens(tokenizer, before), tokens.read_tokens(tokenizer, after), lost=lost, changed=changed, language=language)
+    verdict = explain(changes, language) + views.format_verdicts(judge(tokenizer, messages, before, after, faults), language=language)
+    return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
+
+
+def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
+    """Two training steps on each row, with the miniature's own tokenizer, whichever is shown."""
+    *choice, switched, cut = values
+    try:
+        *_, before, after = break_rows(shelf, MINIATURE, tuple(choice), read_faults(switched, cut))
+        proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
+    except UserError as error:
+        return explain(error, language)
+    except (RuntimeError, MemoryError):
+        return explain_failure("proof", language)
+    return views.format_proof([(name, result.losses, result.moved) for name, result in proofs], language=language)
+
+
+def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> list[tuple]:
+    """Build the tab; returns (component, language -> update) as every tab does."""
+    lang = DEFAULT_LANGUAGE
+    intro = gr.Markdown(say("lab_intro", lang))
+    chooser = Chooser(shelf, name="lab")
+    switches = gr.CheckboxGroup(_switches(lang), value=["header_spaces"], label=say("lab_switches", lang), elem_id="switches")
+    with gr.Row(elem_classes="chooser"):
+        cut = gr.Slider(NO_CUT, 2048, NO_CUT, step=1, label=lesson("cut", lang)["switch"], info=say("lab_cut_note", lang), elem_id="cut")
+        reset = gr.Button(say("lab_reset", lang), elem_id="lab-reset")
+        run = gr.Button(say("proof_run", lang), variant="primary", elem_id="proof-run")
+    verdict, proof = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="verdict"), gr.HTML(elem_id="proof")
+    explained, pair = gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
+    inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
+    chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
+    reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
+    run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
+    return [
+        (intro, lambda to: gr.update(value=say("lab_intro", to))),
+        (switches, lambda to: gr.update(label=say("lab_switches", to), choices=_switches(to))),
+        (cut, lambda to: gr.update(label=lesson("cut", to)["switch"], info=say("lab_cut_note", to))),
+        (reset, lambda to: gr.update(value=say("lab_reset", to))),
+        (run, lambda to: gr.update(value=say("proof_run", to))),
+        *chooser.translations,
+    ]
+
+
+def _switches(language: str) -> list[tuple[str, str]]:
+    return [(lesson(name, language)["switch"], name) for name in SWITCHES]

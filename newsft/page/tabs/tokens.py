@@ -1,0 +1,96 @@
+"""The tab 토큰·레이블·마스크: every token of a row with its label and mask, and a batch of two."""
+
+import gradio as gr
+
+from newsft.encoding import chat, tokens
+from newsft.encoding.checks import check_row
+from newsft.encoding.collate import pad_batch
+from newsft.errors import UserError
+from newsft.lessons.conversations import check_length, read_messages
+from newsft.lessons.source import Shelf
+from newsft.page.chooser import Chooser, explain
+from newsft.page.html import tokens as views
+from newsft.page.texts import DEFAULT_LANGUAGE, say
+
+
+def show_row(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
+    """The row's sums, badges, decoded labels and chips."""
+    try:
+        messages, changes = shelf.messages(*choice)
+        tokenizer = shelf.tokenizer(tokenizer_name)
+        encoded = chat.encode_row(tokenizer, messages)
+        check_length(len(encoded))
+    except UserError as error:
+        return explain(error, language)
+    parts = [
+        explain(changes, language),
+        views.format_counts(tokens.count_tokens(encoded), language=language),
+        views.format_checks(check_row(tokenizer, messages, encoded), language=language),
+        views.format_tokens(tokens.read_tokens(tokenizer, encoded), language=language, name="row"),
+        views.format_labels(tokens.decode_labels(tokenizer, encoded), language=language),
+    ]
+    return "".join(parts)
+
+
+def show_batch(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
+    """The chosen row collated with a second one of the data set, which is the last of `choice`."""
+    *first, second = choice
+    try:
+        tokenizer = shelf.tokenizer(tokenizer_name)
+        rows = [chat.encode_row(tokenizer, shelf.messages(*first)[0]), chat.encode_row(tokenizer, shelf.messages("row", second, "", "", "")[0])]
+        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        padded = pad_batch(rows, pad_id=pad_id)
+        check_length(len(padded[0]))
+    except UserError as error:
+        return explain(error, language)
+    read = [tokens.read_tokens(tokenizer, row) for row in padded]
+    return views.format_batch(read, pad_id=pad_id, pad_text=tokenizer.convert_ids_to_tokens(pad_id), language=language)
+
+
+def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") -> dict:
+    """A conversation as the training encodes it: `input_ids`, `labels`, `attention_mask`, `origins` and `texts`, one of each per token.
+
+    `messages` are dicts with `role` (system, user, assistant) and `content`; `tokenizer` is llama3 or model.
+    """
+    try:
+        checked, chosen = read_messages(messages), shelf.tokenizer(tokenizer)
+        encoded = chat.encode_row(chosen, checked) if checked[-1]["role"] == "assistant" else chat.encode_prompt(chosen, checked)
+        check_length(len(encoded))
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    return {
+        "input_ids": encoded.input_ids,
+        "labels": encoded.labels,
+        "attention_mask": encoded.attention_mask,
+        "origins": encoded.origins,
+        "texts": [token.text for token in tokens.read_tokens(chosen, encoded)],
+    }
+
+
+def build_tokens_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> list[tuple]:
+    """Build the tab; returns (component, language -> update) as every tab does."""
+    lang, last = DEFAULT_LANGUAGE, len(shelf.rows) - 1
+    intro = gr.Markdown(say("tokens_intro", lang))
+    chooser = Chooser(shelf, name="tokens")
+    row = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="row")
+    with gr.Accordion(say("batch", lang), open=True, elem_id="batch") as accordion:
+        note = gr.Markdown(say("batch_intro", lang))
+        second = gr.Number(1, label=say("second_row", lang, last=last), precision=0, elem_id="second-row")
+        bands = gr.HTML(elem_id="bands")
+    chooser.on_change(lambda *values: [show_row(shelf, *values[:-1]), show_batch(shelf, *values)], [second], [row, bands], tab=tab, chosen=chosen, language=language)
+    gr.api(_endpoint(shelf), api_name="tokens", queue=False)
+    return [
+        (intro, lambda to: gr.update(value=say("tokens_intro", to))),
+        (accordion, lambda to: gr.update(label=say("batch", to))),
+        (note, lambda to: gr.update(value=say("batch_intro", to))),
+        (second, lambda to: gr.update(label=say("second_row", to, last=last))),
+        *chooser.translations,
+    ]
+
+
+def _endpoint(shelf: Shelf):
+    def describe(messages: list[dict], tokenizer: str = "llama3") -> dict:
+        return describe_row(shelf, messages, tokenizer)
+
+    describe.__doc__ = describe_row.__doc__
+    return describe

@@ -1,0 +1,37 @@
+"""The page's texts in Korean and English, from assets/texts.toml."""
+
+import tomllib
+from functools import cache
+
+from newsft.errors import UserError
+from newsft.paths import ASSETS
+
+LANGUAGES = {"한국어": "ko", "English": "en"}
+DEFAULT_LANGUAGE = "ko"
+
+
+@cache
+def _all() -> dict[str, dict[str, str]]:
+    return tomllib.loads((ASSETS / "texts.toml").read_text(encoding="utf-8"))
+
+
+def say(key: str, language: str, **values) -> str:
+    """The text under `key` with its values filled in; KeyError for an unknown key."""
+    text = _all()[language][key]
+    return text.format(**values) if values else text
+
+
+@cache
+def _lessons() -> dict[str, dict[str, dict[str, str]]]:
+    return tomllib.loads((ASSETS / "lessons.toml").read_text(encoding="utf-8"))
+
+
+def lesson(table: str, language: str) -> dict[str, str]:
+    """The break-it lab's texts under `table` (a fault's name, verdicts, checks or reasons), from assets/lessons.toml."""
+    return _lessons()[language][table]
+
+
+def say_error(error: UserError, language: str) -> str:
+    """An error in the reader's language, or in its own words where the page has none."""
+    key = f"error_{error.key}"
+    return say(key, language, **error.values) if key in _all()[language] else str(error)

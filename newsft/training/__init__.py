@@ -1,0 +1,1 @@
+"""One training run: pre-flight, LoRA and SFT, checkpoints, what is left behind."""

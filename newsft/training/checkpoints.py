@@ -1,0 +1,143 @@
+"""Checkpoints that are whole or not there: written aside, renamed when complete, verified file by file before a run goes on from one."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
+
+from newsft.errors import UserError
+from newsft.models.run_record import RUN_FILE
+
+STAGING = ".saving"  # in the output folder: what is being written
+MANIFEST = "manifest.json"  # of a checkpoint: every other file's size and SHA-256
+KEPT = 2  # whole checkpoints; where the newer one gets damaged, a run goes on from the older
+# Settings that may differ on resuming: they do not reach the weights. Model and data are told by their fingerprints, wherever they lie.
+FREE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")
+
+
+def staging_folder(output: Path, step: int) -> Path:
+    """Where the checkpoint of a step is written until it is whole."""
+    return output / STAGING / f"checkpoint-{step}"
+
+
+def publish(output: Path, step: int) -> None:
+    """Give the staged checkpoint its manifest and its place, and delete all but the KEPT newest.
+
+    Its place is taken by one rename: a run that is killed at any moment leaves whole checkpoints, and at most a staging folder.
+    """
+    staged, place = staging_folder(output, step), output / f"checkpoint-{step}"
+    files = {str(path.relative_to(staged)): [path.stat().st_size, _digest(path)] for path in sorted(staged.rglob("*")) if path.is_file()}  # FSDP's lie in folders
+    (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # no line end: every byte counts
+    shutil.rmtree(place, ignore_errors=True)  # a damaged one, whose steps were done again
+    staged.rename(place)
+    shutil.rmtree(staged.parent)
+    found = _list_checkpoints(output)
+    passed = [path for path in found if _step(path) <= step]  # later ones are damaged: the run began before them
+    for path in found:
+        if path not in passed[-KEPT:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def staged_adapter(output: Path) -> Iterator[Path]:
+    """A folder to write the results into; they go to `output` when all are written, the weights last: without them it is no adapter."""
+    folder = output / STAGING / "adapter"
+    with explained("The adapter", output):
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        folder.mkdir(parents=True)
+        yield folder
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == SAFETENSORS_WEIGHTS_NAME):
+            os.replace(path, output / path.name)
+        shutil.rmtree(folder.parent)
+
+
+@contextmanager
+def explained(what: str, output: Path) -> Iterator[None]:
+    """UserError in the place of what the libraries raise where a file cannot be written; what was half written is deleted."""
+    try:
+        yield
+    except Exception as error:  # each library has its own: OSError, RuntimeError (torch), SafetensorError, and a plain Exception (tokenizers)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        free = f"{shutil.disk_usage(output).free / 1e6:,.0f} MB are free"
+        shutil.rmtree(output / STAGING, ignore_errors=True)
+        kept = find_checkpoint(output)
+        go_on = f"run the same command with --resume: {kept.name} is whole" if kept else "run the same command again"
+        raise UserError(f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}.") from error
+
+
+def find_damage(checkpoint: Path) -> str | None:
+    """What makes a checkpoint unfit to go on from; None where every file is as it was written."""
+    try:
+        files = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return f"{MANIFEST} is missing or damaged"
+    for name, (size, digest) in files.items():
+        path = checkpoint / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size:,} bytes instead of {size:,}"
+        if _digest(path) != digest:
+            return f"{name} has changed since it was written"
+    return None
+
+
+def find_checkpoint(output: Path) -> Path | None:
+    """The newest whole checkpoint in the output folder."""
+    return next((path for path in reversed(_list_checkpoints(output)) if not find_damage(path)), None)
+
+
+def choose_checkpoint(output: Path, *, resume: bool, tell: Callable[[str], None] = print) -> Path | None:
+    """The checkpoint to go on from, or None for a run from the start; `tell` hears of damaged ones that are passed over.
+
+    Raises UserError where there is no whole one.
+    """
+    if not resume:
+        return None
+    damaged = []
+    for path in reversed(_list_checkpoints(output)):
+        damage = find_damage(path)
+        if damage is None:
+            if damaged:
+                tell(f"damaged: {'; '.join(damaged)}. Going on from {path.name}, the newest whole checkpoint")
+            return path
+        damaged.append(f"{path.name} ({damage})")
+    found = f"; damaged: {'; '.join(damaged)}" if damaged else ""
+    raise UserError(f"{output} holds no whole checkpoint to resume from{found}; run the same command without --resume.")
+
+
+def check_same_run(checkpoint: Path, about: dict) -> list[str]:
+    """What differs between the run that wrote `checkpoint` and this one (`about`: `record.describe_run`) and may change the last digits.
+
+    Raises UserError where base, data, settings or the number of processes differ: the adapter would be that of neither run.
+    """
+    before = json.loads((checkpoint / RUN_FILE).read_text(encoding="utf-8"))
+    changed = [
+        what for name, what in (("base_fingerprint", "another base model"), ("data_fingerprint", "other rows"), ("template_fingerprint", "another chat template")) if before[name] != about[name]
+    ]
+    changed += [f"--{name.replace('_', '-')} {before['recipe'].get(name)} instead of {now}" for name, now in about["recipe"].items() if name not in FREE and before["recipe"].get(name) != now]
+    if before["processes"] != about["processes"]:
+        changed.append(f"{before['processes']} process(es) instead of {about['processes']}")
+    if changed:
+        raise UserError(f"{checkpoint} was made with {', '.join(changed)}; resume with what it was made with, or start anew without --resume.")
+    environments = [one["versions"] | {"device": one["device"]} for one in (before, about)]
+    return [f"{name} was {environments[0].get(name)} and is {now}: the result may differ in the last digits" for name, now in environments[1].items() if environments[0].get(name) != now]
+
+
+def _list_checkpoints(output: Path) -> list[Path]:
+    """By step, whole or not."""
+    return sorted((path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()), key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("checkpoint-"))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,138 @@
+"""LoRA fine-tuning through TRL's trainer, on rows that are already encoded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig
+
+from newsft.encoding.chat import Encoded
+from newsft.encoding.collate import collate
+from newsft.encoding.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
+from newsft.errors import UserError
+from newsft.models import memory
+from newsft.models.load import Loaded
+from newsft.recipe import Recipe
+from newsft.training.trainer import Trainer
+
+
+def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, validation: Sequence[Encoded] = (), callbacks: Sequence[TrainerCallback] = ()) -> Trainer:
+    """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks.
+
+    The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
+    """
+    pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
+    shared = shares_prefix(loaded, encoded, recipe)
+
+    def collate_rows(rows: list[dict]) -> dict[str, torch.Tensor]:
+        return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=pad_id)
+
+    trainer = Trainer(
+        model=loaded.model,
+        args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared, checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared)),
+        train_dataset=_as_dataset(encoded),
+        eval_dataset=_as_dataset(validation) if validation else None,
+        processing_class=loaded.tokenizer,
+        data_collator=collate_rows,
+        peft_config=_lora_config(recipe),
+        callbacks=list(callbacks),
+    )
+    trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
+    return trainer
+
+
+def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) -> bool:
+    """Whether an optimizer step's rows go into one sequence; UserError where the recipe insists on it and it cannot be done."""
+    if recipe.shared_prefix == "off":
+        return False
+    attention = loaded.model.config._attn_implementation
+    hindrance = None
+    if attention not in MASKABLE:
+        hindrance = f"the attention implementation {attention} takes no mask of its own"
+    elif recipe.rows_per_step < 2:
+        hindrance = "a step has one row"
+    elif shared_length(encoded) < LEAST_PREFIX:
+        hindrance = f"the rows share fewer than {LEAST_PREFIX} tokens at their beginning"
+    if recipe.shared_prefix == "on":
+        if hindrance:
+            raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
+        return True
+    return hindrance is None and loaded.device.type != "cpu"  # whose attention is so slow with a mask that a step takes twice the time (benchmarks.training)
+
+
+def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, shared: bool) -> bool:
+    """Whether activations are recomputed: where the recipe leaves it open, only if those of the longest possible step would not fit."""
+    if recipe.gradient_checkpointing != "auto":
+        return recipe.gradient_checkpointing == "on"
+    longest = sorted(map(len, encoded), reverse=True)
+    if shared:
+        prefix = shared_length(encoded)
+        tokens = prefix + sum(length - prefix for length in longest[: recipe.rows_per_step])
+    else:
+        tokens = longest[0] * recipe.batch_size
+    config = loaded.model.config
+    return memory.estimate_activations(tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype) > memory.free_bytes(loaded.device.type)
+
+
+def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
+    """The type of the numbers that training multiplies; weights and sums stay in the model's. UserError where bf16 is asked for and has to be imitated."""
+    if recipe.precision == "auto" or loaded.model.dtype == torch.bfloat16:
+        return loaded.model.dtype
+    if loaded.device.type != "cpu" or not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        raise UserError("--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto.")
+    return torch.bfloat16
+
+
+def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
+    on_cpu = loaded.device.type == "cpu"
+    dtype = choose_precision(loaded, recipe)
+    return SFTConfig(
+        output_dir=str(output),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
+        gradient_accumulation_steps=1 if shared else recipe.accumulation,
+        train_sampling_strategy=recipe.sampling,
+        activation_checkpointing=checkpointing,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=recipe.warmup_ratio,  # below 1 it is the share of the steps; warmup_ratio is gone
+        optim=recipe.optimizer,
+        max_grad_norm=recipe.max_grad_norm,
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16,
+        use_cpu=on_cpu,
+        logging_steps=recipe.log_every,
+        logging_first_step=True,
+        save_steps=recipe.save_every,
+        eval_strategy="steps" if validated else "no",
+        eval_steps=recipe.eval_every,
+        eval_on_start=validated,
+        per_device_eval_batch_size=1,
+        seed=recipe.seed,
+        max_length=None,  # TRL's own limit would cut the end of the row, which is the answer
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_pin_memory=not on_cpu,
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _as_dataset(encoded: Sequence[Encoded]) -> Dataset:
+    return Dataset.from_list([{name: getattr(one, name) for name in ("input_ids", "labels", "attention_mask")} for one in encoded])
+
+
+def _lora_config(recipe: Recipe) -> LoraConfig:
+    return LoraConfig(
+        r=recipe.lora_r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=list(recipe.lora_targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )

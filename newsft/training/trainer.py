@@ -1,0 +1,99 @@
+"""TRL's trainer, less two computations that change nothing but the time, and with checkpoints that a killed run goes on from as if nothing had happened."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from torch.nn import functional
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
+from trl import SFTTrainer
+
+from newsft.encoding.chat import IGNORED
+from newsft.models.run_record import RUN_FILE
+from newsft.training import checkpoints
+
+
+class EpochOrder(Sampler):
+    """The order of the rows, which depends on seed and epoch alone, so that a resumed run finds it again.
+
+    transformers draws the order of `group_by_length` from the global generator, whose state at the beginning of the epoch is lost to a run that is resumed within it.
+    """
+
+    def __init__(self, lengths: Sequence[int], *, seed: int, group: int | None):
+        """`group`: rows of one optimizer step, which are of like length; None for an order without regard to length."""
+        self.epoch, self._lengths, self._seed, self._group = 0, lengths, seed, group
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed + self.epoch)
+        if self._group:
+            return iter(get_length_grouped_indices(self._lengths, self._group, generator=generator))
+        return iter(torch.randperm(len(self), generator=generator).tolist())
+
+
+class Trainer(SFTTrainer):
+    """Same loss and same gradients as its parent's, to rounding; `python -m benchmarks.training` measures the gain.
+
+    - The mask of right padding is not handed to the model: a causal model's tokens see only what stands before them, so no real token sees the padding behind its row, and
+      the padding's own outputs have the label -100. With a mask, attention takes a slower path.
+    - On the CPU, logits are computed only where a label is predicted. Where there is Triton, TRL's own loss does so already.
+    """
+
+    about: dict | None = None  # `record.describe_run`, which checkpoints carry: a checkpoint is an adapter that knows its base
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.model.register_forward_pre_hook(_drop_mask_of_right_padding, with_kwargs=True)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Sum of the labels' losses divided by `num_items_in_batch`, the labels of all batches of one optimizer step."""
+        if return_outputs or inputs["input_ids"].device.type != "cpu" or self.accelerator.num_processes > 1:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        targets = inputs["labels"][:, 1:]  # position t predicts the token at t + 1
+        positions = (targets != IGNORED).any(dim=0).nonzero().flatten()
+        seen = {name: value for name, value in inputs.items() if name != "labels"}
+        logits = model(**seen, logits_to_keep=positions, use_cache=False).logits
+        targets = targets[:, positions]
+        count = (targets != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum") / torch.as_tensor(count).clamp(min=1)
+
+    def create_model_card(self, *args, **settings) -> None:
+        """None: the adapter gets its own card in the end."""
+
+    def _get_train_sampler(self, train_dataset=None) -> EpochOrder:
+        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
+        by_length = self.args.train_sampling_strategy == "group_by_length"
+        self._order = EpochOrder(lengths, seed=self.args.seed, group=self.args.train_batch_size * self.args.gradient_accumulation_steps if by_length else None)
+        return self._order
+
+    def _run_epoch(self, *, epoch: int, **settings) -> None:
+        self._order.epoch = epoch
+        if self.state.global_step < self.state.max_steps:  # from a checkpoint of the last step, transformers would take one more
+            super()._run_epoch(epoch=epoch, **settings)
+
+    def _get_output_dir(self, trial) -> str:
+        return str(Path(self.args.output_dir) / checkpoints.STAGING)
+
+    def _save_checkpoint(self, model, trial) -> None:
+        output, step = Path(self.args.output_dir), self.state.global_step
+        with checkpoints.explained(f"The checkpoint of step {step}", output):
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()  # each process writes the state of its generators
+            if self.args.should_save:
+                folder = checkpoints.staging_folder(output, step)
+                (folder / SAFETENSORS_WEIGHTS_NAME).chmod(0o644)  # written with 0600, which a server under another user cannot read
+                if self.about:
+                    (folder / RUN_FILE).write_text(json.dumps(self.about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                checkpoints.publish(output, step)
+
+
+def _drop_mask_of_right_padding(model: torch.nn.Module, positional: tuple, named: dict) -> tuple[tuple, dict]:
+    mask = named.get("attention_mask")
+    if mask is not None and mask.ndim == 2 and bool((mask[:, :-1] >= mask[:, 1:]).all()):  # ones, then zeros
+        named = named | {"attention_mask": None}
+    return positional, named

@@ -1,1 +1,0 @@
-"""The Gradio page: wiring only."""

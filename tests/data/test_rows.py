@@ -1,0 +1,250 @@
+import csv
+import json
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from newsft.data.messages import gold_answer, gold_text, prompt_messages, row_messages
+from newsft.data.rows import COLUMNS, load_rows, split_rows
+from newsft.data.text import clean_text
+from newsft.errors import UserError
+from newsft.fingerprints import fingerprint_rows
+
+# Commas, quotes and line breaks: what a CSV file has to survive.
+ANSWERS = [f"{{'summary': '요약 {number}', 'x': None}}" for number in range(4)]
+ROWS = [{"system_prompt": '시스템 "규칙", 하나', "user_prompt": f"뉴스 {n}\n둘째 줄, '인용'", "assistant": answer} for n, answer in enumerate(ANSWERS)]
+
+
+def write_jsonl(path, rows, *, encoding="utf-8"):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding=encoding)
+    return str(path)
+
+
+def write_csv(path, rows, *, encoding="utf-8", columns=COLUMNS):
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def test_jsonl_rows_come_back_as_written(tmp_path):
+    assert load_rows(write_jsonl(tmp_path / "news.jsonl", ROWS)) == ROWS
+
+
+def test_jsonl_with_byte_order_mark_and_blank_lines_loads(tmp_path):
+    path = tmp_path / "news.jsonl"
+    path.write_text("\n".join(json.dumps(row) + "\n" for row in ROWS) + "\n\n", encoding="utf-8-sig")
+    assert load_rows(str(path)) == ROWS
+
+
+def test_answer_dicts_of_jsonl_keep_their_own_keys_and_order(tmp_path):
+    answers = [{"summary": "가", "is_stock_related": False}, {"is_stock_related": True, "positive_impact_stocks": ["나"], "summary": None}]
+    rows = [row | {"assistant": answer} for row, answer in zip(ROWS, answers, strict=False)]
+    loaded = load_rows(write_jsonl(tmp_path / "news.jsonl", rows))
+    assert [list(row["assistant"].items()) for row in loaded] == [list(answer.items()) for answer in answers]
+    assert gold_text(loaded[0]) == "{'summary': '가', 'is_stock_related': False}"
+
+
+def test_json_list_loads(tmp_path):
+    path = tmp_path / "news.json"
+    path.write_text(json.dumps(ROWS), encoding="utf-8")
+    assert load_rows(str(path)) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_csv_rows_come_back_as_written(tmp_path, encoding):
+    assert load_rows(write_csv(tmp_path / f"{encoding}.csv", ROWS, encoding=encoding)) == ROWS
+
+
+def test_csv_from_windows_with_capital_extension_loads(tmp_path):
+    assert load_rows(write_csv(tmp_path / "NEWS.CSV", ROWS, encoding="utf-8-sig")) == ROWS
+
+
+def test_parquet_rows_come_back_as_written(tmp_path):
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "news.parquet")
+    assert load_rows(str(tmp_path / "news.parquet")) == ROWS
+
+
+def test_other_columns_are_left_out_and_told(tmp_path):
+    told = []
+    assert load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"id": 7} for row in ROWS]), tell=told.append) == ROWS
+    assert told == ["the column(s) id are left out"]
+
+
+def test_rows_whose_characters_were_changed_are_counted_and_named(tmp_path):
+    changed = [ROWS[0], ROWS[1] | {"user_prompt": unicodedata.normalize("NFD", ROWS[1]["user_prompt"])}, ROWS[2] | {"assistant": ROWS[2]["assistant"] + "\0"}]
+    told = []
+    assert load_rows(write_jsonl(tmp_path / "news.jsonl", changed), tell=told.append) == ROWS[:3]
+    assert len(told) == 1 and told[0].startswith("2 row(s) were normalised") and "(rows 1, 2)" in told[0]
+
+
+@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (write_csv, "csv")])
+def test_folder_is_read_file_by_file_in_the_order_of_names(tmp_path, write, ending):
+    write(tmp_path / f"b.{ending}", ROWS[2:])
+    write(tmp_path / f"a.{ending}", ROWS[:2])
+    (tmp_path / "README.md").write_text("no data")
+    assert load_rows(str(tmp_path)) == ROWS
+
+
+def test_same_rows_have_the_same_fingerprint_whatever_the_file(tmp_path):
+    from_jsonl = load_rows(write_jsonl(tmp_path / "news.jsonl", ROWS))
+    from_csv = load_rows(write_csv(tmp_path / "news.csv", ROWS))
+    assert fingerprint_rows(from_jsonl) == fingerprint_rows(from_csv)
+    assert fingerprint_rows(ROWS) != fingerprint_rows(ROWS[::-1])
+    assert fingerprint_rows(ROWS) != fingerprint_rows([ROWS[0] | {"assistant": "{}"}, *ROWS[1:]])
+
+
+@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (lambda path, rows: write_csv(path, rows, columns=list(rows[0])), "csv")])
+def test_missing_column_is_named_with_those_that_are_there(tmp_path, write, ending):
+    rows = [{"system_prompt": "a", "news": "b", "assistant": "c"}]
+    with pytest.raises(UserError, match="has no column user_prompt; it has system_prompt, news, assistant"):
+        load_rows(write(tmp_path / f"news.{ending}", rows))
+
+
+def test_column_missing_in_a_later_row_names_the_row(tmp_path):
+    rows = [*ROWS[:2], {"system_prompt": "a", "user_prompt": "b"}]
+    with pytest.raises(UserError, match=r"assistant is empty in 1 row\(s\), first 2"):
+        load_rows(write_jsonl(tmp_path / "news.jsonl", rows))
+
+
+@pytest.mark.parametrize("value", ["", " \n", None])
+def test_empty_cell_of_jsonl_names_its_rows(tmp_path, value):
+    rows = [ROWS[0], ROWS[1] | {"user_prompt": value}, ROWS[2], ROWS[3] | {"user_prompt": value}]
+    with pytest.raises(UserError, match=r"user_prompt is empty in 2 row\(s\), first 1, 3"):
+        load_rows(write_jsonl(tmp_path / "news.jsonl", rows))
+
+
+def test_empty_cell_of_csv_names_its_row(tmp_path):
+    with pytest.raises(UserError, match=r"assistant is empty in 1 row\(s\), first 1"):
+        load_rows(write_csv(tmp_path / "news.csv", [ROWS[0], ROWS[1] | {"assistant": ""}]))
+
+
+def test_cell_that_is_not_text_names_its_row(tmp_path):
+    with pytest.raises(UserError, match=r"user_prompt is not text in 1 row\(s\), first 1"):
+        load_rows(write_jsonl(tmp_path / "news.jsonl", [ROWS[0], ROWS[1] | {"user_prompt": 5}]))
+
+
+@pytest.mark.parametrize("name, content", [("a.jsonl", ""), ("a.jsonl", "\n\n"), ("a.json", "[]"), ("a.csv", ""), ("b.csv", ",".join(COLUMNS) + "\n")])
+def test_file_without_rows_is_a_user_error(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=name):
+        load_rows(str(tmp_path / name))
+
+
+def test_bad_json_names_its_line(tmp_path):
+    path = tmp_path / "news.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\n\n{'system_prompt': 'single quotes'}\n")
+    with pytest.raises(UserError, match="line 3 is not valid JSON"):
+        load_rows(str(path))
+
+
+@pytest.mark.parametrize("name, content", [("a.jsonl", "[1, 2]\n"), ("a.json", '{"rows": []}'), ("a.json", "[1]")])
+def test_json_that_is_not_rows_is_a_user_error(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match="one JSON object a row"):
+        load_rows(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["news.jsonl", "news.csv"])
+def test_korean_file_in_cp949_is_told_to_be_saved_as_utf8(tmp_path, name):
+    write = write_jsonl if name.endswith("jsonl") else write_csv
+    with pytest.raises(UserError, match="UTF-8"):
+        load_rows(write(tmp_path / name, ROWS, encoding="cp949"))
+
+
+def test_damaged_parquet_is_a_user_error(tmp_path):
+    (tmp_path / "news.parquet").write_bytes(b"PAR1 nonsense")
+    with pytest.raises(UserError, match="could not be read as parquet"):
+        load_rows(str(tmp_path / "news.parquet"))
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"There is no data file .*nowhere\.jsonl"):
+        load_rows(str(tmp_path / "nowhere.jsonl"))
+
+
+def test_file_of_another_kind_is_a_user_error(tmp_path):
+    (tmp_path / "news.xlsx").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"news.xlsx is not a JSONL, CSV or Parquet file"):
+        load_rows(str(tmp_path / "news.xlsx"))
+
+
+def test_folder_without_data_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="holds no JSONL, CSV or Parquet file"):
+        load_rows(str(tmp_path))
+
+
+def test_hub_id_that_cannot_be_had_offline_is_a_user_error():
+    with pytest.raises(UserError, match=r"no-such-owner/no-such-set could not be loaded from the hub .*--data"):
+        load_rows("no-such-owner/no-such-set")
+
+
+def test_split_is_the_lessons_495_and_496_rows_in_order(rows):
+    split = split_rows(rows, test_ratio=0.5)
+    assert (len(split.test), len(split.train)) == (495, 496)
+    assert split.test == rows[:495] and split.train == rows[495:] and split.rows == rows
+
+
+@pytest.mark.parametrize("count, ratio", [(1, 0.5), (3, 0.1)])
+def test_split_with_an_empty_half_is_a_user_error(count, ratio):
+    with pytest.raises(UserError, match="leave an empty half"):
+        split_rows(ROWS[:count], test_ratio=ratio)
+
+
+def test_row_becomes_system_user_and_the_dict_as_text():
+    messages = row_messages({"system_prompt": "규칙", "user_prompt": "뉴스", "assistant": {"is_stock_related": False, "summary": None}})
+    assert [(message["role"], message["content"]) for message in messages] == [
+        ("system", "규칙"),
+        ("user", "뉴스"),
+        ("assistant", "{'is_stock_related': False, 'summary': None}"),
+    ]
+
+
+def test_blank_system_prompt_makes_no_system_message():
+    assert prompt_messages("뉴스", system_prompt=" \n") == [{"role": "user", "content": "뉴스"}]
+
+
+@pytest.mark.parametrize(
+    "held, gold",
+    [
+        ({"summary": "가"}, {"summary": "가"}),
+        ("{'summary': '가', 'x': None}", {"summary": "가", "x": None}),
+        ("{'summary': '나온 '가게' 이름'}", None),
+        ("['가']", None),
+        ("{" * 500, None),
+    ],
+)
+def test_gold_answer_is_a_dict_or_none(held, gold):
+    assert gold_answer({"assistant": held}) == gold
+
+
+@pytest.mark.parametrize(
+    "pasted, text, changes",
+    [
+        ("그대로 둔다 📈", "그대로 둔다 📈", []),
+        (unicodedata.normalize("NFD", "한글"), "한글", ["nfc"]),
+        ("가\ud800나", "가�나", ["surrogate"]),
+        ("가\0나", "가나", ["nul"]),
+        ("\udfff\0" + unicodedata.normalize("NFD", "각"), "�각", ["surrogate", "nul", "nfc"]),
+        ("가\r\n나\r다", "가\n나\n다", []),
+    ],
+)
+def test_pasted_text_is_made_fit_and_the_changes_are_told(pasted, text, changes):
+    assert clean_text(pasted) == (text, changes)
+
+
+@pytest.mark.parametrize("pasted", ["", " \n\t", "\0\0", None])
+def test_empty_paste_is_a_user_error_that_the_page_can_translate(pasted):
+    with pytest.raises(UserError) as caught:
+        clean_text(pasted)
+    assert caught.value.key == "news_empty"
+
+
+def test_paste_beyond_the_limit_is_a_user_error_with_both_numbers():
+    assert clean_text("가" * 10, limit=10) == ("가" * 10, [])
+    with pytest.raises(UserError, match="has 11 characters, the limit is 10") as caught:
+        clean_text("가" * 11, limit=10, what="system_prompt")
+    assert (caught.value.key, caught.value.values) == ("system_prompt_too_long", {"count": 11, "limit": 10})

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from newsft.evaluation import metrics
+from newsft.evaluation.answer import KEYS
+from newsft.evaluation.metrics import judge_text
+
+GOLD = {
+    "is_stock_related": True,
+    "negative_impact_stocks": ["나쁨"],
+    "negative_keywords": ["적자"],
+    "positive_impact_stocks": ["좋음"],
+    "positive_keywords": ["수주"],
+    "reason_for_negative_impact": "이유",
+    "reason_for_positive_impact": "이유",
+    "summary": "요약",
+}
+UNRELATED = dict.fromkeys(KEYS) | {"is_stock_related": False, "summary": "비"}
+ROWS = [
+    {"system_prompt": "가", "user_prompt": "좋음 나쁨 적자 수주", "assistant": GOLD},
+    {"system_prompt": "가", "user_prompt": "비", "assistant": UNRELATED},
+]
+
+
+def judge(*texts):
+    return [judge_text(number, ROWS[number % 2], text, "end_of_turn") for number, text in enumerate(texts)]
+
+
+def score(*texts):
+    return metrics.score(judge(*texts)).as_dict()
+
+
+def test_gold_answers_score_full_marks_in_everything():
+    found = score(str(GOLD), str(UNRELATED))
+    assert {name: found[name] for name in metrics.MEASURES} == dict.fromkeys(metrics.MEASURES, 1.0)
+    assert found["intervals"]["readable"] == [1.0, 1.0]
+    assert (found["readings"], found["problems"], found["stop_reasons"]) == ({"strict": 2}, {"none": 2}, {"end_of_turn": 2})
+
+
+def test_stock_on_the_wrong_side_counts_against_precision_and_recall():
+    swapped = GOLD | {"negative_impact_stocks": ["좋음"], "positive_impact_stocks": ["나쁨"]}
+    found = score(str(swapped), str(UNRELATED))
+    assert (found["stock_precision"], found["stock_recall"], found["stock_f1"], found["grounded"]) == (0, 0, 0, 1)
+
+
+def test_unreadable_answers_count_as_wrong_but_may_name_the_company():
+    found = score("좋음에 긍정적입니다.", "비")
+    assert (found["readable"], found["is_stock_related_accuracy"], found["stock_f1"], found["names_company"]) == (0, 0, 0, 1)
+    assert found["grounded"] is None and found["intervals"]["grounded"] is None
+    assert found["readings"] == {"unreadable": 2}
+
+
+def test_repaired_answers_are_not_readable_but_their_values_count():
+    found = score(f"```\n{GOLD}\n```", str(UNRELATED)[:-1])
+    assert (found["readable"], found["stock_f1"], found["is_stock_related_accuracy"]) == (0, 1, 1)
+    assert found["readings"] == {"fence": 1, "broken_off": 1}
+
+
+def test_invented_stock_lowers_precision_and_grounding():
+    found = score(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))
+    assert found["stock_recall"] == 1
+    assert found["stock_precision"] == found["grounded"] == round(2 / 3, 4)
+
+
+def test_kinds_of_article_are_scored_apart():
+    only_good = ROWS[0] | {"assistant": GOLD | {"negative_impact_stocks": []}}
+    judged = [*judge(str(GOLD), "비"), judge_text(2, only_good, "좋음", "limit")]
+    kinds = metrics.score(judged).kinds
+    assert {kind: found["rows"] for kind, found in kinds.items()} == {"both": 1, "unrelated": 1, "positive": 1}
+    assert (kinds["both"]["stock_f1"], kinds["positive"]["stock_f1"], kinds["unrelated"]["stock_f1"]) == (1, 0, None)
+
+
+def test_fields_are_scored_apart_where_there_is_something_to_score():
+    fields = metrics.score(judge(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))).fields
+    assert fields["positive_impact_stocks"]["score"] == round(2 / 3, 4)  # the F1 of the one row that has stocks
+    assert fields["is_stock_related"] == {"score": 1, "interval": [1, 1]}
+    assert metrics.score(judge(str(GOLD), "비")).fields["summary"]["score"] == 0.5
+
+
+def test_interval_of_a_share_is_that_of_the_binomial():
+    judged = [judge_text(number, ROWS[1], str(UNRELATED) if number % 4 else "비", "limit") for number in range(400)]
+    low, high = metrics.score(judged).intervals["readable"]
+    half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
+    assert low == pytest.approx(0.75 - half, abs=0.01) and high == pytest.approx(0.75 + half, abs=0.01)
+
+
+def test_difference_is_paired():
+    texts = [str(GOLD) if number % 2 == 0 else str(UNRELATED) for number in range(40)]
+    broken = ["비" if number < 10 else text for number, text in enumerate(texts)]
+    found = metrics.compare(judge(*broken), judge(*texts))["readable"]
+    assert found["difference"] == 0.25 and 0.1 < found["interval"][0] < 0.25 < found["interval"][1] < 0.42
+    same = metrics.compare(judge(*broken), judge(*broken))["readable"]
+    assert same == {"difference": 0.0, "interval": [0.0, 0.0]}
+
+
+def test_difference_of_other_rows_is_refused():
+    with pytest.raises(ValueError, match="same rows"):
+        metrics.compare(judge(str(GOLD)), judge(str(GOLD), str(UNRELATED)))
+
+
+def test_scores_are_the_same_every_time():
+    assert score(str(GOLD), "비") == score(str(GOLD), "비")

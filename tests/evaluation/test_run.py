@@ -1,0 +1,82 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from newsft.evaluation.__main__ import main
+from newsft.evaluation.results import ANSWERS_FILE, read_generations
+from newsft.evaluation.run import evaluate
+from newsft.evaluation.table import format_table
+from newsft.inference.engine import Engine
+from newsft.models.load import load_base
+from tests.varco import write_varco_checkpoint
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "newsft.evaluation"]
+ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1"}
+
+
+def test_command_writes_answers_summary_and_table(tmp_path):
+    target, folder = tmp_path / "scores.json", tmp_path / "evaluation"
+    done = subprocess.run([*COMMAND, "--limit", "4", "--json", target, "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(target.read_text(encoding="utf-8"))
+    assert summary == json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    for side in ("base", "tuned"):
+        assert {"rows", "readable", "is_stock_related_accuracy", "stock_f1"} <= summary[side].keys()
+        assert summary[side]["rows"] == 4
+    assert summary["settings"]["rows"] == 4 and summary["versions"]["torch"]
+    assert format_table(summary) in done.stdout
+    assert (folder / "table.md").read_text(encoding="utf-8").strip() == format_table(summary)
+    again = subprocess.run([*COMMAND, "--limit", "2", "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    assert again.returncode == 2 and "other settings" in again.stderr
+
+
+@pytest.mark.parametrize("flags", [["--limit", "0"], ["--batch-rows", "-1"], ["--max-new-tokens", "0"]])
+def test_settings_out_of_their_range_are_refused(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluation", *flags, "--output", str(tmp_path / "evaluation")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2 and flags[0] in capsys.readouterr().err
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr("newsft.inference.decoder.MOST_JOINING", 10)
+    loaded = load_base(str(write_varco_checkpoint(tmp_path / "varco")))
+    engine = Engine(loaded, max_new_tokens=12)
+    end_of_turn, calls = loaded.tokenizer.convert_tokens_to_ids("<|eot_id|>"), []
+
+    def end_after_five(head, inputs, logits):
+        """A model that has learned to end its turns; a random one would never."""
+        calls.append(logits.shape[0])
+        logits[..., end_of_turn] = 1e4 if len(calls) > 5 else -1e4
+
+    loaded.model.lm_head.register_forward_hook(end_after_five)
+    summary = evaluate(engine, rows[:10], tmp_path / "evaluation")
+    assert summary["base"]["stop_reasons"] == {"end_of_turn": 10}
+    assert loaded.model.config.eos_token_id == 128_001 and engine.stop_ids[end_of_turn][0] == "template"
+    answers = read_generations(tmp_path / "evaluation" / ANSWERS_FILE)
+    assert {one.tokens for one in answers} == {4} and calls == [1] + [10] * 5  # the system prompt once, then all rows together
+
+
+def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
+    count, batch_rows = 24, 8  # killed in its second batch of three
+    command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--output", tmp_path / "killed"]
+    answers = tmp_path / "killed" / ANSWERS_FILE
+    running = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while running.poll() is None and not (answers.exists() and answers.stat().st_size):
+        time.sleep(0.05)
+    assert running.poll() is None, "it ended before it could be killed"
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert len(read_generations(answers)) == 2 * batch_rows
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
+    evaluate(engine, rows[:count], tmp_path / "whole", batch_rows=batch_rows)
+    for name in ("settings.json", "answers.jsonl", "summary.json", "table.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
