@@ -1,7 +1,7 @@
 """Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
 
 Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
-them, and those that wait take their places in the order in which they came. A pass also checks guesses at several tokens of each, the fewer the more rows there are.
+them, and those that wait take their places in the order in which they came. A pass also checks several proposed tokens of each row, the fewer the more rows there are.
 """
 
 import threading
@@ -21,14 +21,14 @@ from newsft.errors import UserError
 from newsft.inference.adapter_switch import AdapterSwitch
 from newsft.inference.kv_cache import SlotCache, join_caches
 from newsft.inference.lean import LeanLlama
-from newsft.inference.ngram import Lookup
+from newsft.inference.ngram import NgramProposer
 from newsft.inference.types import END_OF_TURN, LIMIT, STOPPED, Request, Token
 
 KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once for every adapter state; an 8B model's takes 131 kB a token
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
-MOST_GUESSED = 5  # tokens of a row that are guessed and checked in one pass
-STEP_TOKENS = 96  # in a pass, guessed ones included: beyond, a pass grows dearer by more than its guesses save
+MOST_PROPOSED = 5  # tokens of a row that are proposed and checked in one pass
+STEP_TOKENS = 96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
 SHORT_TOKENS = 12  # in a pass that one thread computes faster than several
 SCORED_POSITIONS = 64  # whose loss is computed at once
 
@@ -48,26 +48,26 @@ class _Row:
     job: Job
     number: int
     tokens: list[int] = field(default_factory=list)  # of its answer; the model has not yet seen the last one
-    lookup: Lookup | None = None
+    proposer: NgramProposer | None = None
 
     @property
     def request(self) -> Request:
         return self.job.requests[self.number]
 
-    def guess(self, most: int, examples: Lookup) -> list[int]:
+    def propose(self, most: int, examples: NgramProposer) -> list[int]:
         """At most so many tokens that may come next, from prompt, answer and examples."""
         if most < 1:
             return []
         prompt = self.request.prompt
-        self.lookup = self.lookup or Lookup(prompt, behind=examples)
-        self.lookup.extend(self.tokens[len(self.lookup) - len(prompt) :])
-        return self.lookup.guess(most)
+        self.proposer = self.proposer or NgramProposer(prompt, behind=examples)
+        self.proposer.extend(self.tokens[len(self.proposer) - len(prompt) :])
+        return self.proposer.propose(most)
 
 
 class Decoder:
     """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model.
 
-    `examples` are answers, as ids, whose form guesses may follow. They change no answer but by rounding, as the company of other rows does:
+    `examples` are answers, as ids, whose form proposals may follow. Proposals change no answer but by rounding, as the company of other rows does:
     in bf16 a tie between two tokens may fall otherwise. Raises UserError for a model whose attention does not take the mask that this needs.
     """
 
@@ -75,7 +75,7 @@ class Decoder:
         self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
         _check_attention(self.model)
         self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
-        self._examples = Lookup(chain.from_iterable(examples))
+        self._examples = NgramProposer(chain.from_iterable(examples))
         self._lean = LeanLlama(self.model) if LeanLlama.fits(self.model) else None
         self._threads = torch.get_num_threads()
         self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()  # by side and tokens, the longest unused first
@@ -164,13 +164,13 @@ class Decoder:
             self._rows.pop()
 
     def _advance(self) -> list[list[int]]:
-        """Feed every row its last token and the guesses at what follows; each row's next tokens, one more than were guessed right."""
+        """Feed every row its last token and the proposals for what follows; each row's next tokens, one more than were accepted."""
         device, cache = self.model.device, self._cache
-        most = min(MOST_GUESSED, STEP_TOKENS // len(self._rows) - 1)
-        guesses = [row.guess(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
-        width = 1 + max(map(len, guesses))
-        # Behind a shorter guess stands a 0, whose key and value are written over before any token sees them.
-        ids = [[row.tokens[-1], *guess, *[0] * (width - 1 - len(guess))] for row, guess in zip(self._rows, guesses, strict=True)]
+        most = min(MOST_PROPOSED, STEP_TOKENS // len(self._rows) - 1)
+        proposals = [row.propose(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
+        width = 1 + max(map(len, proposals))
+        # Behind a shorter proposal stands a 0, whose key and value are written over before any token sees them.
+        ids = [[row.tokens[-1], *proposal, *[0] * (width - 1 - len(proposal))] for row, proposal in zip(self._rows, proposals, strict=True)]
         positions = cache.open(width)
         short = self._lean is not None and len(ids) * width <= SHORT_TOKENS
         with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _threads(1 if short else self._threads, then=self._threads):
@@ -179,7 +179,7 @@ class Decoder:
                 logits = self._lean(step, cache, positions=positions, mask=mask, rows=rows)
             else:
                 logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
-        chosen = [tokens[: 1 + _count_right(guess, tokens)] for guess, tokens in zip(guesses, logits.argmax(-1).tolist(), strict=True)]
+        chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in zip(proposals, logits.argmax(-1).tolist(), strict=True)]
         cache.close([len(tokens) for tokens in chosen])
         return chosen
 
@@ -195,7 +195,7 @@ class Decoder:
         ends = sorted({len(row) - 1 for row in rest})
         with self.adapters.set_rows(sides):
             logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
-        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_GUESSED)
+        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_PROPOSED)
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
     def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:
@@ -228,9 +228,9 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
     return torch.cat(losses, dim=1).tolist()
 
 
-def _count_right(guess: list[int], tokens: list[int]) -> int:
-    """How many of the guessed tokens are what the model says, up to the first that is not."""
-    return next((place for place, (guessed, said) in enumerate(zip(guess, tokens, strict=False)) if guessed != said), len(guess))
+def _count_accepted(proposal: list[int], tokens: list[int]) -> int:
+    """How many of the proposed tokens are what the model says, up to the first that is not."""
+    return next((place for place, (proposed, said) in enumerate(zip(proposal, tokens, strict=False)) if proposed != said), len(proposal))
 
 
 @contextmanager

@@ -37,11 +37,11 @@ def test_askers_with_different_system_prompts_share_a_batch(brief, rows, monkeyp
     assert max(sizes) > 2  # answered together, not in turn
 
 
-def test_guessed_tokens_save_passes_and_change_no_answer(brief, rows, monkeypatch):
+def test_proposed_tokens_save_passes_and_change_no_answer(brief, rows, monkeypatch):
     prompt = brief.encode(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"])
     answers, passes = {}, {}
     for most in (0, 5):
-        monkeypatch.setattr("newsft.inference.decoder.MOST_GUESSED", most)
+        monkeypatch.setattr("newsft.inference.decoder.MOST_PROPOSED", most)
         steps = list(brief.generate([Request(prompt.ids, side, prompt.shared) for side in brief.sides]))
         passes[most] = len(steps)
         answers[most] = [[(token.token, token.reason) for step in steps for token in step if token.row == row] for row in range(2)]
