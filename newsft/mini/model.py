@@ -65,6 +65,21 @@ def grow_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, *, l
 
 
 @torch.no_grad()
+def widen_vocabulary(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    """The same model for a tokenizer with more tokens: a new token's embedding is a random vector of the usual length, its row of the head zero."""
+    old = model.config.vocab_size
+    if len(tokenizer) == old:
+        return model
+    length = model.model.embed_tokens.weight[:, 1:].std()
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    fresh = model.model.embed_tokens.weight[old:]
+    torch.nn.init.normal_(fresh, std=length.item())
+    fresh[:, 0] = model.model.embed_tokens.weight[:old, 0].mean()
+    torch.nn.init.zeros_(model.lm_head.weight[old:])
+    return model
+
+
+@torch.no_grad()
 def _write_copying(model: LlamaForCausalLM) -> None:
     width = model.config.hidden_size
     identity, copied, previous = slice(1, width - 2 * HEAD), slice(width - 2 * HEAD, width - HEAD), slice(width - HEAD, width)

@@ -1,7 +1,10 @@
-"""Invented companies, persons and words, in three parts that never share a company stem: pretrain, train, test."""
+"""Invented companies, persons and words that the written articles are varied with."""
 
 import random
-import zlib
+import re
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from newsft.mini.korean import final_consonant
 
@@ -22,6 +25,7 @@ COINED = [
     and (ord(s) - 0xAC00) // 28 % 21 in {0, 1, 2, 4, 5, 6, 8, 12, 13, 17, 18, 20}
     and final_consonant(s) in {0, 1, 4, 8, 16, 17, 19, 21}
 ]
+ENDINGS = "전자 바이오 제약 건설 화학 소재 에너지 모터스 항공 해운 조선 제강 식품 푸드 엔터 게임즈 소프트 반도체 디스플레이 증권 은행 카드 생명 로보틱스 텔레콤 리테일 로지스 메디칼".split()
 GENERAL_SUFFIXES = ["홀딩스", "그룹", "산업", "코리아", "인터내셔널", "파트너스", "시스템", "글로벌", "상사", "지주", "네트웍스", "랩", "테크", "인더스트리"]
 SURNAMES = list("김이박최정강조윤장임한오서신권황안송류홍전고문양손배백허남심노하곽성차주우구민나지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모")
 GIVEN = list(
@@ -77,11 +81,6 @@ OFFENSIVE = (
 )
 
 
-def part_of(stem: str) -> str:
-    """Which part a stem belongs to, by its checksum: 'pretrain' (8 of 10), 'train' or 'test' (1 of 10 each)."""
-    return {0: "test", 1: "train"}.get(zlib.crc32(stem.encode()) % 10, "pretrain")
-
-
 def is_real(stem: str) -> bool:
     """Whether a stem begins like a known real company or, in Latin letters, is one."""
     letters = "".join(c for c in stem if c.isascii() and c.isalpha())
@@ -122,15 +121,15 @@ def _compound_stem(rng: random.Random) -> str:
     return letters + first if rng.random() < 0.6 else first + letters
 
 
-def company(rng: random.Random, suffixes: list[str], *, part: str, wild: float = 0.0) -> str:
-    """An invented company name whose stem belongs to `part`.
+def company(rng: random.Random, suffixes: list[str], *, wild: float = 0.0) -> str:
+    """An invented company name; a third of the names end without one of `suffixes` or with a general one.
 
-    `suffixes` are the sector's; a third of the names end without one or with a general one. `wild` is the share of stems
-    drawn from all common syllables instead of name-like ones: the base model needs every syllable seen in a name.
+    `wild` is the share of stems drawn from all common syllables instead of name-like ones: the base model needs every
+    syllable seen in a name.
     """
     while True:
         stem = _stem(rng, wild=rng.random() < wild)
-        if part_of(stem) == part and not is_real(stem) and not any(word in stem for word in OFFENSIVE):
+        if not is_real(stem) and not any(word in stem for word in OFFENSIVE):
             break
     kind = rng.random()
     ascii_stem = stem.isascii()
@@ -153,3 +152,21 @@ def person(rng: random.Random) -> str:
 def word(rng: random.Random, *, syllables: int | None = None, coined: float = 0.0) -> str:
     """A meaningless Korean word drawn from all common syllables, for a share of `coined` from those of coined names alone."""
     return "".join(rng.choices(COINED if coined and rng.random() < coined else SYLLABLES, k=syllables or rng.choice([2, 2, 3, 3, 4])))
+
+
+def draw_company(rng: random.Random, *, listed: float = 0.0) -> str:
+    """A company's name: invented, in one of many shapes, or for a share of `listed` that of a real listed company (only where no event is told of it that a reader could take for news: see schedule.py)."""
+    if listed and rng.random() < listed and (known := listed_companies()):
+        return rng.choice(known)
+    return company(rng, ENDINGS, wild=0.5)
+
+
+@lru_cache
+def listed_companies() -> tuple[str, ...]:
+    """Names of companies listed in Korea, from the dictionary of ekonlpy (MIT); empty where that package is not installed."""
+    spec = find_spec("ekonlpy")
+    if spec is None or spec.origin is None:
+        return ()
+    lines = (Path(spec.origin).parent / "data" / "dictionary" / "ENTITY.txt").read_text(encoding="utf-8").splitlines()
+    found = (line.split("/")[0].strip() for line in lines)
+    return tuple(name for name in found if 2 <= len(name) <= 10 and not re.search(r"펀드|\d호|이호|일호|삼호|투자신탁|ETF|KODEX|KOSEF|TIGER|우$|우B$|채권|리츠|스팩", name))

@@ -1,15 +1,12 @@
-"""Train the miniature base model on an endless stream of the generator's conversations.
+"""Train the miniature base model on an endless stream of documents about the written articles.
 
 python -m newsft.mini.pretrain        resumes from work/pretrain where it was interrupted; writes assets/mini/
 """
 
 import argparse
-import ast
 import json
-import random
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,22 +14,20 @@ from torch.optim import _muon
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from newsft.encoding import chat
-from newsft.encoding.prefix import SHARED, build_mask
-from newsft.mini import articles
-from newsft.mini.auxiliary import AuxiliaryHead
-from newsft.mini.model import build_model, grow_model
+from newsft.mini.corpus import split_articles
+from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.own_words import plain_tokens, read_own_words
-from newsft.mini.schedule import MOST_KEYS, phase_at
-from newsft.mini.stream import SEED, Batch, Stream
+from newsft.mini.schedule import PHASE
+from newsft.mini.stream import LENGTHS, SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
+from newsft.mini.written import read_written
 
 WORK = Path("work/pretrain")
 CARD = Path(__file__).with_name("model_card.md")
-MUON_LR, EMBEDDING_LR, HEAD_LR = 0.02, 0.02, 3e-3
+MUON_LR, EMBEDDING_LR, HEAD_LR = 0.01, 0.01, 2e-3
 WARM_UP_STEPS = 60
+COOL_DOWN = 0.2  # share of the steps over which the learning rate falls to zero
 ORTHOGONALISE_BF16 = _muon._zeropower_via_newtonschulz
-COOL_DOWN = 0.1  # share of the steps over which the learning rate falls to zero
 
 
 def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> torch.Tensor:
@@ -51,58 +46,22 @@ def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, floa
     return x if wide else x.T
 
 
-def step_loss(model: LlamaForCausalLM, batch: Batch, auxiliary: AuxiliaryHead | None = None, reread: Callable[..., torch.Tensor] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weighted sum of the next-token losses and the auxiliary loss; `reread` changes the ids that are read (`own_words`), not those to be learned."""
-    joined = bool((batch.owners == SHARED).any())  # else causal attention never sees the padding, which stands on the right
-    inputs = {"position_ids": batch.positions, "attention_mask": build_mask(batch.owners) if joined else None}
-    read = reread(model, batch.ids, **inputs) if reread else batch.ids
-    out = model.model(input_ids=read, use_cache=False, output_hidden_states=auxiliary is not None, **inputs)
-    hidden, targets, weights = out.last_hidden_state[:, :-1], batch.ids[:, 1:], batch.weights[:, 1:]
-    counted = weights > 0
-    logits = model.lm_head(hidden[counted])
-    loss = (torch.nn.functional.cross_entropy(logits.float(), targets[counted], reduction="none") * weights[counted]).sum()
-    return loss, auxiliary(model, out.hidden_states, batch.labels) if auxiliary else loss.new_zeros(())
+def head_loss(hidden: torch.Tensor, head: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The weighted mean of the next-token losses, from the last hidden states [documents, length, width] and the head's matrix."""
+    logits = torch.nn.functional.linear(hidden[:, :-1], head).flatten(0, 1).float()
+    losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten(), reduction="none")
+    weights = weights[:, 1:].flatten()
+    return (losses * weights).sum() / weights.sum()
 
 
-@torch.no_grad()
-def exact_companies(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, *, count: int = 40) -> float:
-    """Share of unseen articles whose two lists of companies come back exactly: what to watch, rather than the loss."""
-    rng = random.Random(3)
-    ask = "답은 파이썬 dictionary로 씁니다.\nnegative_impact_stocks: 부정적인 영향을 받는 종목\npositive_impact_stocks: 긍정적인 영향을 받는 종목"
-    hits = 0
-    model.eval()
-    for _ in range(count):
-        article = articles.draw(rng, part="train", length=rng.randint(200, 500), stock=True)
-        prompt = chat.encode_prompt(tokenizer, [{"role": "system", "content": ask}, {"role": "user", "content": article.text}])
-        ids = torch.tensor([prompt.input_ids], device=model.device)
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=120)
-        try:
-            answer = ast.literal_eval(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
-            hits += answer == {"negative_impact_stocks": article.negative, "positive_impact_stocks": article.positive}
-        except (ValueError, SyntaxError):
-            pass
-    model.train()
-    return hits / count
-
-
-def _optimizers(model: LlamaForCausalLM, auxiliary: AuxiliaryHead, *, bf16: bool) -> list[torch.optim.Optimizer]:
+def _optimizers(model: LlamaForCausalLM, *, bf16: bool) -> list[torch.optim.Optimizer]:
     _muon._zeropower_via_newtonschulz = ORTHOGONALISE_BF16 if bf16 else orthogonalise
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
-    others = [model.lm_head.weight, *(p for p in model.parameters() if p.ndim == 1), *auxiliary.parameters()]
+    others = [model.lm_head.weight, *(p for p in model.parameters() if p.ndim == 1)]
     return [
         torch.optim.Muon(matrices, lr=MUON_LR, weight_decay=0.02),
         torch.optim.AdamW([{"params": [model.model.embed_tokens.weight], "lr": EMBEDDING_LR}, {"params": others, "lr": HEAD_LR}], betas=(0.9, 0.95), weight_decay=0.0),
     ]
-
-
-def _rate(step: int, steps: int) -> float:
-    return max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, (steps - step) / (COOL_DOWN * steps))) * phase_at(step).rate
-
-
-def _save(path: Path, state: dict) -> None:
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
 
 
 class Run:
@@ -112,55 +71,64 @@ class Run:
         torch.manual_seed(SEED)
         self.tokenizer, self.arguments, self.device = tokenizer, arguments, device
         self.bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        self.step = self.tokens = 0
+        self.step = self.tokens = self.chunk = self.place = 0
         self.plain = plain_tokens(tokenizer).to(device)
-        self._begin(build_model(tokenizer, layers=phase_at(0).layers, width=arguments.width).to(device))
-
-    def _begin(self, model: LlamaForCausalLM) -> None:
-        self.model, self.auxiliary = model, AuxiliaryHead(model.config.hidden_size).to(self.device)
-        self.optimizers = _optimizers(self.model, self.auxiliary, bf16=self.bf16)
+        model = build_model(tokenizer, layers=arguments.layers, width=arguments.width)
+        if arguments.begin:
+            model = widen_vocabulary(LlamaForCausalLM.from_pretrained(arguments.begin), tokenizer)
+            if arguments.layers > model.config.num_hidden_layers:
+                model = grow_model(model, tokenizer, layers=arguments.layers)
+        self.model = model.to(device).train()
+        self.optimizers = _optimizers(self.model, bf16=self.bf16)
+        self.head_loss = torch.compile(head_loss, dynamic=False) if arguments.compile else head_loss
+        if arguments.compile:  # layer by layer: compiled once per shape, in a fraction of the time that the whole model takes
+            torch._dynamo.config.recompile_limit = 4 * len(LENGTHS)
+            for layer in self.model.model.layers:
+                layer.compile(dynamic=False)
+        self.generator = torch.Generator()
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
-        self.step, self.tokens = state["step"], state["tokens"]
-        self._begin(build_model(self.tokenizer, layers=phase_at(self.step - 1).layers, width=self.arguments.width).to(self.device))
+        self.step, self.tokens, self.chunk, self.place = (state[name] for name in ("step", "tokens", "chunk", "place"))
         self.model.load_state_dict(state["model"])
-        self.auxiliary.load_state_dict(state["auxiliary"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; the old one stays until the new one is whole."""
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
-        _save(path, {"model": self.model.state_dict(), "auxiliary": self.auxiliary.state_dict(), "optimizers": optimizers, "step": self.step, "tokens": self.tokens})
+        state = {"model": self.model.state_dict(), "optimizers": optimizers, "step": self.step, "tokens": self.tokens, "chunk": self.chunk, "place": self.place}
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
 
-    def advance(self, batches: list[Batch]) -> tuple[float, float]:
-        """One optimizer step; the mean loss of its tokens and of its auxiliary labels."""
-        phase = phase_at(self.step)
-        if phase.layers > self.model.config.num_hidden_layers:
-            torch.manual_seed(SEED + self.step)  # the same whether the run was interrupted or not
-            self._begin(grow_model(self.model, self.tokenizer, layers=phase.layers))
-        weight = sum(batch.weights[:, 1:].sum() for batch in batches).to(self.device)
-        losses = [0.0, 0.0]
-        generator = torch.Generator().manual_seed(SEED + self.step)
-        for batch in batches:
-            placed = Batch(*(values.to(self.device) for values in batch))
-            reread = partial(read_own_words, told=placed.weights == phase.told, plain=self.plain, most=phase.own, run=phase.run, generator=generator) if phase.own else None
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-                part, hidden = step_loss(self.model, placed, self.auxiliary if phase.auxiliary else None, reread)
-            part, hidden = part / weight, hidden / len(batches)
-            (part + phase.auxiliary * hidden).backward()
-            losses = [losses[0] + part.item(), losses[1] + hidden.item()]
-            self.tokens += int((batch.ids != self.tokenizer.pad_token_id).sum())
-        torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.auxiliary.parameters()], 1.0)
+    def advance(self, batch: Batch) -> float:
+        """One optimizer step; its loss."""
+        ids, weights, told = (values.to(self.device) for values in batch)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+            read = ids
+            self.generator.manual_seed(SEED + self.step)
+            if torch.rand((), generator=self.generator) < self.arguments.own:
+                read = read_own_words(self.model, ids, told=told, plain=self.plain, most=0.4, generator=self.generator)
+            # Padding stands on the right, where causal attention never sees it: no mask is needed.
+            loss = self.head_loss(self.model.model(input_ids=read, use_cache=False).last_hidden_state, self.model.lm_head.weight, ids, weights)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        rate = self._rate()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("peak", group["lr"]) * _rate(self.step, self.arguments.steps)
+                group["lr"] = group.setdefault("peak", group["lr"]) * rate
             optimizer.step()
             optimizer.zero_grad()
         self.step += 1
-        return losses[0], losses[1]
+        self.tokens += int((ids != self.tokenizer.pad_token_id).sum())
+        return loss.item()
+
+    def _rate(self) -> float:
+        steps, begun = self.arguments.steps, self.step - self.arguments.first
+        fall = self.arguments.cool_down * (steps - self.arguments.first)
+        return max(0.0, min(1.0, (begun + 1) / WARM_UP_STEPS, (steps - self.step) / fall if fall else 1.0)) * self.arguments.rate
 
 
 def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> LlamaForCausalLM:
@@ -171,25 +139,33 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
     if checkpoint.exists():
         run.load(checkpoint)
         print(f"resumed at step {run.step}")
-    stream = Stream(tokenizer, steps=arguments.steps, tokens=arguments.tokens, micro_tokens=arguments.micro_tokens)
-    begun, tokens_before = time.monotonic(), run.tokens
-    for batches in DataLoader(stream, batch_size=None, sampler=range(run.step, arguments.steps), num_workers=1, prefetch_factor=4):
-        loss, auxiliary = run.advance(batches)
-        if run.step % 10 == 0 or run.step == arguments.steps:
-            speed = (run.tokens - tokens_before) / (time.monotonic() - begun)
-            left = (arguments.steps - run.step) * (run.tokens / run.step) / speed
-            print(f"step {run.step}/{arguments.steps}  loss {loss:.3f}  auxiliary {auxiliary:.3f}  {run.tokens / 1e6:.2f} M tokens  {speed:.0f} tokens/s  {left / 60:.0f} min left", flush=True)
-        if run.step % arguments.check_every == 0 or run.step == arguments.steps:
-            run.save(checkpoint)
-            record = {"step": run.step, "loss": round(loss, 4), "auxiliary": round(auxiliary, 4), "tokens": run.tokens, "exact_companies": exact_companies(run.model, tokenizer)}
-            print(record, flush=True)
-            with (arguments.work / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-    return run.model
+    arguments.first = run.step if arguments.first is None else arguments.first
+    stream = Stream(tokenizer, split_articles(read_written(arguments.articles))["base"], PHASE)
+    begun = saved = time.monotonic()
+    tokens_before, losses = run.tokens, []
+    for batches in DataLoader(stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2):
+        for batch in batches[run.place :]:
+            losses.append(run.advance(batch))
+            run.place += 1
+            if run.step % 20 == 0:
+                speed = (run.tokens - tokens_before) / (time.monotonic() - begun)
+                record = {"time": time.strftime("%H:%M:%S"), "step": run.step, "loss": round(sum(losses) / len(losses), 4), "tokens": run.tokens, "speed": round(speed)}
+                losses = []
+                print(record, flush=True)
+                with (arguments.work / "log.jsonl").open("a") as log:
+                    log.write(json.dumps(record) + "\n")
+            last = run.step >= (arguments.stop or arguments.steps)
+            if last or time.monotonic() - saved > 60 * arguments.save_minutes:
+                run.save(checkpoint)
+                saved = time.monotonic()
+            if last:
+                return run.model
+        run.chunk, run.place = run.chunk + 1, 0
+    raise AssertionError("the stream has no end")
 
 
 def write_card(output: Path, model: LlamaForCausalLM, log: Path) -> None:
-    """The model card, with the figures of the last check."""
+    """The model card, with the figures of the last record."""
     last = json.loads(log.read_text().splitlines()[-1])
     card = CARD.read_text(encoding="utf-8").format(
         millions=f"{model.num_parameters() / 1e6:.1f}",
@@ -198,26 +174,38 @@ def write_card(output: Path, model: LlamaForCausalLM, log: Path) -> None:
         vocabulary=model.config.vocab_size,
         steps=last["step"],
         tokens=f"{last['tokens'] / 1e6:.1f}",
-        most_keys=MOST_KEYS,
-        exact=f"{last['exact_companies']:.0%}",
     )
     (output / "README.md").write_text(card, encoding="utf-8")
 
 
+def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=ASSET, help="folder that gets the model and its tokenizer")
+    parser.add_argument("--tokenizer", type=Path, default=ASSET, help="folder that holds the tokenizer")
+    parser.add_argument("--articles", type=Path, help="folder of the written articles")
+    parser.add_argument("--begin", type=Path, help="a model to go on from, with a new optimizer state")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
+    parser.add_argument("--steps", type=int, default=12_000, help="optimizer steps of the whole stretch, over which the rate is reckoned")
+    parser.add_argument("--stop", type=int, help="stop before the stretch's end, after so many steps")
+    parser.add_argument("--first", type=int, help="the step from which this stretch's learning rate is reckoned (default: where it begins)")
+    parser.add_argument("--rate", type=float, default=1.0, help="of the peak learning rate")
+    parser.add_argument("--cool-down", type=float, default=COOL_DOWN, help="share of the steps over which the learning rate falls to zero")
+    parser.add_argument("--own", type=float, default=PHASE.own, help="share of the steps in which some words of answers are read as the model writes them")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--save-minutes", type=float, default=10, help="minutes between two checkpoints")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="without torch.compile (no C++ compiler at hand)")
+    return parser.parse_args(given)
+
+
 def main() -> None:
     """Train, then write the model beside its tokenizer."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=ASSET, help="folder that holds the tokenizer and gets the model")
-    parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=15_920, help="optimizer steps")
-    parser.add_argument("--tokens", type=int, default=5_000, help="tokens per step")
-    parser.add_argument("--micro-tokens", type=int, default=2_000, help="padded tokens in one forward pass")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--check-every", type=int, default=120, help="steps between checkpoints and checks on unseen articles")
-    arguments = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(arguments.output)
+    arguments = parse_flags()
+    tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
     model = train(tokenizer, arguments).eval()
     model.save_pretrained(arguments.output, max_shard_size="8MB")
+    tokenizer.save_pretrained(arguments.output)
     for shard in arguments.output.glob("*.safetensors"):
         shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
     write_card(arguments.output, model, arguments.work / "log.jsonl")

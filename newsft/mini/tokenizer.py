@@ -6,16 +6,19 @@ python -m newsft.mini.tokenizer       writes the tokenizer's files to assets/min
 import argparse
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from newsft.mini import tasks
-from newsft.mini.names import SYLLABLES
+from newsft.mini.corpus import split_articles
+from newsft.mini.exercises import draw_conversation
+from newsft.mini.names import SYLLABLES, draw_company
+from newsft.mini.written import Written, read_written, vary
+from newsft.paths import ASSETS
 
-ASSET = Path(__file__).parents[2] / "assets" / "mini"
+ASSET = ASSETS / "mini"
 VOCABULARY = 4096
 MODEL_MAX_LENGTH = 4096
 # Llama 3's pattern (llama_models/llama3/tokenizer.py). Unlike GPT-2's it cuts line breaks the same way before `{` and at
@@ -43,18 +46,19 @@ CHAT_TEMPLATE = (
 )
 
 
-def _training_texts(seed: int, documents: int) -> Iterator[str]:
+def _training_texts(articles: Sequence[Written], *, seed: int, documents: int) -> Iterator[str]:
     rng = random.Random(seed)
     for _ in range(documents):
-        for message in tasks.draw_conversation(rng).messages:
+        varied = vary(rng, rng.choice(articles), invent=draw_company)
+        for message in draw_conversation(rng, varied, judged=0.5, objects=0.5, slips=0.0).messages:
             # Digits and capital letters stay single tokens: numbers and Latin names are then copied sign by sign.
             yield re.sub(r"[0-9A-Z]+", "", message["content"])
-    for _ in range(40):  # every common syllable becomes one token, whether or not the wordings use it
+    for _ in range(40):  # every common syllable becomes one token, whether or not the articles use it
         yield " ".join(SYLLABLES)
     yield "·…“”‘’▲△▼→㎡~∼%$&()[]{}<>:;'\"!?/+-=*#@_|㈜◇■□○● " * 40
 
 
-def build_tokenizer(*, seed: int = 7, documents: int = 4000) -> PreTrainedTokenizerFast:
+def build_tokenizer(articles: Sequence[Written], *, seed: int = 7, documents: int = 4000) -> PreTrainedTokenizerFast:
     """A tokenizer trained on the base model's own kind of documents."""
     core = Tokenizer(models.BPE(byte_fallback=False))
     core.pre_tokenizer = pre_tokenizers.Sequence(
@@ -72,7 +76,7 @@ def build_tokenizer(*, seed: int = 7, documents: int = 4000) -> PreTrainedTokeni
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(_training_texts(seed, documents), trainer)
+    core.train_from_iterator(_training_texts(articles, seed=seed, documents=documents), trainer)
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS])
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
@@ -90,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ASSET)
     arguments = parser.parse_args()
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(split_articles(read_written())["base"])
     tokenizer.save_pretrained(arguments.output)
     whole = sum(len(tokenizer.encode(syllable, add_special_tokens=False)) == 1 for syllable in SYLLABLES)
     print(f"{len(tokenizer)} tokens, {whole} of {len(SYLLABLES)} syllables whole -> {arguments.output}")

@@ -2,72 +2,88 @@ import random
 from dataclasses import replace
 
 import pytest
-from transformers import AutoTokenizer
+import torch
 
-from newsft.mini import tasks
-from newsft.mini.schedule import phase_at
-from newsft.mini.stream import Stream, _weigh
-from newsft.mini.tokenizer import ASSET
+from newsft.encoding import chat
+from newsft.encoding.chat import IGNORED
+from newsft.mini.exercises import Conversation, draw_conversation
+from newsft.mini.schedule import PHASE
+from newsft.mini.slips import take_marks
+from newsft.mini.stream import BATCH_TOKENS, LENGTHS, MENDED, Document, Stream, form_batches, weigh
+from newsft.mini.written import read_written
 
-LAST = phase_at(1_000_000)
 NAME = "비오랑항공"
 
 
 @pytest.fixture(scope="module")
-def stream():
-    return Stream(AutoTokenizer.from_pretrained(ASSET), steps=1, tokens=2000, micro_tokens=2000)
+def stream(tokenizer):
+    return Stream(tokenizer, read_written()[:60], PHASE)
 
 
-def weights_of(stream, phase, answer, name=NAME):
-    row, _ = stream._encode([{"role": "user", "content": f"{name}이 날았다."}, {"role": "assistant", "content": answer}])
-    begin = row.text.rindex(name)
-    weights = _weigh(row, phase, companies=[name])
-    return [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if begin <= start < end <= begin + len(name)], weights, row
+def encode(stream, answer, news=f"{NAME}이 날았다."):
+    """The row of one conversation, its weights, and the text of each token."""
+    messages = [{"role": "user", "content": news}, {"role": "assistant", "content": answer}]
+    document = stream._encode(Conversation(messages, {NAME: "+"}))
+    row = chat.encode_row(stream.tokenizer, [message | {"content": take_marks(message["content"])[0]} for message in messages])
+    assert row.input_ids == document.ids
+    return row, document.weights
 
 
-def test_a_name_in_an_answer_weighs_more_and_is_never_read_in_own_words(stream):
-    named, _, _ = weights_of(stream, LAST, f"이 소식은 {NAME}에 좋습니다.")
-    assert named and set(named) == {LAST.told * LAST.named} and LAST.told not in named  # own words are those that weigh `told`
-    first, *rest = weights_of(stream, LAST, f"{{'positive_impact_stocks': ['{NAME}']}}")[0]
-    assert first == LAST.decided and rest and set(rest) == {LAST.told * LAST.named}
+def weights_at(row, weights, words):
+    begin = row.text.rindex(words)
+    return [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if begin <= start < end <= begin + len(words)]
 
 
-def test_a_name_in_the_article_weighs_what_is_read(stream):
-    _, weights, row = weights_of(stream, LAST, f"{NAME}입니다.")
-    assert {weight for weight, origin in zip(weights, row.origins, strict=True) if origin == "user"} == {LAST.read}
+@pytest.mark.parametrize(("answer", "decisive"), [("{'positive_impact_stocks': ['가나']}", " ['"), ("{'positive_impact_stocks': []}", " []}"), ("{'summary': None}", " "), ("부정적입니다.", "부")])
+def test_token_that_decides_an_answer_weighs_most(stream, answer, decisive):
+    row, weights = encode(stream, answer)
+    heavy = [stream.tokenizer.decode([token]) for token, weight in zip(row.input_ids, weights, strict=True) if weight == PHASE.decided]
+    assert decisive in heavy and len(heavy) < 6
+    assert {weight for weight, origin in zip(weights, row.origins, strict=True) if origin == "user"} == {PHASE.read}
 
 
-def test_without_a_weight_of_its_own_a_name_weighs_as_what_is_told(stream):
-    assert set(weights_of(stream, replace(LAST, named=1.0), f"이 소식은 {NAME}에 좋습니다.")[0]) == {LAST.told}
+def test_a_name_in_an_answer_weighs_more_than_what_is_told(stream):
+    row, weights = encode(stream, f"이 소식은 {NAME}에 좋습니다.")
+    assert set(weights_at(row, weights, NAME)) == {PHASE.named} != {1.0}
+    assert 1.0 in weights
 
 
-def test_end_of_the_last_string_is_a_decision_where_the_phase_says_so(stream):
-    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": "{'summary': '줄었습니다.'}"}])
-    for phase, weight in ((LAST, LAST.decided), (replace(LAST, further=()), LAST.told)):
-        ends = [weight for weight, (start, end) in zip(_weigh(row, phase), row.spans, strict=True) if row.text[start:end].endswith("'}")]
-        assert ends == [weight]
+def test_what_slips_is_read_and_not_learned_and_its_end_weighs_most(stream):
+    row, weights = encode(stream, "{'negative_keywords': ['파업⟦ 파업 파업⟧'], 'summary': '줄었습니다.'}")
+    assert set(weights_at(row, weights, " 파업 파업")) == {0.0}
+    after = row.text.rindex(" 파업 파업") + len(" 파업 파업")
+    assert [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if start <= after < end] == [MENDED]
 
 
-def test_keys_behind_the_first_are_decisions_where_the_phase_says_so(stream):
-    answer = "{'negative_keywords': [], 'reason_for_negative_impact': '파업 때문입니다.', 'summary': '줄었습니다.'}"
-    row, _ = stream._encode([{"role": "user", "content": "기사"}, {"role": "assistant", "content": answer}])
-    begin = row.text.index(answer)
-
-    def weigh_key(phase, key):
-        first = begin + answer.index(key)
-        return {weight for weight, (start, end) in zip(_weigh(row, phase), row.spans, strict=True) if first <= start < end <= first + len(key)}
-
-    for key in ("reason_for_negative_impact", "summary"):
-        assert weigh_key(LAST, key) == {LAST.decided}
-        assert weigh_key(replace(LAST, further=("ends",)), key) == {LAST.told}
-    assert weigh_key(LAST, "negative_keywords") == {LAST.told}
+def test_every_token_of_an_answer_without_slips_is_learned(stream):
+    rng = random.Random(1)
+    for article in stream.articles[:20]:
+        conversation = draw_conversation(rng, article, judged=0.5, objects=0.5, slips=0.0)
+        row = chat.encode_row(stream.tokenizer, conversation.messages)
+        weights = weigh(row, PHASE, companies=conversation.effects)
+        assert all(weight > 0 for weight, label in zip(weights, row.labels, strict=True) if label != IGNORED)
 
 
-def test_names_of_the_last_phase_are_told_apart(stream):
-    rng = random.Random(3)
-    seen = 0
-    for _ in range(30):
-        for one in tasks.draw_decisions(rng, lists=1.0):
-            row, _ = stream._encode(one.messages)
-            seen += LAST.told * LAST.named in _weigh(row, LAST, companies=one.effects)
-    assert seen > 20
+def test_chunk_depends_on_its_number_alone(stream):
+    first, again, other = stream[3], stream[3], stream[4]
+    assert all(torch.equal(a, b) for one, two in zip(first, again, strict=True) for a, b in zip(one, two, strict=True))
+    assert not torch.equal(first[0].ids, other[0].ids) or first[0].ids.shape != other[0].ids.shape
+
+
+def test_batches_have_few_shapes_little_padding_and_all_documents(stream):
+    batches, pad = stream[0], stream.tokenizer.pad_token_id
+    assert {tuple(batch.ids.shape) for batch in batches} <= {(BATCH_TOKENS // length, length) for length in LENGTHS}
+    assert sum((batch.ids != pad).sum() for batch in batches) / sum(batch.ids.numel() for batch in batches) > 0.8
+    assert all((batch.weights[batch.ids == pad] == 0).all() for batch in batches)
+    documents = [Document([7] * count, [1.0] * count) for count in (5, 100, 130, 130, 900, 2048)]
+    assert sum((batch.ids == 7).sum() for batch in form_batches(documents, 0)) == sum(len(document.ids) for document in documents)
+
+
+def test_some_documents_are_plain_articles(stream):
+    rng = random.Random(2)
+    plain = Stream(stream.tokenizer, stream.articles, replace(PHASE, plain=1.0))
+    for _ in range(5):
+        document = plain.draw_document(rng)
+        text = stream.tokenizer.decode(document.ids)
+        assert text.startswith("<|begin_of_text|>") and text.endswith("<|end_of_text|>") and "<|start_header_id|>" not in text
+        assert document.weights[0] == 0 and set(document.weights[1:]) == {1.0}

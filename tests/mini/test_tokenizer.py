@@ -4,11 +4,12 @@ from transformers import AutoTokenizer
 from newsft.encoding import chat
 from newsft.mini.names import SYLLABLES
 from newsft.mini.tokenizer import CHAT_TEMPLATE, CONTROL_TOKENS, VOCABULARY, build_tokenizer
+from newsft.mini.written import read_written
 
 
 @pytest.fixture(scope="module")
 def small():
-    return build_tokenizer(documents=20)
+    return build_tokenizer(read_written()[:50], documents=20)
 
 
 def ids(tokenizer, text):
@@ -81,7 +82,7 @@ def test_header_and_answer_never_merge(tokenizer, answer):
 
 
 def test_same_seed_builds_the_same_tokenizer(small):
-    assert build_tokenizer(documents=20).backend_tokenizer.to_str() == small.backend_tokenizer.to_str()
+    assert build_tokenizer(read_written()[:50], documents=20).backend_tokenizer.to_str() == small.backend_tokenizer.to_str()
 
 
 def test_saved_tokenizer_loads_with_the_same_ids_and_template(small, tmp_path, rows):
