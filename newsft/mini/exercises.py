@@ -89,7 +89,7 @@ class Reading:
         self.headline = clean(lines[0]) if len(lines) > 1 and not ENDED.search(lines[0]) else ""
 
 
-def _listed(rng: random.Random, values: list[str]) -> tuple[str, str]:
+def list_values(rng: random.Random, values: list[str]) -> tuple[str, str]:
     """How a list is asked for, and the list so."""
     form = rng.random()
     if form < 0.5:
@@ -166,21 +166,21 @@ def _names(rng: random.Random, reading: Reading) -> Turn | None:
     found = sorted(dict.fromkeys(reading.named.get(kind, [])), key=reading.article.news.find)
     if not found and rng.random() < 0.7:
         return None
-    form, answer = _listed(rng, found)
+    form, answer = list_values(rng, found)
     return f"{rng.choice(kinds[kind])} {form}", answer
 
 
 def _figures(rng: random.Random, reading: Reading) -> Turn | None:
     if not reading.figures:
         return None
-    form, answer = _listed(rng, reading.figures[:12])
+    form, answer = list_values(rng, reading.figures[:12])
     return f"{rng.choice(['기사에 나오는 숫자를 단위와 함께 적어 주세요.', '수치를 모두 뽑아 주세요.'])} {form}", answer
 
 
 def _quotes(rng: random.Random, reading: Reading) -> Turn | None:
     if not reading.quotes:
         return None
-    form, answer = _listed(rng, reading.quotes[:4])
+    form, answer = list_values(rng, reading.quotes[:4])
     return f"{rng.choice(['따옴표 안의 말을 모두 옮겨 주세요.', '누가 한 말을 그대로 적어 주세요.'])} {form}", answer
 
 
@@ -215,7 +215,7 @@ def _value(rng: random.Random, reading: Reading) -> Turn:
         stocks = ", ".join(reading.article.stocks)
         return question, rng.choice(["네, 특정 종목과 관련된 뉴스입니다.", f"네, {stocks} 관련 뉴스입니다."])
     if isinstance(value, list) and value:
-        form, answer = _listed(rng, value)
+        form, answer = list_values(rng, value)
         return f"{question} {form}", answer
     return question, value or rng.choice(phrases.NOTHING[key])
 
@@ -307,12 +307,14 @@ def draw_conversation(rng: random.Random, article: Written, *, judged: float, ob
             asked.setdefault(*turn)
     if not asked:
         asked = dict([_value(rng, reading)])
-    count = rng.choice(turns)
-    (instruction, answer), *more = list(asked.items())[:count]
-    return Conversation(
-        [*_opening(rng, article.news, instruction), _message("assistant", answer), *(_message(role, text) for turn in more for role, text in zip(("user", "assistant"), turn, strict=True))],
-        article.stocks,
-    )
+    return open_conversation(rng, article.news, list(asked.items())[: rng.choice(turns)], article.stocks)
+
+
+def open_conversation(rng: random.Random, news: str, turns: list[Turn], effects: dict[str, str]) -> Conversation:
+    """The news and what is asked about it, the first instruction before, behind or above it."""
+    (instruction, answer), *more = turns
+    following = [_message(role, text) for turn in more for role, text in zip(("user", "assistant"), turn, strict=True)]
+    return Conversation([*_opening(rng, news, instruction), _message("assistant", answer), *following], effects)
 
 
 def _opening(rng: random.Random, news: str, instruction: str) -> list[Message]:

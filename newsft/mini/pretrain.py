@@ -5,6 +5,8 @@ python -m newsft.mini.pretrain        resumes from work/pretrain where it was in
 
 import argparse
 import json
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from newsft.mini.corpus import split_articles
+from newsft.mini.events import read_events
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.schedule import PHASE
@@ -140,7 +143,9 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
         run.load(checkpoint)
         print(f"resumed at step {run.step}")
     arguments.first = run.step if arguments.first is None else arguments.first
-    stream = Stream(tokenizer, split_articles(read_written(arguments.articles))["base"], PHASE)
+    stream = Stream(tokenizer, split_articles(read_written(arguments.articles))["base"], read_events(arguments.events), PHASE)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the step in hand is ended and kept
     begun = saved = time.monotonic()
     tokens_before, losses = run.tokens, []
     for batches in DataLoader(stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2):
@@ -154,7 +159,7 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
                 print(record, flush=True)
                 with (arguments.work / "log.jsonl").open("a") as log:
                     log.write(json.dumps(record) + "\n")
-            last = run.step >= (arguments.stop or arguments.steps)
+            last = run.step >= (arguments.stop or arguments.steps) or ended.is_set()
             if last or time.monotonic() - saved > 60 * arguments.save_minutes:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -184,6 +189,7 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=ASSET, help="folder that gets the model and its tokenizer")
     parser.add_argument("--tokenizer", type=Path, default=ASSET, help="folder that holds the tokenizer")
     parser.add_argument("--articles", type=Path, help="folder of the written articles")
+    parser.add_argument("--events", type=Path, help="folder of the lines of news")
     parser.add_argument("--begin", type=Path, help="a model to go on from, with a new optimizer state")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
     parser.add_argument("--steps", type=int, default=12_000, help="optimizer steps of the whole stretch, over which the rate is reckoned")

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED, Encoded, Span
 from newsft.mini import exercises
+from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
 from newsft.mini.names import draw_company
 from newsft.mini.schedule import Phase
@@ -46,15 +47,15 @@ class Batch(NamedTuple):
 class Stream(Dataset):
     """Chunk -> its batches; a chunk depends on the seed and its number alone, so a run can resume."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], phase: Phase):
-        self.tokenizer, self.articles, self.phase = tokenizer, list(articles), phase
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], events: Sequence[Event], phase: Phase):
+        self.tokenizer, self.articles, self.events, self.phase = tokenizer, list(articles), list(events), phase
         self.sentences = [sentence for article in self.articles for sentence in exercises.Reading(article).bodied]
 
     def __len__(self) -> int:
         return 1 << 30
 
     def draw_document(self, rng: random.Random) -> Document:
-        """A plain article, a drill, or a conversation about an article."""
+        """A plain article, a drill, a few lines of news with questions, or a conversation about an article."""
         phase, form = self.phase, rng.random()
         article = rng.choice(self.articles)
         if form < phase.plain:
@@ -63,6 +64,8 @@ class Stream(Dataset):
             return Document(ids, [0.0] + [1.0] * (len(ids) - 1))
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
+        if form < phase.plain + phase.drills + phase.events:
+            return self._encode(draw_events(rng, self.events, invent=draw_company))
         judged = rng.random() < phase.judged
         varied = vary(rng, article, invent=draw_company if judged else partial(draw_company, listed=phase.listed), figures=rng.random() < (0.4 if judged else 0.8))
         return self._encode(exercises.draw_conversation(rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips))

@@ -6,6 +6,7 @@ import torch
 
 from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED
+from newsft.mini.events import read_events
 from newsft.mini.exercises import Conversation, draw_conversation
 from newsft.mini.schedule import PHASE
 from newsft.mini.slips import take_marks
@@ -17,7 +18,7 @@ NAME = "비오랑항공"
 
 @pytest.fixture(scope="module")
 def stream(tokenizer):
-    return Stream(tokenizer, read_written()[:60], PHASE)
+    return Stream(tokenizer, read_written()[:60], read_events()[:100], PHASE)
 
 
 def encode(stream, answer, news=f"{NAME}이 날았다."):
@@ -81,7 +82,7 @@ def test_batches_have_few_shapes_little_padding_and_all_documents(stream):
 
 def test_some_documents_are_plain_articles(stream):
     rng = random.Random(2)
-    plain = Stream(stream.tokenizer, stream.articles, replace(PHASE, plain=1.0))
+    plain = Stream(stream.tokenizer, stream.articles, stream.events, replace(PHASE, plain=1.0))
     for _ in range(5):
         document = plain.draw_document(rng)
         text = stream.tokenizer.decode(document.ids)

@@ -1,0 +1,104 @@
+"""Lines of news with the place of the company left open: single sentences and round-ups of several, in any company's name.
+
+What is good and what is bad for a share is said in thousands of ways; whole articles bring some hundred of them each, these lines the rest.
+"""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsft.mini import phrases
+from newsft.mini.exercises import Conversation, because, clean, list_values, open_conversation
+from newsft.mini.korean import PARTICLES, with_particle
+
+FOLDER = Path(__file__).with_name("events")  # TSV: effects, text
+EFFECTS = {"+": "긍정적입니다.", "-": "부정적입니다.", "0": "영향이 없습니다."}
+SLOT = re.compile(r"\{([A-C])\}(" + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True)) + r")?(?![가-힣])|\{([A-C])\}")
+BULLETS = ["", "", "▶ ", "▲ ", "- ", "■ ", "• "]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line with slots {A}, {B}, {C}, and what it does to the company in each: '+', '-' or '0' (only named)."""
+
+    effects: dict[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event told of companies: name -> '+', '-' or '0'."""
+
+    effects: dict[str, str]
+    text: str
+
+
+def read_events(folder: Path | None = None) -> list[Event]:
+    """All lines, in the order of their files."""
+    found = []
+    for path in sorted((folder or FOLDER).glob("**/*.tsv")):
+        for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
+            label, text = line.split("\t")
+            found.append(Event({slot: sign for slot, sign in re.findall(r"([A-C])([+\-0])", label)}, text))
+    return found
+
+
+def tell(rng: random.Random, event: Event, *, invent: Callable[[random.Random], str], taken: Sequence[str] = ()) -> Told:
+    """The line with companies in its slots, other than those `taken`, each with the particle that fits it."""
+    names: dict[str, str] = {}
+    while set(names) < set(event.effects):
+        name = invent(rng)
+        if not any(name in other or other in name for other in [*names.values(), *taken]):
+            names[next(slot for slot in event.effects if slot not in names)] = name
+
+    def fill(match: re.Match) -> str:
+        name, particle = names[match[1] or match[3]], match[2]
+        closed = next((forms[0] for forms in PARTICLES.values() if particle in forms), None)
+        return with_particle(name, closed) if closed else name
+
+    return Told({names[slot]: sign for slot, sign in event.effects.items()}, SLOT.sub(fill, event.text))
+
+
+def draw_events(rng: random.Random, events: Sequence[Event], *, invent: Callable[[random.Random], str], most: int = 6) -> Conversation:
+    """One line, or a round-up of up to `most`, and one to four questions: what it does to a company, to which companies it is good or bad, and why."""
+    told: list[Told] = []
+    for _ in range(rng.choice([1, 1, 1, 2, 3, most, most])):
+        taken = [name for one in told for name in one.effects]
+        told.append(tell(rng, rng.choice(events), invent=invent, taken=taken))
+    bullet = rng.choice(BULLETS)
+    news = rng.choice(["\n", "\n", " "] if bullet == "" else ["\n"]).join(bullet + one.text for one in told)
+    effects = {name: sign for one in told for name, sign in one.effects.items()}
+    asked: dict[str, str] = {}
+    for _ in range(rng.choice([1, 2, 3, 4])):
+        asked.setdefault(*_ask(rng, told, effects))
+    return open_conversation(rng, news, list(asked.items()), {name: sign for name, sign in effects.items() if sign != "0"})
+
+
+def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple[str, str]:
+    sides = {side: [name for name, sign in effects.items() if sign == mark] for side, mark in (("negative", "-"), ("positive", "+"))}
+    form = rng.random()
+    if effects and form < 0.35:
+        name = rng.choice(list(effects))
+        asks = [f"{name}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {name}에 주는 영향은 무엇입니까?", f"{with_particle(name, '은')} 어떤 영향을 받습니까?", f"{name} 주가에 호재입니까, 악재입니까?"]
+        return rng.choice(asks), EFFECTS[effects[name]]
+    if form < 0.6:
+        side = rng.choice(list(sides))
+        how, answer = list_values(rng, sides[side])
+        return f"{rng.choice(phrases.QUESTIONS[f'{side}_impact_stocks'])} {how}", answer
+    if form < 0.75:
+        values = {f"{side}_impact_stocks": found for side, found in sides.items()}
+        meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in values)
+        return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
+    if form < 0.85:
+        moved = [name for name, sign in effects.items() if sign != "0"]
+        return rng.choice(phrases.QUESTIONS["is_stock_related"]), f"네, {', '.join(moved)} 관련 뉴스입니다." if moved else "아니요, 특정 종목과 관련이 없는 뉴스입니다."
+    for one in rng.sample(told, len(told)):
+        reason = because(clean(one.text))
+        moved = [name for name, sign in one.effects.items() if sign != "0"]
+        if reason and len(moved) == 1:
+            word = "긍정적" if one.effects[moved[0]] == "+" else "부정적"
+            return f"{moved[0]}에 왜 {word}입니까?", reason
+    one = rng.choice(told)
+    return f"{one.text.split()[0]}로 시작하는 줄을 그대로 옮겨 주세요.", clean(one.text)
