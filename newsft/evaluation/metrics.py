@@ -68,14 +68,14 @@ def is_stock_related_accuracy(one: Judged) -> Ratio:
 def stock_precision(one: Judged) -> Ratio:
     """Of the companies named with a direction, the share that is right in both."""
     counts = _count(one, STOCKS.values())
-    return counts.hits, counts.hits + counts.wrong
+    return counts.true_positives, counts.true_positives + counts.false_positives
 
 
 @_measure
 def stock_recall(one: Judged) -> Ratio:
     """Of the gold companies, the share that is named with the right direction."""
     counts = _count(one, STOCKS.values())
-    return counts.hits, counts.hits + counts.missed
+    return counts.true_positives, counts.true_positives + counts.false_negatives
 
 
 @_measure
@@ -221,12 +221,12 @@ def _limits(sampled: np.ndarray) -> list[float]:
 
 def _count(one: Judged, keys: Iterable[str]) -> Counts:
     fields = [one.verdict.fields[key] for key in keys]
-    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("hits", "wrong", "missed")))
+    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("true_positives", "false_positives", "false_negatives")))
 
 
 def _f1(one: Judged, keys: Iterable[str]) -> Ratio:
     counts = _count(one, keys)
-    return 2 * counts.hits, 2 * counts.hits + counts.wrong + counts.missed
+    return 2 * counts.true_positives, 2 * counts.true_positives + counts.false_positives + counts.false_negatives
 
 
 def _chrf(one: Judged, keys: list[str]) -> Ratio:

@@ -39,13 +39,13 @@ def test_swapped_sides_are_wrong_and_told_from_other_mistakes():
     answer = changed(negative_impact_stocks=["새빛전자"], positive_impact_stocks=["한들제약", "가온"])
     fields = judge(answer, GOLD, ARTICLE).fields
     negative, positive = fields["negative_impact_stocks"], fields["positive_impact_stocks"]
-    assert (negative.score, negative.swapped, negative.missed) == (0.0, {"새빛전자"}, {"마루상사"})
-    assert (positive.score, positive.hits, positive.wrong, positive.swapped) == (0.5, {"한들제약"}, {"가온"}, set())
+    assert (negative.score, negative.swapped, negative.false_negatives) == (0.0, {"새빛전자"}, {"마루상사"})
+    assert (positive.score, positive.true_positives, positive.false_positives, positive.swapped) == (0.5, {"한들제약"}, {"가온"}, set())
 
 
 def test_a_name_given_twice_counts_once():
     field = judge(changed(positive_impact_stocks=["새빛전자", "새빛 전자", "㈜새빛전자"]), GOLD, ARTICLE).fields["positive_impact_stocks"]
-    assert (field.hits, field.wrong, field.missed) == ({"새빛전자"}, set(), {"한들제약"})
+    assert (field.true_positives, field.false_positives, field.false_negatives) == ({"새빛전자"}, set(), {"한들제약"})
     assert field.score == pytest.approx(2 / 3)
 
 
@@ -95,7 +95,7 @@ def test_counts_add_up_over_answers():
     counts.add({"가", "나", "다"}, {"가", "나", "라"})
     counts.add(set(), {"마"})
     counts.add({"바"}, set())
-    assert (counts.hits, counts.wrong, counts.missed) == (2, 2, 2)
+    assert (counts.true_positives, counts.false_positives, counts.false_negatives) == (2, 2, 2)
     assert (counts.precision, counts.recall, counts.f1) == (0.5, 0.5, 0.5)
 
 

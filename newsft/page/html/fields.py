@@ -77,8 +77,8 @@ def _against_gold(key: str, language: str, gold: Answer | None, found: Field | N
         return ""
     if key == "is_stock_related":
         return f' <span class="mark {"hit" if found.score else "wrong"}">{say("mark_true" if found.score else "mark_false", language)}</span>'
-    if found.hits or found.wrong or found.missed:
-        missed = [item for item in gold.values.get(key) or [] if fold(item, key) in found.missed]
+    if found.true_positives or found.false_positives or found.false_negatives:
+        missed = [item for item in gold.values.get(key) or [] if fold(item, key) in found.false_negatives]
         return "".join(" " + _chip(key, item, "missed", False, language) for item in missed)
     return f' <small class="chrf">{say("chrf", language, score=found.score * 100)}</small>'
 
@@ -87,7 +87,7 @@ def _outcome(key: str, item: str, found: Field | None) -> str | None:
     if found is None:
         return None
     name = fold(item, key)
-    return "hit" if name in found.hits else "swapped" if name in found.swapped else "wrong" if name in found.wrong else None
+    return "hit" if name in found.true_positives else "swapped" if name in found.swapped else "wrong" if name in found.false_positives else None
 
 
 def _chip(key: str, item: str, outcome: str | None, ungrounded: bool, language: str) -> str:
