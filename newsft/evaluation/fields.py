@@ -92,7 +92,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Field:
-    """One key's verdict. `score` is between 0 and 1, or None where neither answer holds anything to compare.
+    """One key of an answer beside the gold answer's. `score` is between 0 and 1, or None where neither answer holds anything to compare.
 
     is_stock_related: 1 or 0. Lists: F1 of the items as sets. Texts: chrF / 100.
     """
@@ -105,7 +105,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FieldComparison:
     """An answer beside the gold answer."""
 
     fields: dict[str, Field]
@@ -117,17 +117,17 @@ class Verdict:
         return fmean(found.score for found in self.fields.values() if found.score is not None)
 
 
-def judge(answer: Answer, gold: Answer, article: str) -> Verdict:
+def compare_fields(answer: Answer, gold: Answer, article: str) -> FieldComparison:
     """Every key of `answer` against `gold`; a key that could not be read is an absent value, and wrong where gold has one."""
     fields = {}
     for key in KEYS:
         if key == "is_stock_related":
             fields[key] = Field(float(key in answer.values and answer.values[key] == gold.values.get(key)))
         elif key in LISTS:
-            fields[key] = _judge_list(answer, gold, key)
+            fields[key] = _compare_list(answer, gold, key)
         else:
             fields[key] = Field(_score_text(answer.values.get(key) or "", gold.values.get(key) or ""))
-    return Verdict(fields, find_ungrounded(answer, article))
+    return FieldComparison(fields, find_ungrounded(answer, article))
 
 
 def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:
@@ -136,7 +136,7 @@ def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:
     return {key: items for key, items in found.items() if items}
 
 
-def _judge_list(answer: Answer, gold: Answer, key: str) -> Field:
+def _compare_list(answer: Answer, gold: Answer, key: str) -> Field:
     found, expected = items_of(answer, key), items_of(gold, key)
     if not found and not expected:
         return Field(None)
