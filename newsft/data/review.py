@@ -14,12 +14,12 @@ def review(split: Split) -> list[str]:
     rows, start = split.rows, len(split.test)
     seen_in_test = {row["user_prompt"] for row in split.test}
     found = {
-        "have an answer that is no dictionary; it is trained as it stands and cannot be judged. Write it as a Python dict": (number for number, row in enumerate(rows) if gold_answer(row) is None),
+        "have an answer that is no dictionary; it is trained as it stands and cannot be scored. Write it as a Python dict": (number for number, row in enumerate(rows) if gold_answer(row) is None),
         f"hold the character {REPLACED}, which a wrong encoding leaves behind; convert the source to UTF-8 again": (
             number for number, row in enumerate(rows) if any(REPLACED in str(row[column]) for column in COLUMNS)
         ),
         "of the training half repeat the news of an earlier one; it weighs as often as it stands there. Remove what is not meant": _repeated(split.train, first=start),
-        "of the test half repeat the news of an earlier one; it is judged as often as it stands there. Remove what is not meant": _repeated(split.test, first=0),
+        "of the test half repeat the news of an earlier one; it is scored as often as it stands there. Remove what is not meant": _repeated(split.test, first=0),
         "of the training half have the news of a test row; the evaluation would ask for what was learned by heart. Remove them from one half": (
             number for number, row in enumerate(split.train, start) if row["user_prompt"] in seen_in_test
         ),

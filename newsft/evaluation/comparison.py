@@ -1,7 +1,7 @@
 """A finished comparison as it is told to other programs."""
 
 from newsft.evaluation.answer import Answer, read_answer
-from newsft.evaluation.fields import judge
+from newsft.evaluation.fields import compare_fields
 from newsft.inference.types import Comparison
 
 
@@ -10,7 +10,7 @@ def describe(comparison: Comparison, gold: Answer | None = None) -> dict:
     article, sides = comparison.prompt.messages[-1]["content"], {}
     for side, stream in comparison.answers.items():
         answer = read_answer(stream.text)
-        verdict = judge(answer, gold or Answer(), article)
+        compared = compare_fields(answer, gold or Answer(), article)
         sides[side] = {
             "text": stream.text,
             "readable": answer.readable,
@@ -18,8 +18,8 @@ def describe(comparison: Comparison, gold: Answer | None = None) -> dict:
             "repairs": list(answer.repairs),
             "problem": answer.problem,
             "fields": answer.values,
-            "ungrounded": verdict.ungrounded,
-            "scores": {key: found.score for key, found in verdict.fields.items()} if gold else None,
+            "ungrounded": compared.ungrounded,
+            "scores": {key: found.score for key, found in compared.fields.items()} if gold else None,
             "tokens": stream.tokens,
             "seconds": round(stream.seconds, 3),
             "reason": stream.reason,

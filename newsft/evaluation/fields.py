@@ -62,50 +62,50 @@ def _comparable(answer: Answer, key: str) -> object:
 class Counts:
     """True positives, false positives and false negatives, added up over answers."""
 
-    hits: int = 0
-    wrong: int = 0
-    missed: int = 0
+    true_positives: int = 0
+    false_positives: int = 0
+    false_negatives: int = 0
 
     def add(self, found: Iterable, gold: Iterable) -> None:
         """Compare two sets."""
         found, gold = set(found), set(gold)
-        self.hits += len(found & gold)
-        self.wrong += len(found - gold)
-        self.missed += len(gold - found)
+        self.true_positives += len(found & gold)
+        self.false_positives += len(found - gold)
+        self.false_negatives += len(gold - found)
 
     @property
     def precision(self) -> float:
         """Share of the found that is right; 0 where nothing was found."""
-        return self.hits / (self.hits + self.wrong) if self.hits + self.wrong else 0.0
+        return self.true_positives / (self.true_positives + self.false_positives) if self.true_positives + self.false_positives else 0.0
 
     @property
     def recall(self) -> float:
         """Share of the gold that was found; 0 where there is none."""
-        return self.hits / (self.hits + self.missed) if self.hits + self.missed else 0.0
+        return self.true_positives / (self.true_positives + self.false_negatives) if self.true_positives + self.false_negatives else 0.0
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall."""
-        total = 2 * self.hits + self.wrong + self.missed
-        return 2 * self.hits / total if total else 0.0
+        total = 2 * self.true_positives + self.false_positives + self.false_negatives
+        return 2 * self.true_positives / total if total else 0.0
 
 
 @dataclass(frozen=True)
 class Field:
-    """One key's verdict. `score` is between 0 and 1, or None where neither answer holds anything to compare.
+    """One key of an answer beside the gold answer's. `score` is between 0 and 1, or None where neither answer holds anything to compare.
 
     is_stock_related: 1 or 0. Lists: F1 of the items as sets. Texts: chrF / 100.
     """
 
     score: float | None
-    hits: frozenset[str] = frozenset()
-    wrong: frozenset[str] = frozenset()  # items that the gold answer does not have here
-    missed: frozenset[str] = frozenset()
-    swapped: frozenset[str] = frozenset()  # of the wrong: companies that the gold answer has on the other side
+    true_positives: frozenset[str] = frozenset()
+    false_positives: frozenset[str] = frozenset()  # items that the gold answer does not have here
+    false_negatives: frozenset[str] = frozenset()
+    swapped: frozenset[str] = frozenset()  # of the false positives: companies that the gold answer has on the other side
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FieldComparison:
     """An answer beside the gold answer."""
 
     fields: dict[str, Field]
@@ -117,17 +117,17 @@ class Verdict:
         return fmean(found.score for found in self.fields.values() if found.score is not None)
 
 
-def judge(answer: Answer, gold: Answer, article: str) -> Verdict:
+def compare_fields(answer: Answer, gold: Answer, article: str) -> FieldComparison:
     """Every key of `answer` against `gold`; a key that could not be read is an absent value, and wrong where gold has one."""
     fields = {}
     for key in KEYS:
         if key == "is_stock_related":
             fields[key] = Field(float(key in answer.values and answer.values[key] == gold.values.get(key)))
         elif key in LISTS:
-            fields[key] = _judge_list(answer, gold, key)
+            fields[key] = _compare_list(answer, gold, key)
         else:
             fields[key] = Field(_score_text(answer.values.get(key) or "", gold.values.get(key) or ""))
-    return Verdict(fields, find_ungrounded(answer, article))
+    return FieldComparison(fields, find_ungrounded(answer, article))
 
 
 def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:
@@ -136,15 +136,15 @@ def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:
     return {key: items for key, items in found.items() if items}
 
 
-def _judge_list(answer: Answer, gold: Answer, key: str) -> Field:
+def _compare_list(answer: Answer, gold: Answer, key: str) -> Field:
     found, expected = items_of(answer, key), items_of(gold, key)
     if not found and not expected:
         return Field(None)
     counts = Counts()
     counts.add(found, expected)
-    wrong = found - expected
+    false_positives = found - expected
     other = items_of(gold, OPPOSITE[key]) if key in OPPOSITE else set()
-    return Field(counts.f1, *map(frozenset, (found & expected, wrong, expected - found, wrong & other)))
+    return Field(counts.f1, *map(frozenset, (found & expected, false_positives, expected - found, false_positives & other)))
 
 
 def _score_text(found: str, expected: str) -> float | None:

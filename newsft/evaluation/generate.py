@@ -7,7 +7,7 @@ from pathlib import Path
 
 from newsft.errors import UserError
 from newsft.evaluation.results import ANSWERS_FILE, SETTINGS_FILE, Generation
-from newsft.inference.detokenizer import TextStream
+from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import Engine
 from newsft.inference.types import Request
 
@@ -25,7 +25,7 @@ def generate_batch(engine: Engine, rows: list[dict], numbers: list[int]) -> list
     """The answers of every side to some rows, greedy, from one copy of the weights."""
     prompts = {number: engine.encode(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"]) for number in numbers}
     asked = [(number, side) for side in engine.sides for number in numbers]  # rows of one side together: telling them apart costs time
-    streams = [TextStream(engine.loaded.tokenizer) for _ in asked]
+    streams = [IncrementalDetokenizer(engine.loaded.tokenizer) for _ in asked]
     reasons = [""] * len(asked)
     for tokens in engine.generate([Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]):
         for token in tokens:

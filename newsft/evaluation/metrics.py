@@ -13,22 +13,22 @@ import numpy as np
 
 from newsft.data.messages import gold_answer
 from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
-from newsft.evaluation.fields import STOCKS, Counts, Verdict, judge, normalise, stocks_of
+from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, normalise, stocks_of
 
 RESAMPLES, CONFIDENCE, SEED = 2000, 0.95, 7
 TEXTS = tuple(key for key in KEYS if key not in LISTS and key != "is_stock_related")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One answer with its verdict."""
+class ScoredAnswer:
+    """One answer, read and compared with the gold answer field by field."""
 
     row: int
     text: str
     reason: str  # why the generation ended
     answer: Answer
     gold: Answer
-    verdict: Verdict
+    compared: FieldComparison
 
     @property
     def kind(self) -> str:
@@ -37,83 +37,83 @@ class Judged:
         return "both" if len(sides) == 2 else (sides or ["unrelated"])[0]
 
 
-def judge_text(row: int, source: dict, text: str, reason: str) -> Judged:
+def score_text(row: int, source: dict, text: str, reason: str) -> ScoredAnswer:
     """A model's text about the row `source` of the data."""
     answer, gold = read_answer(text), Answer(gold_answer(source) or {})
-    return Judged(row, text, reason, answer, gold, judge(answer, gold, source["user_prompt"]))
+    return ScoredAnswer(row, text, reason, answer, gold, compare_fields(answer, gold, source["user_prompt"]))
 
 
 Ratio = tuple[float, float]  # what one row adds to the numerator and to the denominator
-MEASURES: dict[str, Callable[[Judged], Ratio]] = {}
+MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {}
 
 
-def _measure(function: Callable[[Judged], Ratio]) -> Callable[[Judged], Ratio]:
+def _measure(function: Callable[[ScoredAnswer], Ratio]) -> Callable[[ScoredAnswer], Ratio]:
     MEASURES[function.__name__] = function
     return function
 
 
 @_measure
-def readable(one: Judged) -> Ratio:
+def readable(one: ScoredAnswer) -> Ratio:
     """Share of answers that `ast.literal_eval` reads with all eight keys."""
     return one.answer.readable, 1
 
 
 @_measure
-def is_stock_related_accuracy(one: Judged) -> Ratio:
-    """Share of rows whose relevance is judged rightly."""
-    return one.verdict.fields["is_stock_related"].score, 1
+def is_stock_related_accuracy(one: ScoredAnswer) -> Ratio:
+    """Share of rows whose relevance is said rightly."""
+    return one.compared.fields["is_stock_related"].score, 1
 
 
 @_measure
-def stock_precision(one: Judged) -> Ratio:
+def stock_precision(one: ScoredAnswer) -> Ratio:
     """Of the companies named with a direction, the share that is right in both."""
     counts = _count(one, STOCKS.values())
-    return counts.hits, counts.hits + counts.wrong
+    return counts.true_positives, counts.true_positives + counts.false_positives
 
 
 @_measure
-def stock_recall(one: Judged) -> Ratio:
+def stock_recall(one: ScoredAnswer) -> Ratio:
     """Of the gold companies, the share that is named with the right direction."""
     counts = _count(one, STOCKS.values())
-    return counts.hits, counts.hits + counts.missed
+    return counts.true_positives, counts.true_positives + counts.false_negatives
 
 
 @_measure
-def stock_f1(one: Judged) -> Ratio:
+def stock_f1(one: ScoredAnswer) -> Ratio:
     """Harmonic mean of the two."""
     return _f1(one, STOCKS.values())
 
 
 @_measure
-def keyword_f1(one: Judged) -> Ratio:
+def keyword_f1(one: ScoredAnswer) -> Ratio:
     """The same of the keywords."""
     return _f1(one, [key for key in LISTS if key.endswith("keywords")])
 
 
 @_measure
-def reason_chrf(one: Judged) -> Ratio:
+def reason_chrf(one: ScoredAnswer) -> Ratio:
     """Mean chrF of the reasons, where the answer or the gold answer has one."""
     return _chrf(one, [key for key in TEXTS if key.startswith("reason")])
 
 
 @_measure
-def summary_chrf(one: Judged) -> Ratio:
+def summary_chrf(one: ScoredAnswer) -> Ratio:
     """Mean chrF of the summary."""
     return _chrf(one, ["summary"])
 
 
 @_measure
-def names_company(one: Judged) -> Ratio:
+def names_company(one: ScoredAnswer) -> Ratio:
     """Share of the stock articles whose raw text, readable or not, names a company that the article affects."""
     names = {name for _, name in stocks_of(one.gold)}
     return any(name in normalise(one.text) for name in names), bool(names)
 
 
 @_measure
-def grounded(one: Judged) -> Ratio:
+def grounded(one: ScoredAnswer) -> Ratio:
     """Of the companies named, the share that occurs in the article."""
     named = sum(len(one.answer.values.get(key) or []) for key in STOCKS.values())
-    return named - sum(len(one.verdict.ungrounded.get(key, [])) for key in STOCKS.values()), named
+    return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
 
 
 @dataclass
@@ -143,28 +143,28 @@ class Scores:
         }
 
 
-def score(judged: list[Judged]) -> Scores:
+def score(scored: list[ScoredAnswer]) -> Scores:
     """The scores of one side's answers, one per row."""
-    values, intervals = _measure_all(judged, MEASURES)
+    values, intervals = _measure_all(scored, MEASURES)
     kinds = {}
-    for kind in sorted({one.kind for one in judged}):
-        part = [one for one in judged if one.kind == kind]
+    for kind in sorted({one.kind for one in scored}):
+        part = [one for one in scored if one.kind == kind]
         found, limits = _measure_all(part, MEASURES)
         kinds[kind] = {"rows": len(part), **found, "intervals": limits}
-    found, limits = _measure_all(judged, {key: partial(_field, key=key) for key in KEYS})
+    found, limits = _measure_all(scored, {key: partial(_field, key=key) for key in KEYS})
     return Scores(
-        rows=len(judged),
+        rows=len(scored),
         values=values,
         intervals=intervals,
-        readings=_tally(" + ".join(one.answer.repairs) or one.answer.reading for one in judged),
-        problems=_tally(one.answer.problem or "none" for one in judged),
-        stop_reasons=_tally(one.reason for one in judged),
+        readings=_tally(" + ".join(one.answer.repairs) or one.answer.reading for one in scored),
+        problems=_tally(one.answer.problem or "none" for one in scored),
+        stop_reasons=_tally(one.reason for one in scored),
         fields={key: {"score": found[key], "interval": limits[key]} for key in KEYS},
         kinds=kinds,
     )
 
 
-def compare(first: list[Judged], second: list[Judged]) -> dict[str, dict]:
+def compare(first: list[ScoredAnswer], second: list[ScoredAnswer]) -> dict[str, dict]:
     """How much better `second` is than `first` over the same rows, with the interval of the paired difference."""
     if [one.row for one in first] != [one.row for one in second]:
         raise ValueError("Both sides must have answered the same rows.")
@@ -186,22 +186,22 @@ def resample(rows: int) -> np.ndarray:
     return np.random.default_rng(SEED).multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
 
 
-def _measure_all(judged: list[Judged], measures: dict[str, Callable[[Judged], Ratio]]) -> tuple[dict, dict]:
+def _measure_all(scored: list[ScoredAnswer], measures: dict[str, Callable[[ScoredAnswer], Ratio]]) -> tuple[dict, dict]:
     """name -> value, and name -> interval."""
-    weights, values, intervals = resample(len(judged)), {}, {}
+    weights, values, intervals = resample(len(scored)), {}, {}
     for name, measure in measures.items():
-        top, bottom = _ratios(judged, measure)
+        top, bottom = _ratios(scored, measure)
         values[name] = _share(top.sum(), bottom.sum())
         intervals[name] = _interval(weights @ top, weights @ bottom)
     return values, intervals
 
 
-def _ratios(judged: list[Judged], measure: Callable[[Judged], Ratio]) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.array([measure(one) for one in judged], dtype=float).reshape(-1, 2).T)
+def _ratios(scored: list[ScoredAnswer], measure: Callable[[ScoredAnswer], Ratio]) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.array([measure(one) for one in scored], dtype=float).reshape(-1, 2).T)
 
 
-def _field(one: Judged, key: str) -> Ratio:
-    score = one.verdict.fields[key].score
+def _field(one: ScoredAnswer, key: str) -> Ratio:
+    score = one.compared.fields[key].score
     return score or 0.0, score is not None
 
 
@@ -219,18 +219,18 @@ def _limits(sampled: np.ndarray) -> list[float]:
     return [round(float(limit), 4) for limit in np.nanquantile(sampled, [tail, 1 - tail])]
 
 
-def _count(one: Judged, keys: Iterable[str]) -> Counts:
-    fields = [one.verdict.fields[key] for key in keys]
-    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("hits", "wrong", "missed")))
+def _count(one: ScoredAnswer, keys: Iterable[str]) -> Counts:
+    fields = [one.compared.fields[key] for key in keys]
+    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("true_positives", "false_positives", "false_negatives")))
 
 
-def _f1(one: Judged, keys: Iterable[str]) -> Ratio:
+def _f1(one: ScoredAnswer, keys: Iterable[str]) -> Ratio:
     counts = _count(one, keys)
-    return 2 * counts.hits, 2 * counts.hits + counts.wrong + counts.missed
+    return 2 * counts.true_positives, 2 * counts.true_positives + counts.false_positives + counts.false_negatives
 
 
-def _chrf(one: Judged, keys: list[str]) -> Ratio:
-    found = [one.verdict.fields[key].score for key in keys if one.verdict.fields[key].score is not None]
+def _chrf(one: ScoredAnswer, keys: list[str]) -> Ratio:
+    found = [one.compared.fields[key].score for key in keys if one.compared.fields[key].score is not None]
     return sum(found), len(found)
 
 

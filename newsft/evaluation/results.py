@@ -1,4 +1,4 @@
-"""A finished evaluation, read back from its folder and judged again: what the page shows and the exports hold."""
+"""A finished evaluation, read back from its folder and scored again: what the page shows and the exports hold."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from newsft.errors import UserError
 from newsft.evaluation import metrics
-from newsft.evaluation.metrics import Judged
+from newsft.evaluation.metrics import ScoredAnswer
 from newsft.fingerprints import fingerprint_rows
 
 ANSWERS_FILE, SETTINGS_FILE = "answers.jsonl", "settings.json"
@@ -27,21 +27,21 @@ class Generation:
 
 @dataclass(frozen=True)
 class Row:
-    """One article with the judged answer of every side: base, tuned or both."""
+    """One article with the scored answer of every side: base, tuned or both."""
 
     number: int
     article: str
-    answers: dict[str, Judged]
+    answers: dict[str, ScoredAnswer]
 
     @property
-    def last(self) -> Judged:
+    def last(self) -> ScoredAnswer:
         """The tuned answer, or the base answer where the evaluation has no adapter."""
         return self.answers.get("tuned") or self.answers["base"]
 
     @property
     def gain(self) -> float:
         """By how much the tuned answer agrees better with gold than the base answer, between -1 and 1; 0 where one side is missing."""
-        scores = [self.answers[side].verdict.score for side in ("base", "tuned") if side in self.answers]
+        scores = [self.answers[side].compared.score for side in ("base", "tuned") if side in self.answers]
         return scores[1] - scores[0] if len(scores) == 2 else 0.0
 
     def passes(self, chosen: str) -> bool:
@@ -79,16 +79,16 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
         raise UserError(f"The evaluation in {folder} is damaged ({error}); make it again.", key="damaged_evaluation", folder=str(folder)) from error
     if not fits:
         raise UserError(f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data.", key="other_evaluation", folder=str(folder))
-    judged = judge_all(rows, found)
-    return Results(summary, [Row(number, rows[number]["user_prompt"], {side: answers[number] for side, answers in judged.items()}) for number in range(count)])
+    scored = score_all(rows, found)
+    return Results(summary, [Row(number, rows[number]["user_prompt"], {side: answers[number] for side, answers in scored.items()}) for number in range(count)])
 
 
-def judge_all(rows: list[dict], found: list[Generation]) -> dict[str, list[Judged]]:
-    """side -> its answers with verdicts, in the order of the rows."""
-    judged: dict[str, list[Judged]] = {}
+def score_all(rows: list[dict], found: list[Generation]) -> dict[str, list[ScoredAnswer]]:
+    """side -> its answers, compared and ready to be scored, in the order of the rows."""
+    scored: dict[str, list[ScoredAnswer]] = {}
     for one in sorted(found, key=lambda one: one.row):
-        judged.setdefault(one.side, []).append(metrics.judge_text(one.row, rows[one.row], one.text, one.reason))
-    return judged
+        scored.setdefault(one.side, []).append(metrics.score_text(one.row, rows[one.row], one.text, one.reason))
+    return scored
 
 
 def read_generations(path: Path) -> list[Generation]:

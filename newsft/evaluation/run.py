@@ -8,8 +8,8 @@ from pathlib import Path
 
 from newsft.data.rows import Split, load_rows, split_rows
 from newsft.evaluation import generate, metrics
-from newsft.evaluation.metrics import Judged
-from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, judge_all
+from newsft.evaluation.metrics import ScoredAnswer
+from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, score_all
 from newsft.evaluation.table import format_table
 from newsft.fingerprints import fingerprint_rows, fingerprint_template
 from newsft.inference.engine import Engine
@@ -39,22 +39,22 @@ def describe(engine: Engine, rows: list[dict]) -> dict:
     }
 
 
-def summarise(judged: dict[str, list[Judged]]) -> dict:
+def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
     """side -> scores, and the paired difference of tuned over base."""
-    summary = {side: metrics.score(answers).as_dict() for side, answers in judged.items()}
-    if {"base", "tuned"} <= judged.keys():
-        summary["difference"] = metrics.compare(judged["base"], judged["tuned"])
+    summary = {side: metrics.score(answers).as_dict() for side, answers in scored.items()}
+    if {"base", "tuned"} <= scored.keys():
+        summary["difference"] = metrics.compare(scored["base"], scored["tuned"])
     return summary
 
 
 def evaluate(engine: Engine, rows: list[dict], folder: Path, *, batch_rows: int = generate.BATCH_ROWS, progress=None) -> dict:
-    """Answer, judge and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there."""
+    """Answer and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there."""
     settings, found = describe(engine, rows), []
     for batch in generate.generate_all(engine, rows, folder, settings, batch_rows=batch_rows):
         found += batch
         if progress:
             progress(len(batch) // len(engine.sides))
-    summary = summarise(judge_all(rows, found)) | {
+    summary = summarise(score_all(rows, found)) | {
         "settings": settings,
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "date": time.strftime("%Y-%m-%d"),

@@ -19,7 +19,7 @@ from transformers import Cache, DynamicCache
 from newsft.encoding.prefix import MASKABLE
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import AdapterSwitch
-from newsft.inference.kv_cache import SlotCache, join_caches
+from newsft.inference.kv_cache import KVCache, join_caches
 from newsft.inference.lean import LeanLlama
 from newsft.inference.ngram import NgramProposer
 from newsft.inference.types import END_OF_TURN, LIMIT, STOPPED, Request, Token
@@ -85,7 +85,7 @@ class Decoder:
     def _begin(self) -> None:
         self._rows: list[_Row] = []  # in the order of their slots
         self._joining: list[_Row] = []
-        self._cache = SlotCache(self.model.config.num_hidden_layers)
+        self._cache = KVCache(self.model.config.num_hidden_layers)
 
     @property
     def busy(self) -> bool:

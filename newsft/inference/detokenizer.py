@@ -1,7 +1,7 @@
 """Token ids -> text while an answer grows."""
 
 
-class TextStream:
+class IncrementalDetokenizer:
     """Token ids -> text that only ever grows: the bytes of a syllable may be spread over tokens, so an unfinished one waits."""
 
     def __init__(self, tokenizer):

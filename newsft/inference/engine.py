@@ -15,7 +15,7 @@ from newsft.encoding import chat
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
 from newsft.inference.decoder import Decoder, Job, score_row
-from newsft.inference.detokenizer import TextStream
+from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.types import SIDES, AnswerStream, Comparison, Prompt, Request, Token
 from newsft.inference.worker import Batcher
 from newsft.models.load import BASE, Loaded, stop_ids
@@ -79,7 +79,7 @@ class Engine:
         prompt = self.encode(news, system_prompt=system_prompt)
         requests = {side: Request(prompt.ids, side, prompt.shared) for side in self.sides}
         comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
-        streams = {side: TextStream(self.loaded.tokenizer) for side in self.sides}
+        streams = {side: IncrementalDetokenizer(self.loaded.tokenizer) for side in self.sides}
 
         logits: dict[int, torch.Tensor] = {}
 

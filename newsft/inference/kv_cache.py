@@ -7,10 +7,10 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 
-class SlotLayer(DynamicLayer):
+class KVCacheLayer(DynamicLayer):
     """One layer's keys and values, two buffers (slots, heads, positions, size); its cache says where each row writes."""
 
-    def __init__(self, cache: "SlotCache"):
+    def __init__(self, cache: "KVCache"):
         super().__init__()
         self._cache = cache
         self.buffers: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -41,14 +41,14 @@ class SlotLayer(DynamicLayer):
             buffer[: kept.shape[0], :, : kept.shape[2]] = kept
 
 
-class SlotCache(Cache):
+class KVCache(Cache):
     """All layers' slots; rows are numbered without gaps, and the last takes the number of one that leaves.
 
     A step is `open`, a pass through the model, `close`. Row r has filled the first `lengths[r]` positions of its slot.
     """
 
     def __init__(self, layers: int):
-        super().__init__(layers=[SlotLayer(self) for _ in range(layers)])
+        super().__init__(layers=[KVCacheLayer(self) for _ in range(layers)])
         self.lengths: list[int] = []
         self.targets: tuple[torch.Tensor, torch.Tensor] | None = None  # in an open step: rows (rows, 1) and positions (rows, width) that are written
 

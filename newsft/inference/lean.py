@@ -12,7 +12,7 @@ from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, repeat_kv
 
 from newsft.inference.adapter_switch import Rows
-from newsft.inference.kv_cache import SlotCache
+from newsft.inference.kv_cache import KVCache
 from newsft.models.load import ADAPTER
 
 MOST_PARAMETERS = 100_000_000  # the joined matrices are copies; and in a larger model the arithmetic counts
@@ -35,7 +35,7 @@ class LeanLlama:
         return all(map(_is_plain, linear)) and model.config.hidden_act == "silu" and model.config._attn_implementation == "sdpa"
 
     @torch.inference_mode()
-    def __call__(self, ids: torch.Tensor, cache: SlotCache, *, positions: torch.Tensor, mask: torch.Tensor | None, rows: Rows) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, cache: KVCache, *, positions: torch.Tensor, mask: torch.Tensor | None, rows: Rows) -> torch.Tensor:
         """Run `ids` (rows, width) in the cache's open step; logits, (rows, width, vocabulary)."""
         hidden = self.embedding(ids)
         cos, sin = self.rotary(hidden, positions)

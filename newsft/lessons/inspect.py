@@ -43,7 +43,7 @@ def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[
     return lost, changed
 
 
-def judge(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
+def find_verdicts(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
     """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
     control, trained = control_ids(tokenizer), [i for i, label in enumerate(after.labels) if label != IGNORED]
     held, end = check_row(tokenizer, messages, after), chat.end_of_turn_id(tokenizer)

@@ -38,7 +38,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class SecurityMiddleware:
     """The ASGI middleware; `launch_settings` puts it in front of Gradio."""
 
     def __init__(self, app: ASGIApp):

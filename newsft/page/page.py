@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from newsft.data.rows import Split
 from newsft.inference.engine import Engine
 from newsft.lessons.source import Shelf
-from newsft.page.middleware import Guard
+from newsft.page.middleware import SecurityMiddleware
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
@@ -83,7 +83,7 @@ def launch_settings() -> dict:
         "allowed_paths": [],
         "max_file_size": "1mb",
         "state_session_capacity": KEPT_SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(Guard)]},
+        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware)]},
     }
 
 

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from newsft.evaluation.answer import KEYS
-from newsft.evaluation.metrics import MEASURES, Judged
+from newsft.evaluation.metrics import MEASURES, ScoredAnswer
 from newsft.evaluation.results import Results
 from newsft.page.html import evaluation, scores
 from newsft.page.texts import say
@@ -27,9 +27,9 @@ def write_csv(results: Results, path: Path) -> None:
         writer.writerow(["row", "kind", "side", "reason", "reading", "repairs", "problem", "score", *(f"score_{key}" for key in KEYS), "text", "gold", "article"])
         for row in results.rows:
             for side, one in row.answers.items():
-                found = [one.verdict.fields[key].score for key in KEYS]
+                found = [one.compared.fields[key].score for key in KEYS]
                 writer.writerow(
-                    [row.number, one.kind, side, one.reason, one.answer.reading, "; ".join(one.answer.repairs), one.answer.problem or "", round(one.verdict.score, 4)]
+                    [row.number, one.kind, side, one.reason, one.answer.reading, "; ".join(one.answer.repairs), one.answer.problem or "", round(one.compared.score, 4)]
                     + ["" if score is None else round(score, 4) for score in found]
                     + [_inert(text) for text in (one.text, str(one.gold.values), row.article)]
                 )
@@ -41,7 +41,7 @@ def _inert(text: str) -> str:
 
 
 def write_json(results: Results, path: Path) -> None:
-    """The summary, and every row with article, gold answer and both judged answers."""
+    """The summary, and every row with article, gold answer and both scored answers."""
     rows = [
         {
             "row": row.number,
@@ -55,7 +55,7 @@ def write_json(results: Results, path: Path) -> None:
     path.write_text(json.dumps(results.summary | {"answers": rows}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _describe(one: Judged) -> dict:
+def _describe(one: ScoredAnswer) -> dict:
     return {
         "text": one.text,
         "reason": one.reason,
@@ -63,9 +63,9 @@ def _describe(one: Judged) -> dict:
         "repairs": list(one.answer.repairs),
         "problem": one.answer.problem,
         "fields": one.answer.values,
-        "scores": {key: found.score for key, found in one.verdict.fields.items()},
-        "score": one.verdict.score,
-        "ungrounded": one.verdict.ungrounded,
+        "scores": {key: found.score for key, found in one.compared.fields.items()},
+        "score": one.compared.score,
+        "ungrounded": one.compared.ungrounded,
     }
 
 

@@ -1,4 +1,4 @@
-"""Many readers at one page: whose comparison is whose, and which place those have who wait."""
+"""Many sessions at one page: whose comparison is whose, and which place those have that wait."""
 
 import threading
 from collections import OrderedDict
@@ -15,7 +15,7 @@ KEPT_PRESSES = 2_000  # a press is an open call: whoever makes millions of them 
 
 
 class Stop(threading.Event):
-    """Set where a comparison is to end; `cleared` where its reader does not want to see it any more either."""
+    """Set where a comparison is to end; `cleared` where its session does not want to see it any more either."""
 
     cleared = False
 
@@ -50,7 +50,7 @@ class Stops:
                     del self._running[session]
 
     def stop(self, session: str, *, clear: bool = False) -> None:
-        """Stop this reader's comparisons, nobody else's; with `clear`, nothing of them is shown any more."""
+        """Stop this session's comparisons, no other's; with `clear`, nothing of them is shown any more."""
         with self._lock:
             for flag in (*self._running.get(session, ()), *([self._pressed[session]] if session in self._pressed else ())):
                 flag.cleared = flag.cleared or clear

@@ -17,7 +17,7 @@ def opened(page):
     return page
 
 
-def test_comparison_of_a_test_row_shows_judge_gold_and_receipt(page, rows):
+def test_comparison_of_a_test_row_shows_fields_gold_and_receipt(page, rows):
     page.locator("#lesson-rows button, #lesson-rows tbody tr").nth(2).click()
     expect(page.locator("#news textarea")).to_have_value(rows[12]["user_prompt"])
     page.click("button#compare")

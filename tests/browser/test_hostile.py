@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from newsft.data.rows import split_rows
-from newsft.inference.detokenizer import TextStream
+from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import Engine
 from newsft.page import middleware
 from newsft.page.texts import say
@@ -34,8 +34,8 @@ def page(browser, here):
 
 def test_markup_that_the_model_writes_runs_nothing(page: Page, rows, monkeypatch):
     written = " ".join(MARKUP)
-    monkeypatch.setattr(TextStream, "add", lambda stream, token: written)
-    monkeypatch.setattr(TextStream, "finish", lambda stream: written)
+    monkeypatch.setattr(IncrementalDetokenizer, "add", lambda stream, token: written)
+    monkeypatch.setattr(IncrementalDetokenizer, "finish", lambda stream: written)
     paste(page, rows[0]["user_prompt"])
     page.click("button#compare")
     wait_for_answers(page)

@@ -1,7 +1,7 @@
 import pytest
 
 from newsft.evaluation.answer import KEYS, Answer, read_answer
-from newsft.evaluation.fields import Counts, is_grounded, judge, stocks_of
+from newsft.evaluation.fields import Counts, compare_fields, is_grounded, stocks_of
 
 ARTICLE = "새빛전자가 한들제약과 공급 계약을 맺었다. 마루상사는 계약을 잃었다."
 GOLD = Answer(
@@ -24,28 +24,28 @@ def changed(**values):
 
 
 def test_the_gold_answer_agrees_with_itself():
-    verdict = judge(GOLD, GOLD, ARTICLE)
-    assert {key: field.score for key, field in verdict.fields.items()} == dict.fromkeys(KEYS, 1.0)
+    compared = compare_fields(GOLD, GOLD, ARTICLE)
+    assert {key: field.score for key, field in compared.fields.items()} == dict.fromkeys(KEYS, 1.0)
 
 
 def test_both_lists_empty_is_nothing_to_compare():
     for absent in (None, [], ""):
-        verdict = judge(Answer(NOTHING.values | {"positive_impact_stocks": absent}), NOTHING, ARTICLE)
-        assert verdict.fields["positive_impact_stocks"].score is None
-        assert verdict.fields["is_stock_related"].score == 1
+        compared = compare_fields(Answer(NOTHING.values | {"positive_impact_stocks": absent}), NOTHING, ARTICLE)
+        assert compared.fields["positive_impact_stocks"].score is None
+        assert compared.fields["is_stock_related"].score == 1
 
 
 def test_swapped_sides_are_wrong_and_told_from_other_mistakes():
     answer = changed(negative_impact_stocks=["새빛전자"], positive_impact_stocks=["한들제약", "가온"])
-    fields = judge(answer, GOLD, ARTICLE).fields
+    fields = compare_fields(answer, GOLD, ARTICLE).fields
     negative, positive = fields["negative_impact_stocks"], fields["positive_impact_stocks"]
-    assert (negative.score, negative.swapped, negative.missed) == (0.0, {"새빛전자"}, {"마루상사"})
-    assert (positive.score, positive.hits, positive.wrong, positive.swapped) == (0.5, {"한들제약"}, {"가온"}, set())
+    assert (negative.score, negative.swapped, negative.false_negatives) == (0.0, {"새빛전자"}, {"마루상사"})
+    assert (positive.score, positive.true_positives, positive.false_positives, positive.swapped) == (0.5, {"한들제약"}, {"가온"}, set())
 
 
 def test_a_name_given_twice_counts_once():
-    field = judge(changed(positive_impact_stocks=["새빛전자", "새빛 전자", "㈜새빛전자"]), GOLD, ARTICLE).fields["positive_impact_stocks"]
-    assert (field.hits, field.wrong, field.missed) == ({"새빛전자"}, set(), {"한들제약"})
+    field = compare_fields(changed(positive_impact_stocks=["새빛전자", "새빛 전자", "㈜새빛전자"]), GOLD, ARTICLE).fields["positive_impact_stocks"]
+    assert (field.true_positives, field.false_positives, field.false_negatives) == ({"새빛전자"}, set(), {"한들제약"})
     assert field.score == pytest.approx(2 / 3)
 
 
@@ -64,25 +64,25 @@ def test_a_name_that_is_only_a_legal_form_stays():
 
 
 def test_what_could_not_be_read_is_wrong_where_gold_has_something():
-    verdict = judge(read_answer("기사입니다."), GOLD, ARTICLE)
-    assert {field.score for field in verdict.fields.values()} == {0.0}
+    compared = compare_fields(read_answer("기사입니다."), GOLD, ARTICLE)
+    assert {field.score for field in compared.fields.values()} == {0.0}
 
 
 def test_relevance_that_is_missing_is_wrong_also_where_it_is_false():
-    assert judge(Answer({}), NOTHING, ARTICLE).fields["is_stock_related"].score == 0
+    assert compare_fields(Answer({}), NOTHING, ARTICLE).fields["is_stock_related"].score == 0
 
 
 def test_texts_are_scored_by_character_n_grams():
-    near = judge(changed(summary="새빛전자가 계약을 맺었습니다."), GOLD, ARTICLE).fields["summary"].score
-    far = judge(changed(summary="비가 왔다."), GOLD, ARTICLE).fields["summary"].score
+    near = compare_fields(changed(summary="새빛전자가 계약을 맺었습니다."), GOLD, ARTICLE).fields["summary"].score
+    far = compare_fields(changed(summary="비가 왔다."), GOLD, ARTICLE).fields["summary"].score
     assert 0.5 < near < 1 and far < 0.2
-    assert judge(changed(summary=""), GOLD, ARTICLE).fields["summary"].score == 0
-    assert judge(NOTHING, NOTHING, ARTICLE).fields["reason_for_negative_impact"].score is None
+    assert compare_fields(changed(summary=""), GOLD, ARTICLE).fields["summary"].score == 0
+    assert compare_fields(NOTHING, NOTHING, ARTICLE).fields["reason_for_negative_impact"].score is None
 
 
 def test_what_the_article_does_not_hold_is_found():
     answer = changed(positive_impact_stocks=["새빛 전자", "가온"], positive_keywords=["공급계약", "흑자"])
-    assert judge(answer, GOLD, ARTICLE).ungrounded == {"positive_impact_stocks": ["가온"], "positive_keywords": ["흑자"], "negative_keywords": ["계약 상실"]}
+    assert compare_fields(answer, GOLD, ARTICLE).ungrounded == {"positive_impact_stocks": ["가온"], "positive_keywords": ["흑자"], "negative_keywords": ["계약 상실"]}
 
 
 @pytest.mark.parametrize("name, grounded", [("새빛 전자", True), ("㈜새빛전자", True), ("ＡＢ상사", True), ("새빛건설", False), ("", False), (" ", False)])
@@ -95,7 +95,7 @@ def test_counts_add_up_over_answers():
     counts.add({"가", "나", "다"}, {"가", "나", "라"})
     counts.add(set(), {"마"})
     counts.add({"바"}, set())
-    assert (counts.hits, counts.wrong, counts.missed) == (2, 2, 2)
+    assert (counts.true_positives, counts.false_positives, counts.false_negatives) == (2, 2, 2)
     assert (counts.precision, counts.recall, counts.f1) == (0.5, 0.5, 0.5)
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from newsft.evaluation import metrics
 from newsft.evaluation.answer import KEYS
-from newsft.evaluation.metrics import judge_text
+from newsft.evaluation.metrics import score_text
 
 GOLD = {
     "is_stock_related": True,
@@ -22,12 +22,12 @@ ROWS = [
 ]
 
 
-def judge(*texts):
-    return [judge_text(number, ROWS[number % 2], text, "end_of_turn") for number, text in enumerate(texts)]
+def scored(*texts):
+    return [score_text(number, ROWS[number % 2], text, "end_of_turn") for number, text in enumerate(texts)]
 
 
 def score(*texts):
-    return metrics.score(judge(*texts)).as_dict()
+    return metrics.score(scored(*texts)).as_dict()
 
 
 def test_gold_answers_score_full_marks_in_everything():
@@ -64,22 +64,22 @@ def test_invented_stock_lowers_precision_and_grounding():
 
 def test_kinds_of_article_are_scored_apart():
     only_good = ROWS[0] | {"assistant": GOLD | {"negative_impact_stocks": []}}
-    judged = [*judge(str(GOLD), "비"), judge_text(2, only_good, "좋음", "limit")]
-    kinds = metrics.score(judged).kinds
+    answers = [*scored(str(GOLD), "비"), score_text(2, only_good, "좋음", "limit")]
+    kinds = metrics.score(answers).kinds
     assert {kind: found["rows"] for kind, found in kinds.items()} == {"both": 1, "unrelated": 1, "positive": 1}
     assert (kinds["both"]["stock_f1"], kinds["positive"]["stock_f1"], kinds["unrelated"]["stock_f1"]) == (1, 0, None)
 
 
 def test_fields_are_scored_apart_where_there_is_something_to_score():
-    fields = metrics.score(judge(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))).fields
+    fields = metrics.score(scored(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))).fields
     assert fields["positive_impact_stocks"]["score"] == round(2 / 3, 4)  # the F1 of the one row that has stocks
     assert fields["is_stock_related"] == {"score": 1, "interval": [1, 1]}
-    assert metrics.score(judge(str(GOLD), "비")).fields["summary"]["score"] == 0.5
+    assert metrics.score(scored(str(GOLD), "비")).fields["summary"]["score"] == 0.5
 
 
 def test_interval_of_a_share_is_that_of_the_binomial():
-    judged = [judge_text(number, ROWS[1], str(UNRELATED) if number % 4 else "비", "limit") for number in range(400)]
-    low, high = metrics.score(judged).intervals["readable"]
+    answers = [score_text(number, ROWS[1], str(UNRELATED) if number % 4 else "비", "limit") for number in range(400)]
+    low, high = metrics.score(answers).intervals["readable"]
     half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
     assert low == pytest.approx(0.75 - half, abs=0.01) and high == pytest.approx(0.75 + half, abs=0.01)
 
@@ -87,15 +87,15 @@ def test_interval_of_a_share_is_that_of_the_binomial():
 def test_difference_is_paired():
     texts = [str(GOLD) if number % 2 == 0 else str(UNRELATED) for number in range(40)]
     broken = ["비" if number < 10 else text for number, text in enumerate(texts)]
-    found = metrics.compare(judge(*broken), judge(*texts))["readable"]
+    found = metrics.compare(scored(*broken), scored(*texts))["readable"]
     assert found["difference"] == 0.25 and 0.1 < found["interval"][0] < 0.25 < found["interval"][1] < 0.42
-    same = metrics.compare(judge(*broken), judge(*broken))["readable"]
+    same = metrics.compare(scored(*broken), scored(*broken))["readable"]
     assert same == {"difference": 0.0, "interval": [0.0, 0.0]}
 
 
 def test_difference_of_other_rows_is_refused():
     with pytest.raises(ValueError, match="same rows"):
-        metrics.compare(judge(str(GOLD)), judge(str(GOLD), str(UNRELATED)))
+        metrics.compare(scored(str(GOLD)), scored(str(GOLD), str(UNRELATED)))
 
 
 def test_scores_are_the_same_every_time():

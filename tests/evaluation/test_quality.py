@@ -7,7 +7,7 @@ import pytest
 
 from newsft.evaluation.answer import read_answer
 from newsft.evaluation.fields import is_grounded, stocks_of
-from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, judge_all, read_generations
+from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, read_generations, score_all
 from newsft.evaluation.run import describe, evaluate, summarise
 from newsft.evaluation.table import format_table
 from newsft.paths import ASSETS
@@ -37,7 +37,7 @@ def found(engine, rows, tmp_path_factory):
 
 
 def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(engine, rows, summary, generated):
-    scored = summarise(judge_all(rows, generated))
+    scored = summarise(score_all(rows, generated))
     assert {name: summary[name] for name in scored} == json.loads(json.dumps(scored))
     made, now = summary["settings"], describe(engine, rows[:495])
     assert {**made, "device": None, "dtype": None} == {**now, "device": None, "dtype": None}  # the machine's own
@@ -45,7 +45,7 @@ def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(e
 
 @pytest.mark.parametrize("side", ["base", "tuned"])
 def test_shipped_models_answer_as_they_did_in_the_shipped_evaluation(found, rows, generated, side):
-    part = summarise(judge_all(rows, [one for one in generated if one.row < ROWS]))
+    part = summarise(score_all(rows, [one for one in generated if one.row < ROWS]))
     for measure in ("readable", "is_stock_related_accuracy", "stock_f1", "names_company"):
         assert found[side][measure] == pytest.approx(part[side][measure], abs=MARGIN)
 

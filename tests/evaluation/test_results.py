@@ -28,11 +28,11 @@ def copied(tmp_path):
     return Path(shutil.copytree(SHIPPED, tmp_path / "evaluation"))
 
 
-def test_every_row_has_both_judged_answers(results, half):
+def test_every_row_has_both_scored_answers(results, half):
     assert [row.number for row in results.rows] == list(range(len(half)))
     for row, source in zip(results.rows, half, strict=True):
         assert row.article == source["user_prompt"] and list(row.answers) == ["base", "tuned"]
-        assert all(0 <= one.verdict.score <= 1 for one in row.answers.values())
+        assert all(0 <= one.compared.score <= 1 for one in row.answers.values())
 
 
 def test_filters_split_the_rows(results):

@@ -6,7 +6,7 @@ import torch
 
 from newsft.data.text import clean_text
 from newsft.errors import UserError
-from newsft.inference.detokenizer import TextStream
+from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import Engine
 from newsft.inference.types import END_OF_TURN, LIMIT, STOPPED, Request
 
@@ -145,7 +145,7 @@ def test_control_tokens_in_the_news_do_not_end_the_turn(engine, rows):
 
 def test_text_stream_holds_back_unfinished_syllables(tokenizer):
     text = "뷁똠방각하 🙂 힣ㅋㅋ 끝"
-    stream, seen = TextStream(tokenizer), ""
+    stream, seen = IncrementalDetokenizer(tokenizer), ""
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert len(tokens) > len(text)  # some of these take several tokens each
     for token in tokens:
@@ -158,7 +158,7 @@ def test_text_stream_holds_back_unfinished_syllables(tokenizer):
 
 def test_text_stream_gives_up_on_bytes_that_never_become_a_syllable(tokenizer):
     broken = tokenizer("뷁", add_special_tokens=False)["input_ids"][:1]
-    stream = TextStream(tokenizer)
+    stream = IncrementalDetokenizer(tokenizer)
     for _ in range(20):
         stream.add(broken[0])
     assert stream.finish()

@@ -1,7 +1,7 @@
 import torch
 from transformers import DynamicCache
 
-from newsft.inference.kv_cache import SlotCache, join_caches
+from newsft.inference.kv_cache import KVCache, join_caches
 
 HEADS, SIZE = 2, 4
 
@@ -41,7 +41,7 @@ def lists(cache, lengths):
 
 def test_rows_of_any_length_join_grow_and_leave():
     torch.manual_seed(0)
-    cache, first, second = SlotCache(2), filled(3, 6), filled(2, 9)
+    cache, first, second = KVCache(2), filled(3, 6), filled(2, 9)
     cache.join(first, [4, 6, 5], room=3)
     own = lists(first, [4, 6, 5])
     step(cache, own)
@@ -61,7 +61,7 @@ def test_rows_of_any_length_join_grow_and_leave():
 
 def test_a_step_of_several_positions_keeps_as_many_as_each_row_wants():
     torch.manual_seed(3)
-    cache, first = SlotCache(2), filled(2, 5)
+    cache, first = KVCache(2), filled(2, 5)
     cache.join(first, [5, 3], room=12)
     own = lists(first, [5, 3])
     for kept in ([3, 1], [1, 2], [2, 3]):  # what was not kept is written over by the next step
@@ -70,7 +70,7 @@ def test_a_step_of_several_positions_keeps_as_many_as_each_row_wants():
 
 
 def test_each_token_of_a_step_sees_its_row_up_to_itself():
-    cache = SlotCache(1)
+    cache = KVCache(1)
     cache.join(filled(2, 5, layers=1), [5, 3], room=3)
     cache.open(2)
     mask = cache.mask(torch.float32)
@@ -79,7 +79,7 @@ def test_each_token_of_a_step_sees_its_row_up_to_itself():
 
 
 def test_mask_hides_what_a_shorter_row_has_not_filled():
-    cache = SlotCache(1)
+    cache = KVCache(1)
     cache.join(filled(2, 5, layers=1), [5, 3], room=2)
     cache.open(1)
     mask = cache.mask(torch.float32)
@@ -102,7 +102,7 @@ def test_joined_caches_grow_without_touching_their_sources():
 
 
 def test_buffers_go_with_the_last_row():
-    cache = SlotCache(2)
+    cache = KVCache(2)
     cache.join(filled(3, 50), [50, 20, 30], room=5)
     for row in (1, 0):
         cache.leave(row)

@@ -8,7 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralFo
 from newsft.inference import lean
 from newsft.inference.adapter_switch import AdapterSwitch
 from newsft.inference.decoder import _forward
-from newsft.inference.kv_cache import SlotCache
+from newsft.inference.kv_cache import KVCache
 from newsft.inference.lean import LeanLlama
 from newsft.models.load import ADAPTER
 
@@ -28,10 +28,10 @@ def build(*, targets: list[str] | None = None, **settings) -> torch.nn.Module:
     return model
 
 
-def fill(model: torch.nn.Module, lengths: list[int]) -> SlotCache:
+def fill(model: torch.nn.Module, lengths: list[int]) -> KVCache:
     """A cache with rows of random keys and values."""
     torch.manual_seed(4)
-    config, cache = model.config, SlotCache(model.config.num_hidden_layers)
+    config, cache = model.config, KVCache(model.config.num_hidden_layers)
     cache.lengths = list(lengths)
     for layer in cache.layers:
         layer.make_room(len(lengths), max(lengths) + 10, torch.zeros(1, config.num_key_value_heads, 1, config.head_dim))

@@ -11,7 +11,7 @@ from newsft.encoding.llama3 import load_tokenizer
 from newsft.encoding.tokens import read_tokens
 from newsft.lessons.conversations import TOY
 from newsft.lessons.faults import Faults, break_row, search_labels, spoil_messages, spoil_padding
-from newsft.lessons.inspect import changed_positions, compare_rows, judge
+from newsft.lessons.inspect import changed_positions, compare_rows, find_verdicts
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 LONG = [TOY[0], {"role": "user", "content": "긴 뉴스 본문! " * 40}, TOY[2]]
@@ -198,5 +198,5 @@ def test_pasting_halves_the_last_news_and_leaves_the_given_messages_alone(either
 def test_verdict_names_what_is_wrong(faults, verdicts):
     tokenizer = load_tokenizer()
     messages = spoil_messages(tokenizer, TOY, Faults(**faults))
-    found = judge(tokenizer, messages, chat.encode_row(tokenizer, messages), broken_row(tokenizer, **faults), Faults(**faults))
+    found = find_verdicts(tokenizer, messages, chat.encode_row(tokenizer, messages), broken_row(tokenizer, **faults), Faults(**faults))
     assert [name for name, _ in found] == verdicts

@@ -9,7 +9,7 @@ import pytest
 
 from newsft.data.rows import split_rows
 from newsft.data.text import NEWS_LIMIT
-from newsft.inference.detokenizer import TextStream
+from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import Engine
 from newsft.lessons.conversations import TEXT_LIMIT
 from newsft.page.middleware import MOST_BYTES
@@ -103,8 +103,8 @@ def test_odd_text_is_shown_by_every_tab_as_text(site, tab, text):
 
 @pytest.mark.parametrize("written", MARKUP)
 def test_markup_that_the_model_writes_is_shown_as_text(site, rows, monkeypatch, written):
-    monkeypatch.setattr(TextStream, "add", lambda stream, token: written)
-    monkeypatch.setattr(TextStream, "finish", lambda stream: written)
+    monkeypatch.setattr(IncrementalDetokenizer, "add", lambda stream, token: written)
+    monkeypatch.setattr(IncrementalDetokenizer, "finish", lambda stream: written)
 
     async def act():
         async with Reader(site) as reader:

@@ -9,7 +9,7 @@ from newsft.encoding import chat, tokens
 from newsft.encoding.chat import IGNORED
 from newsft.encoding.checks import CHECKS
 from newsft.lessons.faults import Faults
-from newsft.lessons.inspect import judge
+from newsft.lessons.inspect import find_verdicts
 from newsft.lessons.source import Shelf
 from newsft.page.html.lab import format_verdicts
 from newsft.page.tabs.lab import break_rows
@@ -51,7 +51,7 @@ def words(shelf):
 
 def findings(shelf, name, choice, faults):
     tokenizer, messages, _, before, after = break_rows(shelf, name, choice, faults)
-    return judge(tokenizer, messages, before, after, faults)
+    return find_verdicts(tokenizer, messages, before, after, faults)
 
 
 def single(name):

@@ -27,7 +27,7 @@ def test_csv_holds_every_answer(few, tmp_path):
     assert [(int(line["row"]), line["side"]) for line in lines] == [(row.number, side) for row in few.rows for side in row.answers]
     for line in lines:
         one = few.rows[int(line["row"])].answers[line["side"]]
-        assert line["text"] == one.text and float(line["score"]) == pytest.approx(one.verdict.score, abs=1e-4)
+        assert line["text"] == one.text and float(line["score"]) == pytest.approx(one.compared.score, abs=1e-4)
 
 
 def test_cell_that_looks_like_a_formula_stays_text():
@@ -54,10 +54,10 @@ def test_html_report_stands_alone(few, tmp_path, language):
 
 
 def test_markup_in_an_answer_does_not_run_in_the_report(few, tmp_path, rows):
-    from newsft.evaluation.metrics import judge_text
+    from newsft.evaluation.metrics import score_text
     from newsft.evaluation.results import Row
 
-    row = Row(0, EVIL, {side: judge_text(0, rows[0] | {"user_prompt": EVIL}, EVIL, "limit") for side in ("base", "tuned")})
+    row = Row(0, EVIL, {side: score_text(0, rows[0] | {"user_prompt": EVIL}, EVIL, "limit") for side in ("base", "tuned")})
     path = tmp_path / "report.html"
     report.write_html(Results(few.summary, [row]), path, language="ko")
     page = Page(path.read_text(encoding="utf-8").split("<body>")[1].split("</body>")[0].split("</svg>")[1])

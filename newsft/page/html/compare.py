@@ -4,7 +4,7 @@ from collections.abc import Collection
 from html import escape
 
 from newsft.evaluation.answer import Answer
-from newsft.evaluation.fields import Verdict
+from newsft.evaluation.fields import FieldComparison
 from newsft.inference.types import AnswerStream
 from newsft.page.html.fields import format_fields
 from newsft.page.texts import say
@@ -35,7 +35,7 @@ def _head(side: str, language: str) -> str:
 def format_gold(gold: Answer, row: int, *, language: str) -> str:
     """The card of the gold answer of a test row."""
     head = f"<header><h3>{say('gold', language)}</h3><p>{say('gold_note', language, row=row)}</p></header>"
-    return f'<section class="side gold">{head}{format_fields(gold, Verdict({}), language=language)}</section>'
+    return f'<section class="side gold">{head}{format_fields(gold, FieldComparison({}), language=language)}</section>'
 
 
 def format_footer(*, prompt_tokens: int, changes: Collection[str], language: str) -> str:

@@ -65,7 +65,7 @@ def _cell(value: float | None, interval: list[float] | None, language: str, *, s
 
 def list_rows(rows: Sequence[Row], *, language: str) -> list[list]:
     """The rows as a table: number, beginning of the article, kind, both sides' scores and the gain in percent, how the last answer was read."""
-    scores = [{side: round(one.verdict.score * 100) for side, one in row.answers.items()} for row in rows]
+    scores = [{side: round(one.compared.score * 100) for side, one in row.answers.items()} for row in rows]
     return [
         [
             row.number,
@@ -80,11 +80,11 @@ def list_rows(rows: Sequence[Row], *, language: str) -> list[list]:
 
 
 def format_row(row: Row, *, language: str) -> str:
-    """One row open: the article, folded, both answers judged field by field, and the gold answer."""
+    """One row open: the article, folded, both answers scored field by field, and the gold answer."""
     differing = differing_keys(*(one.answer for one in row.answers.values())) if len(row.answers) == 2 else set()
     columns = []
     for side, one in row.answers.items():
-        fields = format_fields(one.answer, one.verdict, language=language, gold=one.gold, differing=differing)
+        fields = format_fields(one.answer, one.compared, language=language, gold=one.gold, differing=differing)
         columns.append(format_answer(side, one.text, fields, stats=say(one.reason, language), language=language))
     kind = say(f"kind_{one.kind}", language)
     heading = f"<h3>{say('row_heading', language, row=row.number, kind=kind)}</h3>"

@@ -4,22 +4,22 @@ from collections.abc import Collection
 from html import escape
 
 from newsft.evaluation.answer import STRICT, UNREADABLE, Answer
-from newsft.evaluation.fields import Field, Verdict, fold
+from newsft.evaluation.fields import Field, FieldComparison, fold
 from newsft.page.texts import say
 
 ARROWS = {"positive_impact_stocks": "▲ ", "negative_impact_stocks": "▼ "}  # the direction must not hang on telling red from green
 MARKS = {"hit": "✓", "wrong": "✗", "swapped": "⇄", "missed": "＋"}
 
 
-def format_fields(answer: Answer, verdict: Verdict, *, language: str, gold: Answer | None = None, differing: Collection[str] = ()) -> str:
+def format_fields(answer: Answer, compared: FieldComparison, *, language: str, gold: Answer | None = None, differing: Collection[str] = ()) -> str:
     """The card of an answer's fields, and how it was read or what prevents reading it.
 
     With `gold`, every field is marked against it. Fields in `differing` are those that the other side answers otherwise.
     """
     order = _card_order(answer, gold)
-    rows = [_row(key, answer, verdict, language, gold, key in differing) for key in order]
+    rows = [_row(key, answer, compared, language, gold, key in differing) for key in order]
     table = f'<dl class="fields">{"".join(rows)}</dl>' if answer.values else ""
-    score = f'<p class="score">{say("score_line", language, score=verdict.score * 100)}</p>' if gold else ""
+    score = f'<p class="score">{say("score_line", language, score=compared.score * 100)}</p>' if gold else ""
     return format_reading(answer, language=language) + score + table
 
 
@@ -49,15 +49,15 @@ def _card_order(answer: Answer, gold: Answer | None) -> list[str]:
     return [key for key in order if any(key in one.values for one in shown)]
 
 
-def _row(key: str, answer: Answer, verdict: Verdict, language: str, gold: Answer | None, differs: bool) -> str:
+def _row(key: str, answer: Answer, compared: FieldComparison, language: str, gold: Answer | None, differs: bool) -> str:
     label = say("related" if key == "is_stock_related" else key, language)
     note = say("differs", language)
     sign = f' <span class="differs" title="{note}" aria-label="{note}">≠</span>' if differs else ""
-    found = verdict.fields.get(key) if gold else None
-    return f"<dt>{label}{sign}</dt><dd>{_value(key, answer, verdict, language, gold, found)}</dd>"
+    found = compared.fields.get(key) if gold else None
+    return f"<dt>{label}{sign}</dt><dd>{_value(key, answer, compared, language, gold, found)}</dd>"
 
 
-def _value(key: str, answer: Answer, verdict: Verdict, language: str, gold: Answer | None, found: Field | None) -> str:
+def _value(key: str, answer: Answer, compared: FieldComparison, language: str, gold: Answer | None, found: Field | None) -> str:
     if key not in answer.values:
         shown = f'<span class="none">{say("not_read", language)}</span>'
     elif key == "is_stock_related":
@@ -66,7 +66,7 @@ def _value(key: str, answer: Answer, verdict: Verdict, language: str, gold: Answ
     elif not answer.values[key]:
         shown = f'<span class="none">{say("none", language)}</span>'
     elif isinstance(answer.values[key], list):
-        shown = " ".join(_chip(key, item, _outcome(key, item, found), item in verdict.ungrounded.get(key, ()), language) for item in answer.values[key])
+        shown = " ".join(_chip(key, item, _outcome(key, item, found), item in compared.ungrounded.get(key, ()), language) for item in answer.values[key])
     else:
         shown = escape(answer.values[key])
     return shown + _against_gold(key, language, gold, found)
@@ -77,8 +77,8 @@ def _against_gold(key: str, language: str, gold: Answer | None, found: Field | N
         return ""
     if key == "is_stock_related":
         return f' <span class="mark {"hit" if found.score else "wrong"}">{say("mark_true" if found.score else "mark_false", language)}</span>'
-    if found.hits or found.wrong or found.missed:
-        missed = [item for item in gold.values.get(key) or [] if fold(item, key) in found.missed]
+    if found.true_positives or found.false_positives or found.false_negatives:
+        missed = [item for item in gold.values.get(key) or [] if fold(item, key) in found.false_negatives]
         return "".join(" " + _chip(key, item, "missed", False, language) for item in missed)
     return f' <small class="chrf">{say("chrf", language, score=found.score * 100)}</small>'
 
@@ -87,7 +87,7 @@ def _outcome(key: str, item: str, found: Field | None) -> str | None:
     if found is None:
         return None
     name = fold(item, key)
-    return "hit" if name in found.hits else "swapped" if name in found.swapped else "wrong" if name in found.wrong else None
+    return "hit" if name in found.true_positives else "swapped" if name in found.swapped else "wrong" if name in found.false_positives else None
 
 
 def _chip(key: str, item: str, outcome: str | None, ungrounded: bool, language: str) -> str:

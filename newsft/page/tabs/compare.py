@@ -13,7 +13,7 @@ from newsft.data.text import clean_text
 from newsft.errors import UserError
 from newsft.evaluation.answer import Answer, read_answer
 from newsft.evaluation.comparison import describe
-from newsft.evaluation.fields import differing_keys, judge
+from newsft.evaluation.fields import compare_fields, differing_keys
 from newsft.inference.engine import Engine
 from newsft.inference.receipt import write_receipt
 from newsft.inference.types import STOPPED, AnswerStream, Comparison
@@ -45,7 +45,7 @@ class CompareHandlers:
 
     def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
-        fields = self._judge(comparison, language) if comparison.done else {}
+        fields = self._format_fields(comparison, language) if comparison.done else {}
         columns = [views.format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
         footer = views.format_footer(prompt_tokens=len(comparison.prompt.ids), changes=comparison.prompt.changes, language=language)
         if comparison.done:
@@ -60,12 +60,12 @@ class CompareHandlers:
         found = None if number is None else gold_answer(self.rows[number])
         return number, None if found is None else Answer(found)
 
-    def _judge(self, comparison: Comparison, language: str) -> dict[str, str]:
+    def _format_fields(self, comparison: Comparison, language: str) -> dict[str, str]:
         _, gold = self.find_gold(comparison)
         article = comparison.prompt.messages[-1]["content"]
         read = {side: read_answer(stream.text) for side, stream in comparison.answers.items()}
         differing = differing_keys(*read.values()) if len(read) == 2 else set()
-        fields = {side: format_fields(answer, judge(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
+        fields = {side: format_fields(answer, compare_fields(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
         empty = f'<p class="problem">{say("stopped_empty", language)}</p>'
         return fields | {side: empty for side, stream in comparison.answers.items() if stream.reason == STOPPED and not stream.text}
 

@@ -26,7 +26,7 @@ EXPORTS = ("csv", "json", "html")
 
 
 class EvaluationHandlers:
-    """What the tab's events do. The results are read and judged once, when the tab is first opened (a few seconds)."""
+    """What the tab's events do. The results are read and scored once, when the tab is first opened (a few seconds)."""
 
     def __init__(self, engine: Engine, rows: list[dict], folder: Path):
         self.engine, self.rows, self.folder = engine, rows, folder
@@ -70,7 +70,7 @@ class EvaluationHandlers:
         return gr.update(value=found, headers=_headers(language), label=say("row_list", language))
 
     def open(self, number: float | None, language: str) -> str:
-        """One row with both answers, gold and judge; empty before a row is chosen."""
+        """One row with both answers beside the gold answer; empty before a row is chosen."""
         if number is None:
             return ""
         try:

@@ -8,7 +8,7 @@ from newsft.errors import UserError
 from newsft.lessons import two_steps
 from newsft.lessons.conversations import check_length
 from newsft.lessons.faults import Faults, break_row, spoil_messages, spoil_padding
-from newsft.lessons.inspect import changed_positions, judge
+from newsft.lessons.inspect import changed_positions, find_verdicts
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import QUICK, Chooser, explain, explain_failure
 from newsft.page.html import lab as views
@@ -51,7 +51,7 @@ def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[
         return [explain(error, language), "", "", NO_PROOF]
     lost, changed = changed_positions(before, after)
     pair = views.format_pair(tokens.read_tokens(tokenizer, before), tokens.read_tokens(tokenizer, after), lost=lost, changed=changed, language=language)
-    verdict = explain(changes, language) + views.format_verdicts(judge(tokenizer, messages, before, after, faults), language=language)
+    verdict = explain(changes, language) + views.format_verdicts(find_verdicts(tokenizer, messages, before, after, faults), language=language)
     return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
 
 

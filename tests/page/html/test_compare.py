@@ -7,7 +7,7 @@ import pytest
 from newsft.errors import UserError
 from newsft.evaluation import repair
 from newsft.evaluation.answer import KEYS, MISSING_KEYS, NO_DICT, SYNTAX, TOO_LONG, UNREADABLE, WRONG_TYPE, Answer, read_answer
-from newsft.evaluation.fields import differing_keys, judge
+from newsft.evaluation.fields import compare_fields, differing_keys
 from newsft.inference.types import AnswerStream
 from newsft.page import texts
 from newsft.page.html import compare as views
@@ -55,7 +55,7 @@ class Page(HTMLParser):
 
 def card(text, *, language="ko", article=ARTICLE, gold=None):
     answer = read_answer(text)
-    return format_fields(answer, judge(answer, gold or Answer(), article), language=language, gold=gold)
+    return format_fields(answer, compare_fields(answer, gold or Answer(), article), language=language, gold=gold)
 
 
 def side(text, *, language="ko", article=ARTICLE, reason="end_of_turn", tokens=10, seconds=2.0, waiting="waiting"):
@@ -170,7 +170,7 @@ def test_fields_are_marked_against_the_gold_answer():
         say("chrf", "ko", score=100),
     ):
         assert words in page.text, words
-    score = judge(read_answer(str(ANSWER)), gold, ARTICLE).score
+    score = compare_fields(read_answer(str(ANSWER)), gold, ARTICLE).score
     assert 0 < score < 1 and say("score_line", "ko", score=score * 100) in page.text
 
 
@@ -183,7 +183,7 @@ def test_differing_fields_are_marked_and_equal_ones_are_not():
     other = read_answer(str(ANSWER | {"summary": "다르다.", "positive_keywords": ["공급 계약"], "negative_impact_stocks": []}))
     differing = differing_keys(read_answer(str(ANSWER)), other)
     assert differing == {"summary", "negative_impact_stocks"}
-    html = format_fields(other, judge(other, Answer(), ARTICLE), language="ko", differing=differing)
+    html = format_fields(other, compare_fields(other, Answer(), ARTICLE), language="ko", differing=differing)
     assert Page(html).text.count("≠") == 2
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from newsft.evaluation.answer import KEYS
-from newsft.evaluation.metrics import MEASURES, judge_text
+from newsft.evaluation.metrics import MEASURES, score_text
 from newsft.evaluation.results import Row, load_results
 from newsft.page.html import evaluation as views
 from newsft.page.html.scores import KINDS, SHOWN, draw_kinds, draw_scores
@@ -66,7 +66,7 @@ def test_list_has_a_line_per_row(results, language):
     lines = views.list_rows(results.rows, language=language)
     assert [line[0] for line in lines] == [row.number for row in results.rows]
     for line, row in zip(lines, results.rows, strict=True):
-        scores = [round(row.answers[side].verdict.score * 100) for side in ("base", "tuned")]
+        scores = [round(row.answers[side].compared.score * 100) for side in ("base", "tuned")]
         assert line[3:6] == [*scores, scores[1] - scores[0]]  # what stands side by side adds up
 
 
@@ -91,6 +91,6 @@ def test_opened_row_shows_article_both_answers_and_gold(results, language):
 def test_markup_in_a_row_is_shown_and_not_run(rows):
     text = str(ANSWER | {"summary": EVIL, "positive_impact_stocks": [EVIL]})
     source = rows[0] | {"user_prompt": ARTICLE + EVIL}
-    row = Row(0, ARTICLE + EVIL, {side: judge_text(0, source, text, "end_of_turn") for side in ("base", "tuned")})
+    row = Row(0, ARTICLE + EVIL, {side: score_text(0, source, text, "end_of_turn") for side in ("base", "tuned")})
     page = Page(views.format_row(row, language="ko"))
     assert EVIL in page.text and not {"script", "img"} & set(page.tags)
