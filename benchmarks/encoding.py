@@ -10,15 +10,17 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from benchmarks.result import print_result
 from newsft.data.messages import row_messages
 from newsft.data.rows import load_rows
-from newsft.encoding import chat, llama3
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.collate import collate
+from newsft.encoding.llama3 import llama3_chat
 from newsft.encoding.template import answer_header
 from newsft.lessons.faults import search_labels
+from newsft.models.load import load_chat
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 
@@ -41,16 +43,16 @@ def time_once(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def measure(tokenizer: PreTrainedTokenizerBase, conversations: list[list[dict]]) -> dict:
+def measure(chat: ChatFormat, conversations: list[list[dict]]) -> dict:
     """The medians of alternating runs."""
-    rows = chat.encode_rows(tokenizer, conversations)
+    tokenizer, rows = chat.tokenizer, chat.encode_rows(conversations)
     texts = [row.text for row in rows]
-    header = tokenizer(answer_header(tokenizer, conversations[0]), add_special_tokens=False)["input_ids"]
+    header = tokenizer(answer_header(chat, conversations[0]), add_special_tokens=False)["input_ids"]
     end = tokenizer.convert_tokens_to_ids("<|eot_id|>")
     size = RECIPES["varco"].batch_size
     batches = [texts[first : first + size] for first in range(0, len(texts), size)]
     ways = {
-        "ours": lambda: chat.encode_rows(tokenizer, conversations),
+        "ours": lambda: chat.encode_rows(conversations),
         "encode_batch": lambda: tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False),
         "collate": lambda: [collate_by_search(tokenizer, batch, header, end) for batch in batches],
     }
@@ -62,7 +64,7 @@ def measure(tokenizer: PreTrainedTokenizerBase, conversations: list[list[dict]])
 def main() -> None:
     """Print the figures and, last, one JSON line."""
     conversations = [row_messages(row) for row in load_rows(str(ASSETS / "news.jsonl"))]
-    print_result({"runs": RUNS} | {name: measure(tokenizer, conversations) for name, tokenizer in (("llama3", llama3.load_tokenizer()), ("mini", AutoTokenizer.from_pretrained(ASSETS / "mini")))})
+    print_result({"runs": RUNS} | {name: measure(chat, conversations) for name, chat in (("llama3", llama3_chat()), ("mini", load_chat(ASSETS / "mini")))})
 
 
 if __name__ == "__main__":

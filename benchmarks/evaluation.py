@@ -26,7 +26,7 @@ def generate_singly(engine: Engine, row: dict, side: str) -> str:
                 out = model.generate(input_ids=ids, **settings)
         else:
             out = model.generate(input_ids=ids, **settings)
-    return engine.loaded.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return engine.loaded.chat.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def main() -> None:

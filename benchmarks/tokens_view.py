@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows
-from newsft.encoding import chat, llama3
+from newsft.encoding.llama3 import llama3_chat
 from newsft.paths import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
@@ -31,13 +31,13 @@ WATCH = """(count) => new Promise((resolve) => {
 
 def long_news(size: int) -> tuple[str, int]:
     """News that makes the tab's own-text row at least `size` tokens long, and the row's exact length."""
-    tokenizer, rows = llama3.load_tokenizer(), load_rows(str(ASSETS / "news.jsonl"))
+    chat, rows = llama3_chat(), load_rows(str(ASSETS / "news.jsonl"))
     news, number = "", 0
     while True:
         news += rows[number]["user_prompt"] + "\n"
         number += 1
         messages = [{"role": "user", "content": news.strip()}, {"role": "assistant", "content": "답"}]
-        if (length := len(chat.encode_row(tokenizer, messages))) >= size:
+        if (length := len(chat.encode_row(messages))) >= size:
             return news.strip(), length
 
 

@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from newsft.data.rows import load_rows
+from newsft.encoding.chat import ChatFormat
 from newsft.evaluation.run import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
@@ -17,6 +18,12 @@ from newsft.recipe import RECIPES
 def tokenizer():
     """The miniature's tokenizer; tests that change it work on a copy."""
     return AutoTokenizer.from_pretrained(ASSETS / "mini")
+
+
+@pytest.fixture(scope="session")
+def chat(tokenizer):
+    """The miniature's chat format."""
+    return ChatFormat(tokenizer)
 
 
 @pytest.fixture(scope="session")

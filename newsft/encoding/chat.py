@@ -1,40 +1,26 @@
 """Messages -> pieces -> token ids with labels and origins: the one way of encoding, for training, inference and display.
 
-A conversation is rendered with the tokenizer's own chat template, with a private marker in the place of each content, and
-cut at the markers. The template's text and the messages' text are then encoded apart, so that nothing has to be searched
-for afterwards, and what a user pastes can never become a control token.
+The template's text and the messages' text are encoded apart, so what a user pastes can never become a control token.
 """
 
+import json
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
-from jinja2 import TemplateError
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
+from newsft.encoding.pieces import Piece, render_skeleton
 from newsft.errors import UserError, list_rows
 
 IGNORED = -100  # the label that the loss leaves out (torch.nn.CrossEntropyLoss, ignore_index)
-ORIGINS = {"system": "system", "user": "user", "assistant": "answer"}
 ELLIPSIS = " … "  # stands where the middle of a long news text was left out
-MARGIN = "\u2003"  # white space that no template writes itself: Llama 2's has ordinary spaces around contents that it strips
-
-# Fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently.
-_TOKENIZER_LOCK = threading.Lock()
-
+KEPT_SKELETONS = 64  # sequences of roles whose rendered template is kept; visitors of the page can send any
 
 Span = tuple[int, int]  # first character and the one after the last
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of the rendered conversation from one source; `trained` says whether its tokens are labels."""
-
-    text: str
-    origin: str  # template, system, user or answer
-    trained: bool = False
 
 
 @dataclass
@@ -64,112 +50,152 @@ class Encoded:
         return len(self.input_ids)
 
 
-@dataclass(frozen=True)
-class _Skeleton:
-    """A template rendered around markers: the pieces before the first content and after each."""
+class ChatFormat:
+    """A tokenizer and its chat template: the one way from messages to token ids. Safe for threads.
 
-    pieces: tuple[tuple[Piece, ...], ...]
-    trims: tuple[bool, ...]  # whether the template strips white space around this content
-
-
-def _marker(number: int) -> str:
-    return f"\ue000{number}\ue001"
-
-
-@lru_cache(maxsize=64)
-def _skeleton(tokenizer: PreTrainedTokenizerBase, template: str, roles: tuple[str, ...], generation_prompt: bool) -> _Skeleton:
-    messages = [{"role": role, "content": f"{MARGIN}{_marker(number)}{MARGIN}"} for number, role in enumerate(roles)]
-    try:
-        rendered = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=generation_prompt)
-    except TemplateError as error:  # Gemma's refuses a system prompt, Mistral's two user messages in a row
-        raise UserError(f"The chat template refuses the messages {', '.join(roles)}: {error}. Change them or use another instruct model.") from error
-    texts, trims = [], []
-    for number in range(len(roles)):
-        before, marker, rendered = rendered.partition(_marker(number))
-        if not marker:
-            raise UserError(f"The chat template leaves out message {number + 1} ({roles[number]}); use a template that inserts every message as it is.")
-        # White space around the marker is ours; where it is gone, the template strips the contents.
-        verbatim = before.endswith(MARGIN) and rendered.startswith(MARGIN)
-        texts.append(before[:-1] if verbatim else before)
-        rendered = rendered[1:] if verbatim else rendered
-        trims.append(not verbatim)
-    following = [
-        _following_pieces(tokenizer, text, role, last=number == len(roles) and not generation_prompt) for number, (role, text) in enumerate(zip(roles, [*texts[1:], rendered], strict=True), 1)
-    ]
-    return _Skeleton(((Piece(texts[0], "template"),), *following), tuple(trims))
-
-
-def _following_pieces(tokenizer: PreTrainedTokenizerBase, text: str, role: str, *, last: bool) -> tuple[Piece, ...]:
-    if role != "assistant":
-        return (Piece(text, "template"),)
-    turn_end, rest = _split_turn_end(tokenizer, text, last=last)
-    return Piece(turn_end, "template", trained=True), Piece(rest, "template")
-
-
-def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    return tuple(token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
-
-
-def _split_turn_end(tokenizer: PreTrainedTokenizerBase, text: str, *, last: bool) -> tuple[str, str]:
-    """What follows an answer, as (its end-of-turn token, the rest).
-
-    After the last answer the rest keeps white space only: some templates append a generation header there even where
-    none was asked for (transformers#32252); trained on, it would teach the model to open another turn.
+    What follows from the two alone (the text around the messages, the token that ends a turn, the control tokens) is computed once, so neither
+    may be changed afterwards. Make one for each tokenizer: its lock is its own. Raises UserError for a tokenizer without template or fast form.
     """
-    places = [(text.find(token), -len(token), token) for token in _control_tokens(tokenizer) if token in text]
-    if not places or text[: min(places)[0]].strip():
-        raise UserError("The chat template writes no end-of-turn token after an answer; the model could never learn to stop.")
-    start, _, token = min(places)
-    end = start + len(token)
-    rest = text[end:]
-    if last:
-        rest = rest[: len(rest) - len(rest.lstrip())]
-    return text[:end], rest
 
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        if not tokenizer.is_fast:
+            raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
+        if not tokenizer.chat_template:
+            raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
+        self.tokenizer = tokenizer
+        self._lock = threading.Lock()  # Fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently.
+        self._skeleton = lru_cache(maxsize=KEPT_SKELETONS)(partial(render_skeleton, tokenizer))
 
-def build_pieces(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Piece]:
-    """The conversation as pieces; joined, they are the template's own text (less an uninvited header after the last answer).
+    def __reduce__(self) -> tuple:
+        return ChatFormat, (self.tokenizer,)  # a data loader's process gets its own
 
-    `messages` are dicts with `role` and `content`. Raises UserError where the tokenizer has no chat template or the
-    template drops a message.
-    """
-    if not messages:
-        raise UserError("There is no message to encode; give at least a user message.")
-    template = tokenizer.get_chat_template() if tokenizer.chat_template else None
-    if template is None:
-        raise UserError("The tokenizer has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
-    roles = tuple(message["role"] for message in messages)
-    skeleton = _skeleton(tokenizer, template, roles, generation_prompt)
-    pieces = [*skeleton.pieces[0]]
-    for role, message, trim, following in zip(roles, messages, skeleton.trims, skeleton.pieces[1:], strict=True):
-        content = message["content"].strip() if trim else message["content"]
-        pieces += [Piece(content, ORIGINS.get(role, "user"), trained=role == "assistant"), *following]
-    return [piece for piece in pieces if piece.text]
+    @property
+    def template(self) -> str:
+        """The chat template's source."""
+        return self.tokenizer.get_chat_template()
 
+    @cached_property
+    def end_id(self) -> int:
+        """The id of the token that the template puts after an answer, which is the last label of every row."""
+        row = self.encode_row([{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}])
+        return [label for label in row.labels if label != IGNORED][-1]
 
-def encode_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> Encoded:
-    """Each piece encoded by itself: control tokens exist in template pieces only, contents stay ordinary text."""
-    return _encode_all(tokenizer, [pieces])[0]
+    @property
+    def end_token(self) -> str:
+        """The name of that token."""
+        return self.tokenizer.convert_ids_to_tokens(self.end_id)
 
+    @property
+    def pad_id(self) -> int:
+        """What fills the shorter rows of a batch. The mask tells padding, not the id: in VARCO it is `!`."""
+        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
 
-def _encode_all(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
-    """Many conversations' pieces in two calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
-    texts = dict.fromkeys((piece.text, piece.origin == "template") for pieces in conversations for piece in pieces)  # a set that keeps the order
-    found: dict[tuple[str, bool], Encoding] = {}
-    for template in (True, False):
-        wanted = [text for text, is_template in texts if is_template == template]
-        found.update(zip([(text, template) for text in wanted], _encode_texts(tokenizer, wanted, control_tokens=template), strict=True))
-    return [_join_pieces(pieces, found) for pieces in conversations]
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """The ids that no ordinary text produces. VARCO's pad token `!` is special by name only and not among them."""
+        special = {number: token.content for number, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        return frozenset(number for number, content in special.items() if self.encode_pieces([Piece(content, "user")]).input_ids != [number])
 
+    @cached_property
+    def is_byte_level(self) -> bool:
+        """Whether the names of the tokens are bytes in disguise (GPT-2's way), rather than text."""
+        decoder = json.loads(self.tokenizer.backend_tokenizer.decoder.__getstate__())
+        return "ByteLevel" in {decoder["type"], *(one["type"] for one in decoder.get("decoders", []))}
 
-def _encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, control_tokens: bool) -> list[Encoding]:
-    """As `tokenizer(texts, add_special_tokens=False, split_special_tokens=not control_tokens)`, which takes nearly twice the time, for lists that nobody reads."""
-    backend = tokenizer.backend_tokenizer
-    with _TOKENIZER_LOCK:
-        backend.no_truncation()
-        backend.no_padding()
-        backend.encode_special_tokens = not control_tokens
-        return backend.encode_batch(list(texts), add_special_tokens=False)
+    @cached_property
+    def _border(self) -> re.Pattern:
+        names = filter(None, self.tokenizer.convert_ids_to_tokens(sorted(self.control_ids)))
+        return re.compile("(" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + ")")
+
+    def split_at_control(self, text: str) -> list[tuple[str, bool]]:
+        """The text cut around what is spelled like a control token: the parts, and whether each is such a spelling."""
+        parts = self._border.split(text) if self.control_ids else [text]  # at odd places stands what the pattern found
+        return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
+
+    def build_pieces(self, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Piece]:
+        """The conversation as pieces; joined, they are the template's own text (less a header after the last answer that nobody asked for).
+
+        `messages` are dicts with `role` and `content`. Raises UserError where there is none, or where the template drops one.
+        """
+        if not messages:
+            raise UserError("There is no message to encode; give at least a user message.")
+        return self._skeleton(tuple(message["role"] for message in messages), generation_prompt=generation_prompt).fill(messages)
+
+    def encode_pieces(self, pieces: Sequence[Piece]) -> Encoded:
+        """Each piece encoded by itself: control tokens exist in template pieces only, contents stay ordinary text."""
+        return self._encode_all([pieces])[0]
+
+    def encode_prompt(self, messages: Sequence[dict]) -> Encoded:
+        """What the model is given to answer: the conversation up to and with the answer's header."""
+        return self.encode_pieces(self.build_pieces(messages, generation_prompt=True))
+
+    def encode_row(self, messages: Sequence[dict], *, max_length: int | None = None, name: str = "row") -> Encoded:
+        """A training row: labels are the answers and the tokens that end them, everything else is -100.
+
+        A row of more than `max_length` tokens loses the middle of its news, never its answer or template. Raises UserError
+        naming the row where nothing of the news would be left. With Llama 3's tokenizer:
+
+            encode_row([{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}])
+
+            input_ids   128000  128006 882 128007 271  16 489 220 16 30  128009    128006 78191 128007 271  17      128009
+            text        BOS     header of the user     1 + 1?            <|eot_id|> header of the answer    2      <|eot_id|>
+            origins     template ...                   user ...          template ...                       answer template
+            labels      -100 ...                                                                            17     128009
+        """
+        return self._fit(messages, self.encode_pieces(self.build_pieces(messages)), max_length=max_length, name=name)
+
+    def encode_rows(self, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, first: int = 0) -> list[Encoded]:
+        """Many rows as `encode_row` encodes them, tokenized together. One error names all rows that do not fit, the first row having the number `first`."""
+        whole = self._encode_all([self.build_pieces(messages) for messages in conversations])
+        encoded, failures = [], {}
+        for number, (messages, one) in enumerate(zip(conversations, whole, strict=True), first):
+            try:
+                encoded.append(self._fit(messages, one, max_length=max_length, name=f"row {number}"))
+            except UserError as error:
+                failures[number] = error
+        if failures:
+            raise UserError(f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}")
+        return encoded
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer's ids, as the tokens spell it and without special ones."""
+        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _encode_all(self, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
+        """Many conversations' pieces in two calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
+        texts = dict.fromkeys((piece.text, piece.origin == "template") for pieces in conversations for piece in pieces)  # a set that keeps the order
+        found: dict[tuple[str, bool], Encoding] = {}
+        for template in (True, False):
+            wanted = [text for text, is_template in texts if is_template == template]
+            found.update(zip([(text, template) for text in wanted], self._encode_texts(wanted, control_tokens=template), strict=True))
+        return [_join_pieces(pieces, found) for pieces in conversations]
+
+    def _encode_texts(self, texts: Sequence[str], *, control_tokens: bool) -> list[Encoding]:
+        """As `tokenizer(texts, add_special_tokens=False, split_special_tokens=not control_tokens)`, which spends nearly half of its time on lists that are not needed."""
+        backend = self.tokenizer.backend_tokenizer
+        with self._lock:
+            backend.no_truncation()
+            backend.no_padding()
+            backend.encode_special_tokens = not control_tokens
+            return backend.encode_batch(list(texts), add_special_tokens=False)
+
+    def _fit(self, messages: Sequence[dict], encoded: Encoded, *, max_length: int | None, name: str) -> Encoded:
+        if max_length is None or len(encoded) <= max_length:
+            return encoded
+        number = max((n for n, m in enumerate(messages) if m["role"] == "user"), key=lambda n: len(messages[n]["content"]), default=None)
+        if number is None:
+            raise UserError(f"{name} has {len(encoded)} tokens, the limit is {max_length}, and there is no news to shorten.")
+        messages = [dict(message) for message in messages]
+        news, limit = messages[number]["content"], len(messages[number]["content"])
+        while len(encoded) > max_length and limit > 0:
+            # The share of the news that must go, and a little more: cutting changes how the borders are encoded.
+            tokens = encoded.origins.count("user")
+            limit = min(limit - 1, int(limit * (tokens - (len(encoded) - max_length)) / max(tokens, 1)) - len(ELLIPSIS))
+            messages[number]["content"] = shorten_middle(news, limit)
+            encoded = self.encode_pieces(self.build_pieces(messages))
+        if len(encoded) > max_length or limit <= 0:  # an answer without its news would teach the model to invent
+            raise UserError(f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer.")
+        return encoded
 
 
 def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], Encoding]) -> Encoded:
@@ -183,59 +209,6 @@ def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], Encoding
         encoded.offsets.append((start, tokens))
         start += len(piece.text)
     encoded.attention_mask = [1] * len(encoded.input_ids)
-    return encoded
-
-
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> Encoded:
-    """What the model is given to answer: the conversation up to and with the answer's header."""
-    return encode_pieces(tokenizer, build_pieces(tokenizer, messages, generation_prompt=True))
-
-
-def end_of_turn_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of the token that the template puts after an answer, which is the last label of every row."""
-    pieces = build_pieces(tokenizer, [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}])
-    return [label for label in encode_pieces(tokenizer, pieces).labels if label != IGNORED][-1]
-
-
-def encode_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, max_length: int | None = None, name: str = "row") -> Encoded:
-    """A training row: labels are the answers and the tokens that end them, everything else is -100.
-
-    A row of more than `max_length` tokens loses the middle of its news, never its answer or template. Raises UserError
-    naming the row where nothing of the news would be left.
-    """
-    return _fit(tokenizer, messages, encode_pieces(tokenizer, build_pieces(tokenizer, messages)), max_length=max_length, name=name)
-
-
-def encode_rows(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, first: int = 0) -> list[Encoded]:
-    """Many rows as `encode_row` encodes them, tokenized together. One error names all rows that do not fit, the first row having the number `first`."""
-    whole = _encode_all(tokenizer, [build_pieces(tokenizer, messages) for messages in conversations])
-    encoded, failures = [], {}
-    for number, (messages, one) in enumerate(zip(conversations, whole, strict=True), first):
-        try:
-            encoded.append(_fit(tokenizer, messages, one, max_length=max_length, name=f"row {number}"))
-        except UserError as error:
-            failures[number] = error
-    if failures:
-        raise UserError(f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}")
-    return encoded
-
-
-def _fit(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], encoded: Encoded, *, max_length: int | None, name: str) -> Encoded:
-    if max_length is None or len(encoded) <= max_length:
-        return encoded
-    number = max((n for n, m in enumerate(messages) if m["role"] == "user"), key=lambda n: len(messages[n]["content"]), default=None)
-    if number is None:
-        raise UserError(f"{name} has {len(encoded)} tokens, the limit is {max_length}, and there is no news to shorten.")
-    messages = [dict(message) for message in messages]
-    news, limit = messages[number]["content"], len(messages[number]["content"])
-    while len(encoded) > max_length and limit > 0:
-        # The share of the news that must go, and a little more: cutting changes how the borders are encoded.
-        tokens = encoded.origins.count("user")
-        limit = min(limit - 1, int(limit * (tokens - (len(encoded) - max_length)) / max(tokens, 1)) - len(ELLIPSIS))
-        messages[number]["content"] = shorten_middle(news, limit)
-        encoded = encode_pieces(tokenizer, build_pieces(tokenizer, messages))
-    if len(encoded) > max_length or limit <= 0:  # an answer without its news teaches to invent
-        raise UserError(f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer.")
     return encoded
 
 

@@ -3,22 +3,21 @@
 from collections.abc import Sequence
 
 import torch
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.chat import Encoded
 
 
 def collate(rows: Sequence[Encoded | dict], *, pad_id: int) -> dict[str, torch.Tensor]:
-    """`input_ids`, `labels` and `attention_mask`, each (rows, longest row), padded on the right.
+    """TRL's own collator: `input_ids`, `labels` and `attention_mask`, each (rows, longest row), padded on the right.
 
-    Padding is marked by its position: mask 0 and label -100. The pad token's id says nothing, in VARCO it is `!`.
+    Padding is marked by its position: mask 0 and label -100. The pad token's id says nothing, in VARCO it is `!`. With `pad_id=0`:
+
+        input_ids [5, 0, 7] and [5, 6, 7, 8]              ->  [[5, 0, 7, 0], [5, 6, 7, 8]]
+        labels    [-100, 0, 7] and [-100, -100, 7, 8]     ->  [[-100, 0, 7, -100], [-100, -100, 7, 8]]
+        attention_mask                                        [[1, 1, 1, 0], [1, 1, 1, 1]]
     """
-    columns = [row if isinstance(row, dict) else vars(row) for row in rows]
-    length = max(len(row["input_ids"]) for row in columns)
-
-    def stack(name: str, filler: int) -> torch.Tensor:
-        return torch.tensor([row[name] + [filler] * (length - len(row[name])) for row in columns])
-
-    return {"input_ids": stack("input_ids", pad_id), "labels": stack("labels", IGNORED), "attention_mask": stack("attention_mask", 0)}
+    return DataCollatorForLanguageModeling(pad_token_id=pad_id)([row if isinstance(row, dict) else vars(row) for row in rows])
 
 
 def pad_batch(rows: Sequence[Encoded], *, pad_id: int) -> list[Encoded]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from transformers import PreTrainedTokenizerFast
 
+from newsft.encoding.chat import ChatFormat
+
 CACHE = "llama3-tokenizer-1"  # the number changes with what is written there
 CONTROL_TOKENS = (
     "<|begin_of_text|>",
@@ -33,18 +35,23 @@ HEADER = "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
 TURNS = "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}" + TURN + "{% endfor %}"
 TEMPLATE = TURNS + "{% if add_generation_prompt %}" + HEADER + "{% endif %}"
 VARCO_TEMPLATE = TURNS + HEADER  # appends the answer's header whether or not it is asked for
-_LOADING = threading.Lock()  # `cache` lets all that come before the first has its result compute their own
+_LOADING = threading.Lock()  # `cache` alone would let threads that ask before there is a result load one each
 VARCO_PAD = "!"  # id 0, an ordinary token
 
 
-def load_tokenizer() -> PreTrainedTokenizerFast:
-    """From the user's cache directory in a third of a second; the first time converted, in about 3 s, and put there. One for all threads."""
+def llama3_chat() -> ChatFormat:
+    """Tokenizer and template, one for all threads: from the user's cache directory in a third of a second, the first time converted, in about 3 s, and put there."""
     with _LOADING:
-        return _load_tokenizer()
+        return _load_chat()
 
 
 @cache
-def _load_tokenizer() -> PreTrainedTokenizerFast:
+def _load_chat() -> ChatFormat:
+    return ChatFormat(load_tokenizer())
+
+
+def load_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer alone, read or converted anew by every call."""
     folder = user_cache_path("newsft") / CACHE
     if (folder / "tokenizer.json").exists():
         return PreTrainedTokenizerFast.from_pretrained(folder)

@@ -4,11 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from transformers import PreTrainedTokenizerBase
-
-from newsft.encoding import chat
-from newsft.encoding.chat import Piece
-from newsft.encoding.checks import control_ids
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.pieces import Piece
 
 ROLE = re.compile(r"(?<=>)(system|user|assistant)(?=[<\n])")  # in a header, not in a template's prose
 # The lesson writes its template three times, each time otherwise: the official one, with one newline, with spaces around the role.
@@ -36,11 +33,8 @@ class Spelling:
     header_ids: list[int]
 
 
-def link_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> list[Stretch]:
+def link_pieces(chat: ChatFormat, pieces: Sequence[Piece]) -> list[Stretch]:
     """The pieces, the template's cut at control tokens: up to and with its end of turn it belongs to the message before it."""
-    end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
-    names = [name for name in tokenizer.convert_ids_to_tokens(sorted(control_ids(tokenizer))) if name]
-    border = re.compile("(" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + ")")
     last = sum(piece.origin != "template" for piece in pieces)
     stretches, message, closed = [], -1, True  # the last content's number, and whether its end of turn has come
     for piece in pieces:
@@ -48,24 +42,24 @@ def link_pieces(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> 
             message, closed = message + 1, False
             stretches.append(Stretch(piece.text, piece.origin, message))
             continue
-        closed = closed or end not in piece.text
-        for text in filter(None, border.split(piece.text)):
+        closed = closed or chat.end_token not in piece.text
+        for text, control in chat.split_at_control(piece.text):
             number = message + closed
-            outside = number == last or text == tokenizer.bos_token
-            stretches.append(Stretch(text, "template", None if outside else number, control=text in names, generation=number == last and bool(piece.text.strip())))
-            closed = closed or text == end
+            outside = number == last or text == chat.tokenizer.bos_token
+            stretches.append(Stretch(text, "template", None if outside else number, control=control, generation=number == last and bool(piece.text.strip())))
+            closed = closed or text == chat.end_token
     return stretches
 
 
-def compare_spellings(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Spelling]:
+def compare_spellings(chat: ChatFormat, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Spelling]:
     """The lesson's three templates over the same conversation, in tokens; with the generation prompt in place of its answer."""
-    pieces = chat.build_pieces(tokenizer, messages[:-1] if generation_prompt else messages, generation_prompt=generation_prompt)
-    header = Piece(answer_header(tokenizer, messages), "template")
+    pieces = chat.build_pieces(messages[:-1] if generation_prompt else messages, generation_prompt=generation_prompt)
+    header = Piece(answer_header(chat, messages), "template")
     found = []
     for name, options in SPELLINGS.items():
         spelled = respell_template([header], **options)
-        encoded = chat.encode_pieces(tokenizer, respell_template(pieces, **options))
-        found.append(Spelling(name, len(encoded), spelled[0].text, chat.encode_pieces(tokenizer, spelled).input_ids))
+        encoded = chat.encode_pieces(respell_template(pieces, **options))
+        found.append(Spelling(name, len(encoded), spelled[0].text, chat.encode_pieces(spelled).input_ids))
     return found
 
 
@@ -79,8 +73,7 @@ def respell_template(pieces: Sequence[Piece], *, spaces: bool = False, one_newli
     return [replace(piece, text=respell(piece.text)) if piece.origin == "template" else piece for piece in pieces]
 
 
-def answer_header(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict]) -> str:
+def answer_header(chat: ChatFormat, messages: Sequence[dict]) -> str:
     """The answer's header, which is what the generation prompt adds to the conversation before it."""
-    asked = chat.build_pieces(tokenizer, messages[:-1], generation_prompt=True)[-1].text
-    end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
-    return asked.rpartition(end)[2].lstrip("\n") if end in asked else asked
+    asked = chat.build_pieces(messages[:-1], generation_prompt=True)[-1].text
+    return asked.rpartition(chat.end_token)[2].lstrip("\n") if chat.end_token in asked else asked

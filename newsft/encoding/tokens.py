@@ -1,18 +1,14 @@
 """Encoded -> tokens that a person can read: exact text, bytes, unbroken syllables, and why each label is what it is."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import regex
-from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from newsft.encoding import chat
-from newsft.encoding.chat import IGNORED, Encoded
-from newsft.encoding.checks import control_ids, trained_outside
+from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.checks import trained_outside
 
 
 @dataclass(frozen=True)
@@ -33,10 +29,10 @@ class Token:
     reason: str  # why the label is what it is, as a name that the texts explain
 
 
-def read_tokens(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[Token]:
+def read_tokens(chat: ChatFormat, encoded: Encoded) -> list[Token]:
     """Every token of the row. Bytes that form one character or one grapheme (a joined emoji) are one group."""
-    control, outside = control_ids(tokenizer), set(trained_outside(encoded, chat.end_of_turn_id(tokenizer)))
-    pieces = _bytes_of(tokenizer, encoded)
+    control, outside = chat.control_ids, set(trained_outside(encoded, chat.end_id))
+    pieces = _bytes_of(chat, encoded)
     tokens: list[Token] = []
     for number, positions in enumerate(_groups(pieces, encoded, control)):
         text = b"".join(pieces[i] for i in positions).decode("utf-8", errors="replace")
@@ -75,9 +71,9 @@ def count_tokens(encoded: Encoded) -> dict[str, int]:
     }
 
 
-def decode_labels(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> str:
+def decode_labels(chat: ChatFormat, encoded: Encoded) -> str:
     """The text of the trained tokens alone; empty where a mistake has left nothing to train."""
-    return tokenizer.decode([label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False)
+    return chat.tokenizer.decode([label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False)
 
 
 def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str:
@@ -121,16 +117,10 @@ def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[i
         yield group
 
 
-def _bytes_of(tokenizer: PreTrainedTokenizerBase, encoded: Encoded) -> list[bytes]:
-    added, byte_of = tokenizer.added_tokens_decoder, {character: number for number, character in bytes_to_unicode().items()}
+def _bytes_of(chat: ChatFormat, encoded: Encoded) -> list[bytes]:
+    added, byte_of = chat.tokenizer.added_tokens_decoder, {character: number for number, character in bytes_to_unicode().items()}
     written = [encoded.text[first:last].encode("utf-8") for first, last in encoded.spans]
-    if not _is_byte_level(tokenizer):
+    if not chat.is_byte_level:
         return written
-    names = tokenizer.convert_ids_to_tokens(encoded.input_ids)
+    names = chat.tokenizer.convert_ids_to_tokens(encoded.input_ids)
     return [written[i] if number in added else bytes(byte_of[character] for character in names[i]) for i, number in enumerate(encoded.input_ids)]
-
-
-@lru_cache(maxsize=8)
-def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
-    decoder = json.loads(tokenizer.backend_tokenizer.decoder.__getstate__())
-    return "ByteLevel" in {decoder["type"], *(one["type"] for one in decoder.get("decoders", []))}

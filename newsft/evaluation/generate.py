@@ -25,7 +25,7 @@ def generate_batch(engine: Engine, rows: list[dict], numbers: list[int]) -> list
     """The answers of every side to some rows, greedy, from one copy of the weights."""
     prompts = {number: engine.encode(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"]) for number in numbers}
     asked = [(number, side) for side in engine.sides for number in numbers]  # rows of one side together: telling them apart costs time
-    streams = [IncrementalDetokenizer(engine.loaded.tokenizer) for _ in asked]
+    streams = [IncrementalDetokenizer(engine.loaded.chat) for _ in asked]
     reasons = [""] * len(asked)
     for tokens in engine.generate([Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]):
         for token in tokens:

@@ -32,7 +32,7 @@ def describe(engine: Engine, rows: list[dict]) -> dict:
         "base_fingerprint": engine.loaded.fingerprint,
         "adapter_fingerprint": engine.loaded.adapter_fingerprint,
         "data_fingerprint": fingerprint_rows(rows),
-        "template_fingerprint": fingerprint_template(engine.loaded.tokenizer.get_chat_template()),
+        "template_fingerprint": fingerprint_template(engine.loaded.chat.template),
         "rows": len(rows),
         "quantized": bool(getattr(engine.loaded.model, "is_loaded_in_4bit", False)),
         **engine.decoding,

@@ -7,11 +7,11 @@ from functools import partial
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
 
 from newsft.data.messages import prompt_messages
 from newsft.data.text import clean_text
-from newsft.encoding import chat
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.pieces import Piece
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
 from newsft.inference.decoder import Decoder, Job, score_row
@@ -21,13 +21,13 @@ from newsft.inference.worker import Batcher
 from newsft.models.load import BASE, Loaded, stop_ids
 
 
-def encode_news(tokenizer: PreTrainedTokenizerBase, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
+def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
     """The prompt that asks for an answer to a news text, of at most `room` tokens. Raises UserError for empty or over-long input."""
     news, changes = clean_text(news)
     if system_prompt.strip():
         system_prompt, _ = clean_text(system_prompt, what="system_prompt")
     messages = prompt_messages(news, system_prompt=system_prompt)
-    encoded = chat.encode_prompt(tokenizer, messages)
+    encoded = chat.encode_prompt(messages)
     if room is not None and len(encoded) > room:
         message = f"News and system prompt have {len(encoded):,} tokens, the model takes {room:,} besides its answer; shorten the news."
         raise UserError(message, key="too_many_tokens", count=len(encoded), limit=room)
@@ -43,9 +43,9 @@ class Engine:
     def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
         self.loaded, self.max_new_tokens = loaded, max_new_tokens
         self._device = loaded.device.type  # asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU
-        self.stop_ids = stop_ids(loaded.tokenizer, loaded.model)
+        self.stop_ids = stop_ids(loaded.chat, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
-        encoded = [chat.encode_pieces(loaded.tokenizer, [chat.Piece(text, "answer")]).input_ids for text in examples]
+        encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
 
@@ -72,14 +72,14 @@ class Engine:
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
-        return encode_news(self.loaded.tokenizer, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
+        return encode_news(self.loaded.chat, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""
         prompt = self.encode(news, system_prompt=system_prompt)
         requests = {side: Request(prompt.ids, side, prompt.shared) for side in self.sides}
         comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
-        streams = {side: IncrementalDetokenizer(self.loaded.tokenizer) for side in self.sides}
+        streams = {side: IncrementalDetokenizer(self.loaded.chat) for side in self.sides}
 
         logits: dict[int, torch.Tensor] = {}
 

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from newsft.encoding import chat
 from newsft.inference.engine import Engine
 from newsft.inference.types import Comparison, Receipt
 
@@ -21,7 +20,7 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
     """The receipt of a comparison that this engine made."""
     loaded, prompt = engine.loaded, comparison.prompt
     run = loaded.run or {}
-    row = chat.encode_row(loaded.tokenizer, [*prompt.messages, {"role": "assistant", "content": "{"}])
+    row = loaded.chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
     receipt = Receipt(
         prompt_hashes={side: hash_ids(request.prompt) for side, request in comparison.requests.items()},
         prompt_tokens=len(prompt.ids),

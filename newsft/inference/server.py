@@ -12,11 +12,11 @@ from pathlib import Path
 
 import openai
 
-from newsft.encoding import llama3
+from newsft.encoding.llama3 import llama3_chat
 from newsft.errors import UserError
 from newsft.inference.engine import encode_news
 from newsft.inference.types import END_OF_TURN, LIMIT, SIDES, STOPPED, AnswerStream, Comparison, Prompt, Request
-from newsft.models.load import Loaded, load_tokenizer
+from newsft.models.load import Loaded, load_chat
 from newsft.models.run_record import read_run
 from newsft.recipe import Recipe
 
@@ -31,9 +31,9 @@ def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
     comes from the recipe's adapter, where that folder is there.
     """
     folder = Path(recipe.model)
-    tokenizer = load_tokenizer(folder) if folder.is_dir() else llama3.load_tokenizer()
+    chat = load_chat(folder) if folder.is_dir() else llama3_chat()
     run = read_run(Path(recipe.adapter)) if Path(recipe.adapter).is_dir() else None
-    engine = RemoteEngine(url, names, Loaded(tokenizer, None, url, "", run), max_new_tokens=recipe.max_new_tokens)
+    engine = RemoteEngine(url, names, Loaded(chat, None, url, "", run), max_new_tokens=recipe.max_new_tokens)
     engine.check_server()
     return engine
 
@@ -78,7 +78,7 @@ class RemoteEngine:
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt as our own encoding writes it; the server gets the messages. Raises UserError for empty or over-long input."""
-        return encode_news(self.loaded.tokenizer, news, system_prompt=system_prompt)
+        return encode_news(self.loaded.chat, news, system_prompt=system_prompt)
 
     def check_length(self, tokens: int) -> None:
         """Raise UserError: no row can be passed through a served model."""

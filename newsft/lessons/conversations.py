@@ -2,7 +2,7 @@
 
 from newsft.data.messages import row_messages
 from newsft.data.text import clean_text
-from newsft.encoding.chat import ORIGINS
+from newsft.encoding.pieces import ORIGINS
 from newsft.errors import UserError
 
 TOY = [

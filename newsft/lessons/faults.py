@@ -3,15 +3,11 @@
 Every fault starts from the correct pieces of `encoding/chat.py` and spoils one thing; several at once combine in the order below.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from transformers import PreTrainedTokenizerBase
-
-from newsft.encoding import chat
-from newsft.encoding.chat import IGNORED, Encoded, Piece
-from newsft.encoding.checks import control_ids
+from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.pieces import Piece
 from newsft.encoding.template import answer_header, respell_template
 
 
@@ -37,33 +33,31 @@ class Faults:
         return [field.name for field in fields(self) if getattr(self, field.name) is not False and getattr(self, field.name) is not None]
 
 
-def spoil_messages(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> list[dict]:
+def spoil_messages(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> list[dict]:
     """The conversation with an end-of-turn token pasted into the middle of the last user message."""
     messages = [dict(message) for message in messages]
     if faults.pasted:
         message = [message for message in messages if message["role"] == "user"][-1]
         half = len(message["content"]) // 2
-        end = tokenizer.convert_ids_to_tokens(chat.end_of_turn_id(tokenizer))
-        message["content"] = f"{message['content'][:half]}{end}{message['content'][half:]}"
+        message["content"] = f"{message['content'][:half]}{chat.end_token}{message['content'][half:]}"
     return messages
 
 
-def break_row(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], faults: Faults) -> Encoded:
+def break_row(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> Encoded:
     """The row that code with these faults makes of the conversation (see `spoil_messages` for the pasted token)."""
-    pieces = chat.build_pieces(tokenizer, messages)
-    header = answer_header(tokenizer, messages)
+    pieces = chat.build_pieces(messages)
+    header = answer_header(chat, messages)
     if faults.trailing_header:
         pieces = [*pieces, Piece(header, "template", trained=True)]
     spelled = respell_template(pieces, spaces=faults.header_spaces, one_newline=faults.one_newline)
-    encoded = _join([_encode_unprotected(tokenizer, piece) if faults.unprotected and piece.origin != "template" else chat.encode_pieces(tokenizer, [piece]) for piece in spelled])
+    encoded = _join([_encode_unprotected(chat, piece) if faults.unprotected and piece.origin != "template" else chat.encode_pieces([piece]) for piece in spelled])
     if faults.header_spaces:
         searched = header.replace("\n\n", "\n") if faults.one_newline else header
-        encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces(tokenizer, [Piece(searched, "template")]).input_ids, chat.end_of_turn_id(tokenizer))
-    if faults.two_bos and tokenizer.bos_token_id is not None:
-        encoded = _join([chat.encode_pieces(tokenizer, [Piece(tokenizer.bos_token, "template")]), encoded])
+        encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces([Piece(searched, "template")]).input_ids, chat.end_id)
+    if faults.two_bos and chat.tokenizer.bos_token_id is not None:
+        encoded = _join([chat.encode_pieces([Piece(chat.tokenizer.bos_token, "template")]), encoded])
     if faults.no_end:
-        end = chat.end_of_turn_id(tokenizer)
-        encoded.labels = [IGNORED if label == end and origin == "template" else label for label, origin in zip(encoded.labels, encoded.origins, strict=True)]
+        encoded.labels = [IGNORED if label == chat.end_id and origin == "template" else label for label, origin in zip(encoded.labels, encoded.origins, strict=True)]
     if faults.unmasked:
         encoded.labels = list(encoded.input_ids)
     return encoded if faults.cut is None else cut_row(encoded, faults.cut)
@@ -102,11 +96,9 @@ def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
     return Encoded.from_spans(row.text, *columns)
 
 
-def _encode_unprotected(tokenizer: PreTrainedTokenizerBase, piece: Piece) -> Encoded:
+def _encode_unprotected(chat: ChatFormat, piece: Piece) -> Encoded:
     """A content as it comes out where nothing tells a user's text from the template's: its control tokens are real ones."""
-    names = sorted(filter(None, tokenizer.convert_ids_to_tokens(sorted(control_ids(tokenizer)))), key=len, reverse=True)
-    stretches = [text for text in re.split(f"({'|'.join(map(re.escape, names))})", piece.text) if text] if names else [piece.text]
-    encoded = _join([chat.encode_pieces(tokenizer, [Piece(text, "template" if text in names else piece.origin, piece.trained)]) for text in stretches])
+    encoded = _join([chat.encode_pieces([Piece(text, "template" if control else piece.origin, piece.trained)]) for text, control in chat.split_at_control(piece.text)])
     encoded.origins = [piece.origin] * len(encoded)  # whatever it became, it came from the user
     return encoded
 

@@ -4,11 +4,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerBase
-
-from newsft.encoding import chat
-from newsft.encoding.chat import IGNORED, Encoded
-from newsft.encoding.checks import CHECKS, check_row, control_ids, trained_outside
+from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.checks import CHECKS, check_row, trained_outside
 from newsft.lessons.faults import Faults
 
 
@@ -43,15 +40,14 @@ def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[
     return lost, changed
 
 
-def find_verdicts(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
+def find_verdicts(chat: ChatFormat, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
     """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
-    control, trained = control_ids(tokenizer), [i for i, label in enumerate(after.labels) if label != IGNORED]
-    held, end = check_row(tokenizer, messages, after), chat.end_of_turn_id(tokenizer)
+    held, trained = check_row(chat, messages, after), [i for i, label in enumerate(after.labels) if label != IGNORED]
     figures = {
         "labels": {"before": sum(label != IGNORED for label in before.labels)},
-        "only_answers": {"count": len(trained_outside(after, end))},
-        "one_bos": {"count": after.input_ids.count(tokenizer.bos_token_id)},
-        "no_forged": {"count": sum(token in control for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding"))},
+        "only_answers": {"count": len(trained_outside(after, chat.end_id))},
+        "one_bos": {"count": after.input_ids.count(chat.tokenizer.bos_token_id)},
+        "no_forged": {"count": sum(token in chat.control_ids for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding"))},
     }
     found = [(name, figures.get(name, {})) for name in CHECKS if not held[name] and not (name == "end_of_turn" and not held["labels"])]
     lost = before.origins.count("answer") - after.origins.count("answer")

@@ -6,11 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from newsft.encoding.chat import Encoded
+from newsft.encoding.chat import ChatFormat, Encoded
 from newsft.errors import UserError
-from newsft.models.load import load_base
+from newsft.models.load import load_base, load_chat
 from newsft.recipe import RECIPES
 from newsft.training.sft import build_trainer
 
@@ -27,9 +26,9 @@ class Proof:
 
 
 @cache
-def load_tokenizer() -> PreTrainedTokenizerBase:
-    """The miniature's own tokenizer, which its rows have to be encoded with."""
-    return AutoTokenizer.from_pretrained(RECIPES["mini"].model)
+def miniature_chat() -> ChatFormat:
+    """The miniature's own chat format, which its rows have to be encoded with."""
+    return load_chat(Path(RECIPES["mini"].model))
 
 
 def train_row(encoded: Encoded) -> Proof:

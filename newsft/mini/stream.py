@@ -10,8 +10,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from newsft.encoding import chat
-from newsft.encoding.chat import IGNORED, Encoded, Span
+from newsft.encoding.chat import IGNORED, ChatFormat, Encoded, Span
 from newsft.mini import exercises
 from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
@@ -48,7 +47,8 @@ class Stream(Dataset):
     """Chunk -> its batches; a chunk depends on the seed and its number alone, so a run can resume."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], events: Sequence[Event], phase: Phase):
-        self.tokenizer, self.articles, self.events, self.phase = tokenizer, list(articles), list(events), phase
+        self.tokenizer, self.chat = tokenizer, ChatFormat(tokenizer)
+        self.articles, self.events, self.phase = list(articles), list(events), phase
         self.sentences = [sentence for article in self.articles for sentence in exercises.Reading(article).bodied]
 
     def __len__(self) -> int:
@@ -71,8 +71,8 @@ class Stream(Dataset):
         return self._encode(exercises.draw_conversation(rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips))
 
     def _encode(self, conversation: Conversation) -> Document:
-        text, slips = take_marks("".join(piece.text for piece in chat.build_pieces(self.tokenizer, conversation.messages)))
-        row = chat.encode_row(self.tokenizer, [message | {"content": take_marks(message["content"])[0]} for message in conversation.messages])
+        text, slips = take_marks("".join(piece.text for piece in self.chat.build_pieces(conversation.messages)))
+        row = self.chat.encode_row([message | {"content": take_marks(message["content"])[0]} for message in conversation.messages])
         assert row.text == text
         return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects))
 

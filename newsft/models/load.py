@@ -9,9 +9,9 @@ import torch
 from peft import PeftModel
 from peft.utils import CONFIG_NAME
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 
-from newsft.encoding import chat
+from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_model, fingerprint_template
 from newsft.models import adapter_files, distributed, memory
@@ -28,9 +28,9 @@ BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
 
 @dataclass
 class Loaded:
-    """A tokenizer and a model that belong together: a PeftModel, which can answer both ways, once an adapter is added; None where another server has it."""
+    """A chat format and a model that belong together; once an adapter is added, the model is a PeftModel, which can answer with it and without. None where another server has it."""
 
-    tokenizer: PreTrainedTokenizerBase
+    chat: ChatFormat
     model: PreTrainedModel | PeftModel | None
     source: str
     fingerprint: str
@@ -60,17 +60,13 @@ def choose_device() -> tuple[str, torch.dtype]:
     return "cpu", torch.float32
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The folder's tokenizer; UserError where there is none or it has no chat template."""
+def load_chat(folder: Path) -> ChatFormat:
+    """The folder's tokenizer with its chat template; UserError where there is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
-    if not tokenizer.is_fast:
-        raise UserError(f"The tokenizer in {folder} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
-    if not tokenizer.chat_template:
-        raise UserError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
-    return tokenizer
+    return ChatFormat(tokenizer)
 
 
 def load_base(source: str, *, quantize: str = "none", attention: str = "auto", on_cpu: bool = False) -> Loaded:
@@ -83,7 +79,7 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto", o
         raise UserError(f"{folder} holds an adapter, expected was a base model; give the adapter with --adapter and its base with --model.")
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
-    tokenizer = load_tokenizer(folder)
+    chat = load_chat(folder)
     device, dtype = ("cpu", torch.float32) if on_cpu else choose_device()
     settings: dict = {"dtype": dtype, "use_safetensors": True}
     if attention != "auto":
@@ -97,7 +93,7 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto", o
         raise UserError(f"--attention {attention} cannot be used here: {_first_line(error)}; use auto.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
-    return Loaded(tokenizer, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder))
+    return Loaded(chat, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder))
 
 
 def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
@@ -132,7 +128,7 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
-    return Loaded(base.tokenizer, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+    return Loaded(base.chat, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
 
 
 def _check_belongs(run: dict, base: Loaded, source: str) -> None:
@@ -141,17 +137,17 @@ def _check_belongs(run: dict, base: Loaded, source: str) -> None:
             f"The adapter {source} was trained on another base model ({run['recipe']['model']}, weights, config and tokenizer {run['base_fingerprint']}) "
             f"than the one loaded ({base.source}, {base.fingerprint}); load that base with --model, or train an adapter for this one."
         )
-    template = fingerprint_template(base.tokenizer.get_chat_template())
+    template = fingerprint_template(base.chat.template)
     if run.get("template_fingerprint", template) != template:  # adapters of earlier versions do not say
         raise UserError(f"The adapter {source} was trained with another chat template than that of {base.source}; bring back the base's own chat template, or train an adapter with this one.")
 
 
-def stop_ids(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:
+def stop_ids(chat: ChatFormat, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:
     """Every token id that ends an answer, with where it comes from.
 
     VARCO's config says 128001 while its turns end with 128009; left to the config alone, generation runs to the limit.
     """
-    sources = {"template": chat.end_of_turn_id(tokenizer), "tokenizer": tokenizer.eos_token_id, "config": model.config.eos_token_id}
+    sources = {"template": chat.end_id, "tokenizer": chat.tokenizer.eos_token_id, "config": model.config.eos_token_id}
     if model.generation_config is not None:
         sources["generation_config"] = model.generation_config.eos_token_id
     found: dict[int, list[str]] = {}

@@ -23,9 +23,9 @@ def export(base: str, adapter: str, output: Path) -> None:
         raise UserError(f"{output} exists and is not an empty folder; give another with --output.")
     loaded = add_adapter(load_base(base), adapter)
     merged = loaded.model.merge_and_unload(safe_merge=True)
-    merged.generation_config.eos_token_id = sorted(stop_ids(loaded.tokenizer, merged))  # other programs look nowhere else
+    merged.generation_config.eos_token_id = sorted(stop_ids(loaded.chat, merged))  # other programs look nowhere else
     merged.save_pretrained(output)
-    loaded.tokenizer.save_pretrained(output)
+    loaded.chat.tokenizer.save_pretrained(output)
     for path in output.glob("*.safetensors"):
         path.chmod(0o644)  # written with 0600, which a server under another user cannot read
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.chat import ELLIPSIS, IGNORED, Encoded
 from newsft.encoding.checks import check_row
 from newsft.errors import list_rows
 from newsft.models import distributed
@@ -48,7 +47,7 @@ class Preflight:
 
 def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe, *, first: int = 0) -> list[Encoded]:
     """Every row as tokens and labels, news shortened to the recipe's length; UserError names the rows that cannot fit, counted from `first`."""
-    return chat.encode_rows(loaded.tokenizer, [row_messages(row) for row in rows], max_length=recipe.max_length, first=first)
+    return loaded.chat.encode_rows([row_messages(row) for row in rows], max_length=recipe.max_length, first=first)
 
 
 def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0) -> Preflight:
@@ -56,8 +55,8 @@ def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: 
     failed: dict[str, list[int]] = {}
     shortened = []
     for number, (row, one) in enumerate(zip(rows, encoded, strict=True), first):
-        held = check_row(loaded.tokenizer, row_messages(row), one)
-        if not held["prefix"] and chat.ELLIPSIS in one.text and len(one) <= recipe.max_length < _prompt_length(loaded, row) + sum(label != IGNORED for label in one.labels):
+        held = check_row(loaded.chat, row_messages(row), one)
+        if not held["prefix"] and ELLIPSIS in one.text and len(one) <= recipe.max_length < _prompt_length(loaded, row) + sum(label != IGNORED for label in one.labels):
             shortened.append(number)
             held["prefix"] = True  # the prompt of the shortened news is; the whole news would not fit
         for name in (name for name, holds in held.items() if not holds):
@@ -74,4 +73,4 @@ def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: 
 
 
 def _prompt_length(loaded: Loaded, row: dict) -> int:
-    return len(chat.encode_prompt(loaded.tokenizer, row_messages(row)[:-1]))
+    return len(loaded.chat.encode_prompt(row_messages(row)[:-1]))

@@ -28,7 +28,7 @@ def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
         "recipe": json.loads(recipe.as_json()),
         "system_prompt": prompts.most_common(1)[0][0],
         "base_fingerprint": loaded.fingerprint,
-        "template_fingerprint": fingerprint_template(loaded.tokenizer.get_chat_template()),
+        "template_fingerprint": fingerprint_template(loaded.chat.template),
         "data_fingerprint": split.fingerprint,
         "rows": len(split.train),
         "processes": distributed.count(),

@@ -24,18 +24,17 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
 
     The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
     """
-    pad_id = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else loaded.tokenizer.eos_token_id
     shared = shares_prefix(loaded, encoded, recipe)
 
     def collate_rows(rows: list[dict]) -> dict[str, torch.Tensor]:
-        return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=pad_id)
+        return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=loaded.chat.pad_id)
 
     trainer = Trainer(
         model=loaded.model,
         args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared, checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared)),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
-        processing_class=loaded.tokenizer,
+        processing_class=loaded.chat.tokenizer,
         data_collator=collate_rows,
         peft_config=_lora_config(recipe),
         callbacks=list(callbacks),

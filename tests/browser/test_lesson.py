@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat, tokens
-from newsft.encoding.llama3 import load_tokenizer
+from newsft.encoding import tokens
+from newsft.encoding.llama3 import llama3_chat
 from newsft.lessons.conversations import TOY
 from newsft.page.texts import lesson, say
 
@@ -29,7 +29,7 @@ def choose_row(page: Page, name: str, number: int) -> None:
 
 
 def encoded(rows, number: int = ROW):
-    return chat.encode_row(load_tokenizer(), row_messages(rows[number]))
+    return llama3_chat().encode_row(row_messages(rows[number]))
 
 
 def wait_for_tokens(page: Page, place: str, count: int) -> None:
@@ -94,7 +94,7 @@ def test_slow_answer_to_an_earlier_choice_does_not_stay(page, rows):
 
 
 def test_walking_with_arrow_keys_reads_the_passport(page):
-    row = chat.encode_row(load_tokenizer(), TOY)
+    row = llama3_chat().encode_row(TOY)
     first, last = row.origins.index("answer"), len(row) - 1
     open_tab(page, "tokens")
     page.locator("#row .tokens i").first.focus()
@@ -104,7 +104,7 @@ def test_walking_with_arrow_keys_reads_the_passport(page):
     read = passport(page)
     assert read[say("token_position", "ko")] == f"{first - 1} / {last}"
     assert read[say("token_id", "ko")] == "271" and read[say("token_label", "ko")] == f"-100 ({say('token_ignored', 'ko')})"
-    answer = tokens.read_tokens(load_tokenizer(), row)[first]
+    answer = tokens.read_tokens(llama3_chat(), row)[first]
     assert read["shift"] == say("token_next_trained", "ko", next=answer.text, id=answer.id)
     page.keyboard.press("ArrowRight")
     assert passport(page)[say("token_label", "ko")] == str(row.input_ids[first])

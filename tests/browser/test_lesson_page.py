@@ -6,8 +6,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from newsft.encoding import chat
-from newsft.encoding.llama3 import load_tokenizer
+from newsft.encoding.llama3 import llama3_chat
 from newsft.lessons.conversations import TOY
 from newsft.page.texts import lesson, say
 from tests.browser.conftest import open_page
@@ -115,7 +114,7 @@ def test_next_token_is_named_as_it_is_written(page):
     expect(page.locator("#row .a i").first).to_have_text("$$", timeout=SECONDS)
     page.locator("#row .a i").first.click()
     page.keyboard.press("ArrowLeft")
-    number = load_tokenizer().convert_tokens_to_ids("$$")
+    number = llama3_chat().tokenizer.convert_tokens_to_ids("$$")
     expect(page.locator("#row .shift")).to_have_text(say("token_next_trained", "ko", next="$$", id=number))
 
 
@@ -159,7 +158,7 @@ def test_generation_prompt_and_spelling_change_the_rendered_text(page):
 
 
 def test_tokens_endpoint_describes_a_row_as_training_encodes_it(address):
-    client, row = Client(address, verbose=False), chat.encode_row(load_tokenizer(), TOY)
+    client, row = Client(address, verbose=False), llama3_chat().encode_row(TOY)
     found = client.predict(messages=TOY, api_name="/tokens")
     assert [found[name] for name in ("input_ids", "labels", "attention_mask", "origins")] == [row.input_ids, row.labels, row.attention_mask, row.origins]
     assert "".join(found["texts"]) == row.text

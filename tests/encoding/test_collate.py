@@ -1,6 +1,5 @@
 import torch
 
-from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED, Encoded
 from newsft.encoding.collate import collate
 
@@ -40,8 +39,8 @@ def test_collating_leaves_the_rows_unpadded():
     assert (len(SHORT.input_ids), len(SHORT.labels), len(SHORT.attention_mask)) == (3, 3, 3)
 
 
-def test_batch_holds_integers_that_the_loss_accepts(tokenizer):
-    row = chat.encode_row(tokenizer, [{"role": "user", "content": "뉴스"}, {"role": "assistant", "content": "답"}])
+def test_batch_holds_integers_that_the_loss_accepts(chat, tokenizer):
+    row = chat.encode_row([{"role": "user", "content": "뉴스"}, {"role": "assistant", "content": "답"}])
     batch = collate([row], pad_id=tokenizer.pad_token_id)
     assert {tensor.dtype for tensor in batch.values()} == {torch.int64}
     logits = torch.zeros(1, len(row), len(tokenizer))

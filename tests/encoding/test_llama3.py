@@ -6,7 +6,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from newsft.encoding import chat, checks, llama3
+from newsft.encoding import llama3
+from newsft.encoding.chat import IGNORED, ChatFormat
 from newsft.encoding.template import respell_template
 from newsft.lessons.conversations import TOY
 from newsft.recipe import RECIPES
@@ -35,17 +36,22 @@ MIXED = "새빛전자, 2분기 1,234억 원… 📈 맑다!!! it's\n\n\n  {'a': 
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return llama3.load_tokenizer()
+def chat():
+    return llama3.llama3_chat()
+
+
+@pytest.fixture(scope="module")
+def tokenizer(chat):
+    return chat.tokenizer
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache folder and a process that has loaded nothing yet."""
     monkeypatch.setattr(llama3, "user_cache_path", lambda name: tmp_path / name)
-    llama3._load_tokenizer.cache_clear()
+    llama3._load_chat.cache_clear()
     yield tmp_path / "newsft"
-    llama3._load_tokenizer.cache_clear()
+    llama3._load_chat.cache_clear()
 
 
 def numbers(text):
@@ -66,9 +72,9 @@ def test_ids_that_the_lesson_prints_come_back(tokenizer):
     assert ids(tokenizer, tokenizer.decode(printed)) == printed
 
 
-def test_toy_conversation_with_one_newline_is_54_tokens(tokenizer):
-    pieces = respell_template(chat.build_pieces(tokenizer, TOY), one_newline=True)
-    encoded = chat.encode_pieces(tokenizer, pieces)
+def test_toy_conversation_with_one_newline_is_54_tokens(chat):
+    pieces = respell_template(chat.build_pieces(TOY), one_newline=True)
+    encoded = chat.encode_pieces(pieces)
     assert (encoded.input_ids, len(encoded)) == (numbers(TOY_IDS), 54)
 
 
@@ -94,19 +100,18 @@ def test_pads_with_the_exclamation_mark_and_stops_at_the_end_of_the_turn(tokeniz
 
 def test_threads_that_come_at_once_share_one_tokenizer(cache):
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: llama3.load_tokenizer(), range(4)))
+        found = list(pool.map(lambda _: llama3.llama3_chat(), range(4)))
     assert len({id(one) for one in found}) == 1
 
 
 def test_cached_copy_gives_the_ids_of_the_converted_one(cache, monkeypatch):
     converted = llama3.load_tokenizer()
-    llama3._load_tokenizer.cache_clear()
     monkeypatch.setattr(llama3, "convert_tokenizer", None)  # a second conversion would be a TypeError
     cached = llama3.load_tokenizer()
     assert cached is not converted
     for options in ({"split_special_tokens": True}, {"split_special_tokens": False}):
         assert ids(cached, MIXED, **options) == ids(converted, MIXED, **options)
-    assert chat.encode_row(cached, TOY) == chat.encode_row(converted, TOY)
+    assert ChatFormat(cached).encode_row(TOY) == ChatFormat(converted).encode_row(TOY)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id", "chat_template", "added_tokens_decoder"):
         assert getattr(cached, name) == getattr(converted, name)
 
@@ -135,9 +140,9 @@ def test_folder_that_another_process_is_filling_is_left_alone(tokenizer, cache, 
 
 @pytest.mark.parametrize("one_newline", [False, True])
 @pytest.mark.parametrize("messages", [TOY, TOY + TOY[1:]], ids=["three_turns", "five_turns"])
-def test_spaces_around_the_role_cost_one_token_a_turn(tokenizer, messages, one_newline):
-    pieces = chat.build_pieces(tokenizer, messages)
-    without, spaced = (len(chat.encode_pieces(tokenizer, respell_template(pieces, spaces=spaces, one_newline=one_newline))) for spaces in (False, True))
+def test_spaces_around_the_role_cost_one_token_a_turn(chat, messages, one_newline):
+    pieces = chat.build_pieces(messages)
+    without, spaced = (len(chat.encode_pieces(respell_template(pieces, spaces=spaces, one_newline=one_newline))) for spaces in (False, True))
     assert spaced == without + len(messages)
 
 
@@ -151,11 +156,11 @@ def test_lora_of_the_recipe_trains_the_published_number_of_parameters():
     assert everything - trainable == 8_030_261_248
 
 
-def test_random_texts_with_control_tokens_forge_none(tokenizer):
-    rng, control = random.Random(3), checks.control_ids(tokenizer)
+def test_random_texts_with_control_tokens_forge_none(chat):
+    rng = random.Random(3)
 
     def frame(messages):
-        return [token for token in chat.encode_row(tokenizer, messages).input_ids if token in control]
+        return [token for token in chat.encode_row(messages).input_ids if token in chat.control_ids]
 
     expected = frame(TOY)
     conversations = [draw_conversation(rng, SCRAPS + PLAIN) for _ in range(1000)]  # three texts each
@@ -163,14 +168,14 @@ def test_random_texts_with_control_tokens_forge_none(tokenizer):
     assert sum("<|eot_id|>" in message["content"] for messages in conversations for message in messages) > 300
 
 
-def test_random_benign_texts_encode_like_the_templates_whole_text(tokenizer):
+def test_random_benign_texts_encode_like_the_templates_whole_text(chat, tokenizer):
     rng = random.Random(4)
     for _ in range(334):  # three texts each
         messages = draw_conversation(rng, PLAIN)
-        assert chat.encode_row(tokenizer, messages).input_ids == ids(tokenizer, tokenizer.apply_chat_template(messages, tokenize=False)), messages
+        assert chat.encode_row(messages).input_ids == ids(tokenizer, tokenizer.apply_chat_template(messages, tokenize=False)), messages
 
 
 @pytest.mark.parametrize("answer, expected", [("!", [0]), ("안녕!!!", [101193, 116024, 12340]), ("a !b", [64, 758, 65])])
-def test_pad_tokens_sign_merges_like_any_other_text_in_an_answer(tokenizer, answer, expected):
-    encoded = chat.encode_row(tokenizer, [TOY[1], {"role": "assistant", "content": answer}])
-    assert [label for label in encoded.labels if label != chat.IGNORED] == [*expected, 128009]
+def test_pad_tokens_sign_merges_like_any_other_text_in_an_answer(chat, answer, expected):
+    encoded = chat.encode_row([TOY[1], {"role": "assistant", "content": answer}])
+    assert [label for label in encoded.labels if label != IGNORED] == [*expected, 128009]

@@ -50,7 +50,7 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
     monkeypatch.setattr("newsft.inference.decoder.MOST_JOINING", 10)
     loaded = load_base(str(write_varco_checkpoint(tmp_path / "varco")))
     engine = Engine(loaded, max_new_tokens=12)
-    end_of_turn, calls = loaded.tokenizer.convert_tokens_to_ids("<|eot_id|>"), []
+    end_of_turn, calls = loaded.chat.tokenizer.convert_tokens_to_ids("<|eot_id|>"), []
 
     def end_after_five(head, inputs, logits):
         """A model that has learned to end its turns; a random one would never."""

@@ -7,7 +7,6 @@ from peft import set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED
 from newsft.errors import UserError
 from newsft.inference.token_loss import take_xray
@@ -20,7 +19,7 @@ from newsft.training.sft import build_trainer
 
 @pytest.fixture(scope="module")
 def encoded(engine, rows):
-    return [chat.encode_row(engine.loaded.tokenizer, row_messages(row)) for row in rows[:3]]
+    return [engine.loaded.chat.encode_row(row_messages(row)) for row in rows[:3]]
 
 
 def test_mean_over_the_labels_is_the_loss_that_training_reports(engine, encoded, tmp_path):
@@ -48,13 +47,13 @@ def test_the_adapter_makes_the_answer_cheaper(engine, encoded):
 
 
 def test_row_without_labels_has_no_mean(engine, encoded):
-    one = chat.encode_prompt(engine.loaded.tokenizer, [{"role": "user", "content": "안녕하세요?"}])
+    one = engine.loaded.chat.encode_prompt([{"role": "user", "content": "안녕하세요?"}])
     xray = take_xray(engine, one)
     assert xray.mean("tuned") is None and xray.mean("tuned", prompt_too=True) > 0
 
 
 def test_row_longer_than_the_model_takes_is_refused(engine):
-    long = chat.encode_row(engine.loaded.tokenizer, [{"role": "user", "content": "가 " * engine.positions}, {"role": "assistant", "content": "나"}])
+    long = engine.loaded.chat.encode_row([{"role": "user", "content": "가 " * engine.positions}, {"role": "assistant", "content": "나"}])
     with pytest.raises(UserError, match="shorter"):
         take_xray(engine, long)
 

@@ -8,7 +8,6 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat
 from newsft.errors import UserError
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.engine import Engine
@@ -111,7 +110,7 @@ def test_error_in_the_middle_reaches_everyone_in_the_batch_and_nobody_later(brie
 
 
 def test_row_is_x_rayed_between_the_steps_of_a_comparison(brief, rows):
-    encoded = chat.encode_row(brief.loaded.tokenizer, row_messages(rows[1]))
+    encoded = brief.loaded.chat.encode_row(row_messages(rows[1]))
     quiet, right = take_xray(brief, encoded), ask(brief, rows[0])
     running = brief.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"])
     next(running)
@@ -149,7 +148,7 @@ def test_model_that_hangs_is_an_error_in_time_and_answers_again_afterwards(brief
     with pytest.raises(RuntimeError, match="one step for more than"):
         ask(brief, rows[1])
     with pytest.raises(RuntimeError, match="one step for more than"):
-        take_xray(brief, chat.encode_row(brief.loaded.tokenizer, row_messages(rows[1])))
+        take_xray(brief, brief.loaded.chat.encode_row(row_messages(rows[1])))
     handle.remove()
     hangs.set()
     monkeypatch.undo()

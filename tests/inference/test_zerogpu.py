@@ -7,7 +7,6 @@ import pytest
 
 import app
 from newsft.data.messages import row_messages
-from newsft.encoding import chat
 from newsft.errors import UserError
 from newsft.inference.engine import Engine
 from newsft.inference.token_loss import take_xray
@@ -63,7 +62,7 @@ def test_answers_difference_and_x_ray_are_those_of_the_ordinary_engine(engine, r
         found, right = ask(zero, row), ask(plain, row)
         assert texts(found) == texts(right)
         assert found.difference == pytest.approx(right.difference)
-    encoded = chat.encode_row(engine.loaded.tokenizer, row_messages(rows[0]))
+    encoded = engine.loaded.chat.encode_row(row_messages(rows[0]))
     assert take_xray(zero, encoded).losses == take_xray(plain, encoded).losses
     assert gpu.decorated == ["answer", "run"]  # before any launch
     assert (gpu.closed, zero.askers) == (2, 0)

@@ -3,9 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED
-from newsft.encoding.llama3 import load_tokenizer
+from newsft.encoding.llama3 import llama3_chat
 from newsft.lessons.conversations import TOY
 from newsft.lessons.source import Shelf
 from newsft.lessons.two_steps import STEPS, train_row
@@ -17,8 +16,8 @@ TOY_CHOICE = ("toy", 0, "", "", "")
 
 
 @pytest.fixture(scope="module")
-def row(tokenizer):
-    return chat.encode_row(tokenizer, TOY)
+def row(chat):
+    return chat.encode_row(TOY)
 
 
 def test_correct_row_has_a_loss_and_moves_the_adapter(row):
@@ -34,8 +33,8 @@ def test_row_without_labels_has_no_loss_and_moves_nothing(row):
     assert proof.moved == 0.0
 
 
-def test_proof_of_the_lost_labels_stands_beside_the_correct_row(rows, tokenizer):
-    shown = prove(Shelf(rows, tokenizer), "ko", "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
+def test_proof_of_the_lost_labels_stands_beside_the_correct_row(rows, chat):
+    shown = prove(Shelf(rows, chat), "ko", "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
     correct, broken = re.findall(r'<tr><th scope="row">.*?</tr>', shown)
     assert say("proof_moved", "ko") in correct and "0.0000" not in correct
     assert say("proof_still", "ko") in broken and broken.count("<td>0.0000</td>") == STEPS and "0.00e+00" in broken
@@ -46,13 +45,13 @@ def test_refused_text_trains_nothing(rows):
 
 
 def test_proof_trains_the_miniature_whichever_model_is_loaded(rows):  # bug: the loaded model's ids go into the miniature's smaller embedding
-    assert "<table" in prove(Shelf(rows, load_tokenizer()), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)
+    assert "<table" in prove(Shelf(rows, llama3_chat()), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of memory")])
-def test_proof_that_fails_says_so_and_what_to_do(rows, tokenizer, monkeypatch, error):
+def test_proof_that_fails_says_so_and_what_to_do(rows, chat, monkeypatch, error):
     def fail(row):
         raise error
 
     monkeypatch.setattr(lab.two_steps, "train_row", fail)
-    assert say("error_model", "ko") in prove(Shelf(rows, tokenizer), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)
+    assert say("error_model", "ko") in prove(Shelf(rows, chat), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)

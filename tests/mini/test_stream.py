@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from newsft.encoding import chat
 from newsft.encoding.chat import IGNORED
 from newsft.mini.events import read_events
 from newsft.mini.exercises import Conversation, draw_conversation
@@ -25,7 +24,7 @@ def encode(stream, answer, news=f"{NAME}이 날았다."):
     """The row of one conversation, its weights, and the text of each token."""
     messages = [{"role": "user", "content": news}, {"role": "assistant", "content": answer}]
     document = stream._encode(Conversation(messages, {NAME: "+"}))
-    row = chat.encode_row(stream.tokenizer, [message | {"content": take_marks(message["content"])[0]} for message in messages])
+    row = stream.chat.encode_row([message | {"content": take_marks(message["content"])[0]} for message in messages])
     assert row.input_ids == document.ids
     return row, document.weights
 
@@ -60,7 +59,7 @@ def test_every_token_of_an_answer_without_slips_is_learned(stream):
     rng = random.Random(1)
     for article in stream.articles[:20]:
         conversation = draw_conversation(rng, article, judged=0.5, objects=0.5, slips=0.0)
-        row = chat.encode_row(stream.tokenizer, conversation.messages)
+        row = stream.chat.encode_row(conversation.messages)
         weights = weigh(row, PHASE, companies=conversation.effects)
         assert all(weight > 0 for weight, label in zip(weights, row.labels, strict=True) if label != IGNORED)
 

@@ -1,7 +1,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from newsft.encoding import chat
+from newsft.encoding.chat import ChatFormat
 from newsft.mini.names import SYLLABLES
 from newsft.mini.tokenizer import CHAT_TEMPLATE, CONTROL_TOKENS, VOCABULARY, build_tokenizer
 from newsft.mini.written import read_written
@@ -51,7 +51,7 @@ def test_control_tokens_are_one_id_each_and_come_last(tokenizer):
 
 def test_turns_end_with_the_eos_token_and_padding_is_another(tokenizer):
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<|begin_of_text|>", "<|eot_id|>")
-    assert chat.end_of_turn_id(tokenizer) == tokenizer.eos_token_id
+    assert ChatFormat(tokenizer).end_id == tokenizer.eos_token_id
     assert tokenizer.pad_token_id not in (tokenizer.eos_token_id, tokenizer.bos_token_id)
 
 
@@ -77,8 +77,9 @@ def test_header_and_answer_never_merge(tokenizer, answer):
     if answer.strip() == answer:
         assert merged[: len(ids(tokenizer, header))] == ids(tokenizer, header)
     messages = [{"role": "user", "content": "뉴스"}, {"role": "assistant", "content": answer}]
-    prompt = chat.encode_prompt(tokenizer, messages[:-1])
-    assert chat.encode_row(tokenizer, messages).input_ids[: len(prompt)] == prompt.input_ids
+    chat = ChatFormat(tokenizer)
+    prompt = chat.encode_prompt(messages[:-1])
+    assert chat.encode_row(messages).input_ids[: len(prompt)] == prompt.input_ids
 
 
 def test_same_seed_builds_the_same_tokenizer(small):

@@ -22,7 +22,7 @@ def copy_with_other_weights(source, folder):
     with torch.no_grad():
         base.model.model.layers[0].self_attn.q_proj.weight.mul_(1.01)
     base.model.save_pretrained(folder, max_shard_size="8MB")
-    base.tokenizer.save_pretrained(folder)
+    base.chat.tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -70,8 +70,8 @@ def test_damaged_weights_are_a_clear_error(tmp_path):
 
 def test_answers_of_varco_stop_at_the_end_of_the_turn_whatever_its_config_says(varco):
     loaded = load_base(str(varco))
-    assert loaded.tokenizer.pad_token_id == 0
-    stops = stop_ids(loaded.tokenizer, loaded.model)
+    assert loaded.chat.tokenizer.pad_token_id == 0
+    stops = stop_ids(loaded.chat, loaded.model)
     assert "template" in stops[128_009]
     assert "config" in stops[128_001] and "template" not in stops[128_001]
     assert len(list(varco.glob("model-*-of-00004.safetensors"))) == 4

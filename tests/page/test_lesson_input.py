@@ -34,8 +34,8 @@ FIELDS = ("system", "user", "assistant")
 
 
 @pytest.fixture(scope="module")
-def shelf(rows, tokenizer):
-    return Shelf(rows, tokenizer)
+def shelf(rows, chat):
+    return Shelf(rows, chat)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_odd_text_is_shown_in_every_tab_as_text(shelf, odd, name, field):
             assert page.text.count(content) >= 2
         for row in held(shown):
             text = "".join(token[0] for token in row)
-            assert text == shelf.tokenizer(name).decode([token[1] for token in row], clean_up_tokenization_spaces=False)
+            assert text == shelf.chat(name).tokenizer.decode([token[1] for token in row], clean_up_tokenization_spaces=False)
             assert content in text or (tab == "lab" and field == "user")
 
 
@@ -143,7 +143,7 @@ def test_all_faults_at_once_on_odd_text_give_a_verdict(shelf, odd, cut):
 def test_described_row_has_one_of_each_per_token_and_its_texts_are_the_row(shelf, odd, name):
     found = describe_row(shelf, [{"role": role, "content": ODD[odd]} for role in FIELDS], name)
     assert len({len(column) for column in found.values()}) == 1
-    assert "".join(found["texts"]) == shelf.tokenizer(name).decode(found["input_ids"], clean_up_tokenization_spaces=False)
+    assert "".join(found["texts"]) == shelf.chat(name).tokenizer.decode(found["input_ids"], clean_up_tokenization_spaces=False)
     assert json.loads(json.dumps(found)) == found
     assert {origin for origin, label in zip(found["origins"], found["labels"], strict=True) if label != -100} == {"answer", "template"}
 

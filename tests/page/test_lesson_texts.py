@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from newsft.encoding import chat, tokens
+from newsft.encoding import tokens
 from newsft.encoding.chat import IGNORED
 from newsft.encoding.checks import CHECKS
 from newsft.lessons.faults import Faults
@@ -39,8 +39,8 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def shelf(rows, tokenizer):
-    return Shelf(rows, tokenizer)
+def shelf(rows, chat):
+    return Shelf(rows, chat)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def words(shelf):
 
 
 def findings(shelf, name, choice, faults):
-    tokenizer, messages, _, before, after = break_rows(shelf, name, choice, faults)
-    return find_verdicts(tokenizer, messages, before, after, faults)
+    chat, messages, _, before, after = break_rows(shelf, name, choice, faults)
+    return find_verdicts(chat, messages, before, after, faults)
 
 
 def single(name):
@@ -131,7 +131,7 @@ def test_correct_row_is_fine_and_nothing_more(shelf):
 def test_shorter_row_is_padded_in_the_lab_whatever_characters_it_has(shelf):  # bug: the partner is longer in characters, not in tokens
     emoji = ("own", 0, "", "🦩" * 300, "답")
     *_, before, _ = break_rows(shelf, "model", emoji, Faults(pad_left=True))
-    longest = max(len(chat.encode_row(shelf.model_tokenizer, shelf.messages("row", number, "", "", "")[0])) for number in range(0, 991, 10))
+    longest = max(len(shelf.model_chat.encode_row(shelf.messages("row", number, "", "", "")[0])) for number in range(0, 991, 10))
     assert "padding" in before.origins or longest <= len(before)
 
 
@@ -148,9 +148,9 @@ def test_every_verdict_is_given_by_some_fault_and_said_in_both_languages(shelf):
 def test_every_reason_is_given_by_some_row_and_explained_in_both_languages(shelf):
     given = set()
     for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True)):
-        tokenizer, *_, before, after = break_rows(shelf, "llama3", TOY, faults)
+        chat, *_, before, after = break_rows(shelf, "llama3", TOY, faults)
         for row in (before, after):
-            read = tokens.read_tokens(tokenizer, row)
+            read = tokens.read_tokens(chat, row)
             given |= {token.reason for token in read}
             assert all((token.label == IGNORED) == (token.reason in ("padding", "control", "template", "lost_answer", "system", "user")) for token in read)
     assert all(given == lesson("reasons", language).keys() for language in LANGUAGES)

@@ -32,8 +32,8 @@ def trained(rows, tmp_path_factory):
     return [{name: values.tolist() for name, values in trainer.data_collator(pair).items()} for pair in pairs]
 
 
-def test_two_hundred_rows_on_the_page_are_those_of_the_trainers_batches(rows, tokenizer, trained):
-    shelf, padded = Shelf(rows, tokenizer), 0
+def test_two_hundred_rows_on_the_page_are_those_of_the_trainers_batches(rows, chat, trained):
+    shelf, padded = Shelf(rows, chat), 0
     assert len(ROWS) == 200 == 2 * len(trained)
     for index, number in enumerate(ROWS):
         batch = trained[index // 2]
@@ -46,8 +46,8 @@ def test_two_hundred_rows_on_the_page_are_those_of_the_trainers_batches(rows, to
     assert padded > 1_000
 
 
-def test_bands_of_two_rows_are_the_trainers_batch_with_its_padding(rows, tokenizer, trained):
-    shelf = Shelf(rows, tokenizer)
+def test_bands_of_two_rows_are_the_trainers_batch_with_its_padding(rows, chat, trained):
+    shelf = Shelf(rows, chat)
     for index in range(0, len(ROWS), 20):
         batch = trained[index // 2]
         shown = show_batch(shelf, "ko", "model", "row", ROWS[index], "", "", "", ROWS[index + 1])

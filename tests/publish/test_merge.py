@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat
+from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError
 from newsft.models.load import stop_ids
 from newsft.publish.merge import export
@@ -27,7 +27,7 @@ def test_merged_model_is_plain_and_answers_as_the_adapter_does(engine, rows, tmp
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
     assert not (tmp_path / "merged" / "adapter_config.json").exists()
-    ids = torch.tensor([chat.encode_prompt(tokenizer, row_messages(rows[10])[:-1]).input_ids])
+    ids = torch.tensor([ChatFormat(tokenizer).encode_prompt(row_messages(rows[10])[:-1]).input_ids])
     with torch.no_grad():
         ours = engine.loaded.model(input_ids=ids).logits
         torch.testing.assert_close(merged(input_ids=ids).logits, ours, rtol=1e-3, atol=1e-3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from newsft.data.messages import row_messages
-from newsft.encoding import chat, tokens
+from newsft.encoding import tokens
 from newsft.errors import UserError
 from newsft.evaluation.metrics import MEASURES
 from newsft.evaluation.results import FILTERS, Results, load_results
@@ -86,8 +86,9 @@ class EvaluationHandlers:
         if number is None or not 0 <= number < len(self.rows) or number != int(number):
             return ""
         try:
-            encoded = chat.encode_row(self.engine.loaded.tokenizer, row_messages(self.rows[int(number)]))
-            return format_xray(take_xray(self.engine, encoded), tokens.read_tokens(self.engine.loaded.tokenizer, encoded), language=language)
+            chat = self.engine.loaded.chat
+            encoded = chat.encode_row(row_messages(self.rows[int(number)]))
+            return format_xray(take_xray(self.engine, encoded), tokens.read_tokens(chat, encoded), language=language)
         except UserError as error:
             return explain(error, language)
         except (RuntimeError, MemoryError):

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from newsft.encoding import chat, tokens
+from newsft.encoding import tokens
 from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.lessons import two_steps
@@ -27,18 +27,17 @@ def read_faults(switched: list[str], cut: int) -> Faults:
 
 
 def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults) -> tuple:
-    """The tokenizer, the conversation, the correct row and the broken one; padded beside a longer row where padding is the subject."""
-    tokenizer = two_steps.load_tokenizer() if tokenizer_name == MINIATURE else shelf.tokenizer(tokenizer_name)
+    """The chat format, the conversation, the correct row and the broken one; padded beside a longer row where padding is the subject."""
+    chat = two_steps.miniature_chat() if tokenizer_name == MINIATURE else shelf.chat(tokenizer_name)
     messages, changes = shelf.messages(*choice)
-    messages = spoil_messages(tokenizer, messages, faults)
-    before, after = chat.encode_row(tokenizer, messages), break_row(tokenizer, messages, faults)
+    messages = spoil_messages(chat, messages, faults)
+    before, after = chat.encode_row(messages), break_row(chat, messages, faults)
     check_length(max(len(before), len(after)), limit=TOKEN_LIMIT)
     if faults.pad_by_value or faults.pad_left:
-        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        partner = shelf.partner(before, tokenizer)
-        before = pad_batch([before, partner], pad_id=pad_id)[0]
-        after = spoil_padding(pad_batch([after, partner], pad_id=pad_id)[0], faults, pad_id=pad_id)
-    return tokenizer, messages, changes, before, after
+        partner = shelf.partner(before, chat)
+        before = pad_batch([before, partner], pad_id=chat.pad_id)[0]
+        after = spoil_padding(pad_batch([after, partner], pad_id=chat.pad_id)[0], faults, pad_id=chat.pad_id)
+    return chat, messages, changes, before, after
 
 
 def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
@@ -46,12 +45,12 @@ def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[
     *choice, switched, cut = values
     faults = read_faults(switched, cut)
     try:
-        tokenizer, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
+        chat, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
     except UserError as error:
         return [explain(error, language), "", "", NO_PROOF]
     lost, changed = changed_positions(before, after)
-    pair = views.format_pair(tokens.read_tokens(tokenizer, before), tokens.read_tokens(tokenizer, after), lost=lost, changed=changed, language=language)
-    verdict = explain(changes, language) + views.format_verdicts(find_verdicts(tokenizer, messages, before, after, faults), language=language)
+    pair = views.format_pair(tokens.read_tokens(chat, before), tokens.read_tokens(chat, after), lost=lost, changed=changed, language=language)
+    verdict = explain(changes, language) + views.format_verdicts(find_verdicts(chat, messages, before, after, faults), language=language)
     return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
 
 

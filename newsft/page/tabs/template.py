@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from newsft.encoding import chat, template
+from newsft.encoding import template
 from newsft.encoding.template import respell_template
 from newsft.errors import UserError
 from newsft.lessons.source import Shelf
@@ -15,11 +15,11 @@ def show_template(shelf: Shelf, language: str, tokenizer_name: str, source: str,
     """Cards, rendered text and the table of spellings. With the generation prompt the answer is left to the model."""
     try:
         messages, changes = shelf.messages(source, number, system, user, answer)
-        tokenizer = shelf.tokenizer(tokenizer_name)
+        chat = shelf.chat(tokenizer_name)
         shown = messages[:-1] if generation_prompt else messages
-        pieces = respell_template(chat.build_pieces(tokenizer, shown, generation_prompt=generation_prompt), **template.SPELLINGS[spelling])
-        stretches = template.link_pieces(tokenizer, pieces)
-        spellings = template.compare_spellings(tokenizer, messages, generation_prompt=generation_prompt)
+        pieces = respell_template(chat.build_pieces(shown, generation_prompt=generation_prompt), **template.SPELLINGS[spelling])
+        stretches = template.link_pieces(chat, pieces)
+        spellings = template.compare_spellings(chat, messages, generation_prompt=generation_prompt)
     except UserError as error:
         return explain(error, language)
     return explain(changes, language) + views.format_template(shown, stretches, language=language) + views.format_spellings(spellings, language=language)

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from newsft.encoding import chat, tokens
+from newsft.encoding import tokens
 from newsft.encoding.checks import check_row
 from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
@@ -17,17 +17,17 @@ def show_row(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
     """The row's sums, badges, decoded labels and chips."""
     try:
         messages, changes = shelf.messages(*choice)
-        tokenizer = shelf.tokenizer(tokenizer_name)
-        encoded = chat.encode_row(tokenizer, messages)
+        chat = shelf.chat(tokenizer_name)
+        encoded = chat.encode_row(messages)
         check_length(len(encoded))
     except UserError as error:
         return explain(error, language)
     parts = [
         explain(changes, language),
         views.format_counts(tokens.count_tokens(encoded), language=language),
-        views.format_checks(check_row(tokenizer, messages, encoded), language=language),
-        views.format_tokens(tokens.read_tokens(tokenizer, encoded), language=language, name="row"),
-        views.format_labels(tokens.decode_labels(tokenizer, encoded), language=language),
+        views.format_checks(check_row(chat, messages, encoded), language=language),
+        views.format_tokens(tokens.read_tokens(chat, encoded), language=language, name="row"),
+        views.format_labels(tokens.decode_labels(chat, encoded), language=language),
     ]
     return "".join(parts)
 
@@ -36,15 +36,14 @@ def show_batch(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str
     """The chosen row collated with a second one of the data set, which is the last of `choice`."""
     *first, second = choice
     try:
-        tokenizer = shelf.tokenizer(tokenizer_name)
-        rows = [chat.encode_row(tokenizer, shelf.messages(*first)[0]), chat.encode_row(tokenizer, shelf.messages("row", second, "", "", "")[0])]
-        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        padded = pad_batch(rows, pad_id=pad_id)
+        conversations = [shelf.messages(*chosen)[0] for chosen in (first, ("row", second, "", "", ""))]
+        chat = shelf.chat(tokenizer_name)
+        padded = pad_batch([chat.encode_row(messages) for messages in conversations], pad_id=chat.pad_id)
         check_length(len(padded[0]))
     except UserError as error:
         return explain(error, language)
-    read = [tokens.read_tokens(tokenizer, row) for row in padded]
-    return views.format_batch(read, pad_id=pad_id, pad_text=tokenizer.convert_ids_to_tokens(pad_id), language=language)
+    read = [tokens.read_tokens(chat, row) for row in padded]
+    return views.format_batch(read, pad_id=chat.pad_id, pad_text=chat.tokenizer.convert_ids_to_tokens(chat.pad_id), language=language)
 
 
 def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") -> dict:
@@ -53,8 +52,8 @@ def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") 
     `messages` are dicts with `role` (system, user, assistant) and `content`; `tokenizer` is llama3 or model.
     """
     try:
-        checked, chosen = read_messages(messages), shelf.tokenizer(tokenizer)
-        encoded = chat.encode_row(chosen, checked) if checked[-1]["role"] == "assistant" else chat.encode_prompt(chosen, checked)
+        checked, chat = read_messages(messages), shelf.chat(tokenizer)
+        encoded = chat.encode_row(checked) if checked[-1]["role"] == "assistant" else chat.encode_prompt(checked)
         check_length(len(encoded))
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
@@ -63,7 +62,7 @@ def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") 
         "labels": encoded.labels,
         "attention_mask": encoded.attention_mask,
         "origins": encoded.origins,
-        "texts": [token.text for token in tokens.read_tokens(chosen, encoded)],
+        "texts": [token.text for token in tokens.read_tokens(chat, encoded)],
     }
 
 

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from newsft.data.messages import gold_text, row_messages
-from newsft.encoding import chat, tokens
-from newsft.encoding.chat import Piece
+from newsft.encoding import tokens
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.collate import collate
+from newsft.encoding.pieces import Piece
 from newsft.encoding.template import compare_spellings
 from newsft.lessons.conversations import TOY
 from newsft.lessons.faults import Faults
@@ -26,8 +27,8 @@ SPLIT = "뷁👩‍🚀가"
 
 
 @pytest.fixture(scope="module")
-def shelf(rows, tokenizer):
-    return Shelf(rows, tokenizer)
+def shelf(rows, chat):
+    return Shelf(rows, chat)
 
 
 def held(shown):
@@ -44,21 +45,21 @@ def kinds(shown):
     return [(re.search(r'class="([^"]*)"', attributes) or ["", ""])[1].split() for attributes, _ in chips(shown)]
 
 
-def read(tokenizer, text):
-    return tokens.read_tokens(tokenizer, chat.encode_pieces(tokenizer, [Piece(text, "user")]))
+def read(chat, text):
+    return tokens.read_tokens(chat, chat.encode_pieces([Piece(text, "user")]))
 
 
 def numbers(text):
     return [int(number.replace(",", "")) for number in re.findall(r"<strong>([\d,]+)</strong>", text)]
 
 
-def test_page_shows_the_very_batch_that_the_collator_hands_to_the_trainer(shelf, tokenizer, rows):
+def test_page_shows_the_very_batch_that_the_collator_hands_to_the_trainer(shelf, chat, rows):
     chosen = range(200)
-    batch = collate([chat.encode_row(tokenizer, row_messages(rows[number])) for number in chosen], pad_id=tokenizer.pad_token_id)
+    batch = collate([chat.encode_row(row_messages(rows[number])) for number in chosen], pad_id=chat.pad_id)
     for place, number in enumerate(chosen):
         _, ids, labels, mask, *_ = zip(*held(show_row(shelf, "ko", "model", "row", number, "", "", "")), strict=True)
         padding = batch["input_ids"].shape[1] - len(ids)
-        assert batch["input_ids"][place].tolist() == [*ids, *[tokenizer.pad_token_id] * padding]
+        assert batch["input_ids"][place].tolist() == [*ids, *[chat.pad_id] * padding]
         assert batch["labels"][place].tolist() == [*labels, *[-100] * padding]
         assert batch["attention_mask"][place].tolist() == [*mask, *[0] * padding]
 
@@ -87,8 +88,8 @@ def test_badge_says_in_sign_and_word_what_fails():
     assert page.text == f"✓ {lesson('checks', 'en')['labels']}: holds✗ {lesson('checks', 'en')['one_bos']}: fails"
 
 
-def test_long_row_costs_about_one_element_a_token(tokenizer):
-    row = read(tokenizer, "가나다 라마 12, " * 300)[:1500]
+def test_long_row_costs_about_one_element_a_token(chat):
+    row = read(chat, "가나다 라마 12, " * 300)[:1500]
     page = Page(views.format_tokens(row, language="ko", name="row"))
     assert page.tags.count("i") == 1500
     assert len(page.tags) < 1500 + 30
@@ -99,14 +100,14 @@ def test_first_chip_is_the_lists_only_tab_stop(shelf):
     assert ["tabindex" in attributes for attributes, _ in chips(shown)] == [True, *[False] * 53]
 
 
-def test_only_marked_positions_are_marked(tokenizer):
-    shown = views.format_tokens(read(tokenizer, "가나다라마바사"), language="ko", name="row", marked={0, 3})
+def test_only_marked_positions_are_marked(chat):
+    shown = views.format_tokens(read(chat, "가나다라마바사"), language="ko", name="row", marked={0, 3})
     assert [position for position, kind in enumerate(kinds(shown)) if "x" in kind] == [0, 3]
 
 
 @pytest.mark.parametrize("name", ["llama3", "model"])
 def test_tokens_of_one_written_character_are_one_group(shelf, name):
-    row = read(shelf.tokenizer(name), SPLIT)
+    row = read(shelf.chat(name), SPLIT)
     shown = views.format_tokens(row, language="ko", name="row")
     groups = {}
     for token, kind, (attributes, text) in zip(row, kinds(shown), chips(shown), strict=True):
@@ -128,7 +129,7 @@ def test_white_space_and_invisible_characters_are_made_visible(text, shown):
 @pytest.mark.parametrize("name", ["llama3", "model"])
 def test_bands_of_a_batch_add_up_to_rows_of_one_length(shelf, rows, name):
     shown = show_batch(shelf, "ko", name, "row", 0, "", "", "", 7)
-    lengths = [len(chat.encode_row(shelf.tokenizer(name), row_messages(rows[number]))) for number in (0, 7)]
+    lengths = [len(shelf.chat(name).encode_row(row_messages(rows[number]))) for number in (0, 7)]
     bands = re.findall(r'<div class="band".*?</div>', shown)
     assert [sum(map(int, re.findall(r"flex-grow:(\d+)", band))) for band in bands] == [max(lengths)] * 2
     assert [sum(map(int, re.findall(r'class="p off" style="flex-grow:(\d+)"', band))) for band in bands] == [max(lengths) - length for length in lengths]
@@ -153,7 +154,7 @@ def test_generation_prompt_leaves_the_answer_to_the_model(shelf):
 
 
 def test_spelling_that_changes_no_id_is_not_said_to_have_other_ids(tokenizer):  # bug: equal counts are always called other ids
-    official, one_newline, _ = compare_spellings(with_template(tokenizer, CHATML), TOY)
+    official, one_newline, _ = compare_spellings(ChatFormat(with_template(tokenizer, CHATML)), TOY)
     assert official.header_ids == one_newline.header_ids
     assert say("spelling_other_ids", "ko") not in template.format_spellings([official, one_newline], language="ko")
 
