@@ -10,13 +10,19 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.errors import UserError, command
 from newsft.inference import malloc
 from newsft.recipe import Recipe
+
+if TYPE_CHECKING:  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.data.rows import Split
+    from newsft.inference.types import Engine
 
 SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
 
@@ -49,21 +55,31 @@ def import_spaces() -> Callable | None:
     return spaces.GPU
 
 
-def load_engine(chosen: Recipe, *, examples: list[str], gpu: Callable | None):
-    """The recipe's base and adapter, answering in this process or, with ZeroGPU's decorator, in one that has a GPU; `examples` as `Engine` takes them."""
-    from newsft.inference.engine import Engine
-    from newsft.models.load import add_adapter, load_base
+@dataclass(frozen=True)
+class Setup:
+    """What the page is built from: the recipe, an engine, what base and tuned model are called, and the data."""
 
-    loaded = add_adapter(load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
+    recipe: Recipe
+    engine: "Engine"
+    names: tuple[str, str]
+    split: "Split"
+
+
+def load_local(chosen: Recipe, examples: list[str], gpu: Callable | None) -> "Engine":
+    """The engine that answers in this process or, with ZeroGPU's decorator, in one that has a GPU."""
+    from newsft.inference.engine import load_engine
+
     if gpu is None:
-        return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples)
+        return load_engine(chosen, examples=examples)
+    import gradio
+
     from newsft.inference.zerogpu import ZeroBatcher
 
-    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu))
+    return load_engine(chosen, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=gradio.Error))
 
 
-def load(arguments: argparse.Namespace) -> tuple:
-    """The recipe, the engine with the models or the server that has them, both names, and the data."""
+def load(arguments: argparse.Namespace) -> Setup:
+    """Read the data, and load the models or find the server that has them."""
     chosen = recipe.from_flags(arguments)
     served = {"base": arguments.base_model, "tuned": arguments.tuned_model}
     if arguments.server and not all(served.values()):
@@ -71,7 +87,7 @@ def load(arguments: argparse.Namespace) -> tuple:
     if not arguments.server and any(served.values()):
         raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
     gpu = import_spaces()
-    from newsft.data.rows import is_local, load_rows, split_rows  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.data.rows import is_local, load_rows, split_rows
 
     try:
         rows = load_rows(chosen.data)
@@ -85,44 +101,37 @@ def load(arguments: argparse.Namespace) -> tuple:
     if arguments.server:
         from newsft.inference.server import connect
 
-        answering, names = connect(arguments.server, served, chosen), tuple(served.values())
-    else:
-        answering, names = load_engine(chosen, examples=split.examples, gpu=gpu), (Path(chosen.model).name, Path(chosen.adapter).name)
-    return chosen, answering, names, split
+        return Setup(chosen, connect(arguments.server, served, chosen), tuple(served.values()), split)
+    return Setup(chosen, load_local(chosen, split.examples, gpu), (Path(chosen.model).name, Path(chosen.adapter).name), split)
 
 
-def serve(arguments: argparse.Namespace, chosen: recipe.Recipe, answering, names: tuple[str, str], split) -> int:
+def serve(arguments: argparse.Namespace, setup: Setup) -> None:
     """Build the page and serve it until interrupted."""
     from newsft.page.page import build_page, launch_settings
     from newsft.page.sessions import QUEUE_LENGTH
 
-    if answering.loaded.model is not None:
-        print(answering.loaded.describe())
-    run = answering.loaded.run
-    system_prompt = run["system_prompt"] if run else split.rows[0]["system_prompt"]
-    page = build_page(answering, system_prompt=system_prompt, names=names, split=split, evaluation=Path(chosen.evaluation))
+    print(setup.engine.models.description)
+    run = setup.engine.models.run
+    system_prompt = run["system_prompt"] if run else setup.split.rows[0]["system_prompt"]
+    page = build_page(setup.engine, system_prompt=system_prompt, names=setup.names, split=setup.split, evaluation=Path(setup.recipe.evaluation))
     try:
         page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **launch_settings())
     except OSError as error:
-        print(f"error: port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.", file=sys.stderr)
-        return 2
-    return 0
+        raise UserError(f"port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.") from error
 
 
+@command()
 def main() -> int:
-    """Serve, or check; exit code 2 for what the user can put right, 1 for a check that failed."""
+    """Serve, or check; exit code 1 for a check that failed."""
     arguments = parse_flags()
     malloc.return_memory()
-    try:
-        loaded = load(arguments)
-        if arguments.check:
-            from newsft.page.diagnosis import print_diagnosis
+    setup = load(arguments)
+    if arguments.check:
+        from newsft.page.diagnosis import print_diagnosis
 
-            return 0 if print_diagnosis(loaded[1], loaded[3]) else 1
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return serve(arguments, *loaded)
+        return 0 if print_diagnosis(setup.engine, setup.split) else 1
+    serve(arguments, setup)
+    return 0
 
 
 if __name__ == "__main__":

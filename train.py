@@ -7,15 +7,10 @@ torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: tw
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from pathlib import Path
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.errors import command
 from newsft.models import distributed
-from newsft.paths import short_path
 
 
 def parse_flags() -> argparse.Namespace:
@@ -27,80 +22,31 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_rows(chosen: recipe.Recipe, tell: Callable[[str], None]):
-    """The recipe's data, with what is odd about it told before anything is trained."""
-    from newsft.data.review import review
-    from newsft.data.rows import load_rows, split_rows
-
-    split = split_rows(load_rows(chosen.data, tell=lambda text: tell(f"note: {text}")), test_ratio=chosen.test_ratio)
-    first, count = len(split.test), len(split.rows)
-    tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
-    for oddity in review(split):
-        tell(f"note: {oddity}")
-    return split
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Load, encode, check, train, save."""
-    chosen = recipe.from_flags(arguments)
-    tell = print if distributed.is_main() else lambda *_: None
-    tell(f"recipe {chosen.name}: {short_path(chosen.model)} on {short_path(chosen.data)}")
+@command(stopped="stopped; the last checkpoint is kept, the same command with --resume goes on from it")
+def main() -> None:
+    """Train, then publish where that was asked for."""
+    arguments = parse_flags()
+    chosen, name = recipe.from_flags(arguments), arguments.push_to_hub
     from newsft.models.hub import find_files  # seconds of imports: --help and a wrong flag answer at once
-    from newsft.models.load import load_base
     from newsft.publish import hub
     from newsft.publish.card import write_card
     from newsft.publish.licences import read_licence
-    from newsft.training import checkpoints
-    from newsft.training.output import claimed
-    from newsft.training.preflight import encode_rows, preflight
-    from newsft.training.progress import Progress
-    from newsft.training.record import describe_run, gather_weights, save_run
-    from newsft.training.sft import build_trainer, choose_precision
+    from newsft.training.run import run
 
-    split = read_rows(chosen, tell)
-    folder, first = Path(chosen.output), len(split.test)
-    with claimed(folder, resume=arguments.resume) if distributed.is_main() else nullcontext():
-        checkpoint = checkpoints.choose_checkpoint(folder, resume=arguments.resume, tell=tell)
-        loaded = load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention)
-        tell(loaded.describe())
-        if arguments.push_to_hub:
-            hub.check_name(arguments.push_to_hub, read_licence(chosen.model, find_files(chosen.model)))
-        about = describe_run(loaded, split, chosen)
-        for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
-            tell(f"note: {difference}")
-        encoded = encode_rows(loaded, split.train, chosen, first=first)
-        report = preflight(loaded, split.train, encoded, chosen, first=first)
-        tell(report.report())
-        if report.failures:
-            raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
-        validation = encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
-        trainer = build_trainer(loaded, encoded, chosen, folder, validation=validation, callbacks=[Progress()] if distributed.is_main() else [])
-        trainer.about = about
-        tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), choose_precision(loaded, chosen)))
-        begun = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        seconds = time.monotonic() - begun
-        weights = gather_weights(trainer)
-        if distributed.is_main():
-            with checkpoints.staged_adapter(folder) as staged:
-                save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
-            write_card(folder, chosen.model)  # in the place of PEFT's empty form
-    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
-    if arguments.push_to_hub and distributed.is_main():
-        tell(f"pushed to {hub.push(folder, arguments.push_to_hub)}")
+    def check_base() -> None:
+        if name:
+            hub.check_name(name, read_licence(chosen.model, find_files(chosen.model)))
 
-
-def main() -> int:
-    """Exit code 0, 2 for what the user can put right, 130 for Ctrl-C."""
-    try:
-        run(parse_flags())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped; the last checkpoint is kept, the same command with --resume goes on from it", file=sys.stderr)
-        return 130
-    return 0
+    folder = run(
+        chosen,
+        check_base=check_base,
+        write_card=lambda written: write_card(written, chosen.model),  # in the place of PEFT's empty form
+        resume=arguments.resume,
+        hub_name=name,
+        tell=print if distributed.is_main() else lambda _: None,
+    )
+    if name and distributed.is_main():
+        print(f"pushed to {hub.push(folder, name)}")
 
 
 if __name__ == "__main__":

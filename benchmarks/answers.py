@@ -10,7 +10,8 @@ import time
 import torch
 
 from benchmarks.result import print_result
-from newsft.evaluation.run import load_engine
+from newsft.data.rows import load_rows, split_rows
+from newsft.inference.engine import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 
@@ -39,7 +40,9 @@ def time_generate(engine, news: str, system_prompt: str) -> float:
 
 def main() -> None:
     """Print a table and, last, one JSON line."""
-    engine, split = load_engine(RECIPES["mini"])
+    recipe = RECIPES["mini"]
+    split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)
+    engine = load_engine(recipe, examples=split.examples)
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
     system_prompt = split.train[0]["system_prompt"]
     time_ours(engine, article, system_prompt)

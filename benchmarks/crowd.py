@@ -18,7 +18,7 @@ import psutil
 from benchmarks.answers import time_generate
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
-from newsft.evaluation.run import load_engine
+from newsft.inference.engine import load_engine
 from newsft.recipe import RECIPES
 from tests.readers import Answered, Reader, Site
 from tests.serve import serve
@@ -114,7 +114,7 @@ def summarise(found: list[dict]) -> dict:
 
 def measure_generate(rows: list[dict]) -> float:
     """Seconds that all readers' answers take from two `generate` calls each, by the first few."""
-    engine, _ = load_engine(RECIPES["mini"])
+    engine = load_engine(RECIPES["mini"])
     time_generate(engine, rows[0]["user_prompt"], rows[0]["system_prompt"])
     return statistics.mean(time_generate(engine, row["user_prompt"], row["system_prompt"]) for row in rows[:GENERATED]) * len(rows)
 

@@ -9,13 +9,13 @@ import time
 import torch
 
 from benchmarks.result import print_result
+from newsft.data.rows import load_rows, split_rows
 from newsft.evaluation import generate
-from newsft.evaluation.run import load_engine
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine, load_engine
 from newsft.recipe import RECIPES
 
 
-def generate_singly(engine: Engine, row: dict, side: str) -> str:
+def generate_singly(engine: LocalEngine, row: dict, side: str) -> str:
     """One answer by transformers' own `generate`."""
     prompt = engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids
     ids, model = torch.tensor([prompt]), engine.loaded.model
@@ -34,7 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=0, help="only every so many-th row, so that about this many are taken; 0 takes all 495")
     arguments = parser.parse_args()
-    engine, split = load_engine(RECIPES["mini"])
+    recipe = RECIPES["mini"]
+    split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)
+    engine = load_engine(recipe, examples=split.examples)
     rows = split.test[:: max(len(split.test) // arguments.rows, 1)] if arguments.rows else split.test
     begun = time.perf_counter()
     batched = {(one.row, one.side): one.text for numbers in generate.plan_batches(engine, rows, batch_rows=generate.BATCH_ROWS) for one in generate.generate_batch(engine, rows, numbers)}

@@ -1,6 +1,8 @@
-"""The one error that a user can put right, and how it lists rows."""
+"""The one error that a user can put right, how it lists rows, and how a program ends with it."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 
@@ -18,3 +20,23 @@ class UserError(ValueError):
 def list_rows(numbers: Sequence[int]) -> str:
     """The first ten numbers, and how many more there are."""
     return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+
+
+def command(*, stopped: str = "stopped") -> Callable[[Callable[[], int | None]], Callable[[], int]]:
+    """Decorate a program's main function: it then returns the exit code, 2 for a UserError and 130 for Ctrl-C, each said in a line and without a traceback."""
+
+    def decorate(main: Callable[[], int | None]) -> Callable[[], int]:
+        @wraps(main)
+        def run() -> int:
+            try:
+                return main() or 0
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 2
+            except KeyboardInterrupt:
+                print(f"\n{stopped}", file=sys.stderr)
+                return 130
+
+        return run
+
+    return decorate

@@ -13,17 +13,22 @@ from newsft.errors import UserError
 from newsft.paths import ASSETS, short_path
 
 RECIPE_FILE = "recipe.json"
+ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")  # settings that do not reach the weights; model and data do by what they hold
 SWITCH = ("auto", "on", "off")
 VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}  # for where no flags can be given, as on a Hugging Face Space
 
 
-def _setting(default: Any, why: str, *, choices: tuple[str, ...] = ()) -> Any:
-    return dataclasses.field(default=default, metadata={"why": why, "choices": choices})
+def _setting(default: Any, why: str, *, choices: tuple[str, ...] = (), least: int | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"why": why, "choices": choices, "least": least})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run of the lesson. The defaults are the lesson's; the two recipes below say what differs."""
+    """One run of the lesson. The defaults are the lesson's; the two recipes below say what differs. UserError for a setting out of its range."""
 
     name: str = _setting("varco", "the recipe's name")
     model: str = _setting("NCSOFT/Llama-VARCO-8B-Instruct", "base model: hub id or local folder")
@@ -37,15 +42,15 @@ class Recipe:
         "auto", "numbers that the training multiplies: auto is the model's own type, fp32 on a CPU; bf16 is faster on a CPU with units for it, and less exact", choices=("auto", "bf16")
     )
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
-    max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer")
-    lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target")
+    max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer", least=1)
+    lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target", least=1)
     lora_alpha: int = _setting(32, "the adapter's output is scaled by alpha / r")
     lora_dropout: float = _setting(0.1, "dropout on the adapter's input, in training only")
     lora_targets: tuple[str, ...] = _setting(("q_proj", "v_proj"), "the layers that get an adapter: attention's queries and values")
     epochs: float = _setting(3, "passes over the training split")
     max_steps: int = _setting(-1, "stop after so many optimizer steps; -1 means all epochs")
-    batch_size: int = _setting(2, "rows in one forward pass")
-    accumulation: int = _setting(2, "forward passes in one optimizer step")
+    batch_size: int = _setting(2, "rows in one forward pass", least=1)
+    accumulation: int = _setting(2, "forward passes in one optimizer step", least=1)
     sampling: str = _setting("random", "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding")
     shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: on a GPU, where it can be done", choices=SWITCH)
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
@@ -54,12 +59,27 @@ class Recipe:
     optimizer: str = _setting("adamw_torch_fused", "AdamW in one fused kernel")
     max_grad_norm: float = _setting(0.3, "longer gradients are scaled down to this norm")
     gradient_checkpointing: str = _setting("auto", "recompute activations in the backward pass: slower, needs less memory; auto: where the longest step would not fit without", choices=SWITCH)
-    log_every: int = _setting(10, "steps between two points of the loss curve")
-    save_every: int = _setting(50, "steps between two checkpoints")
-    eval_rows: int = _setting(12, "first rows of the test split whose loss is the validation line of the curve; 0 for none")
-    eval_every: int = _setting(50, "steps between two points of the validation line")
-    max_new_tokens: int = _setting(1024, "longest answer, in tokens")
+    log_every: int = _setting(10, "steps between two points of the loss curve", least=1)
+    save_every: int = _setting(50, "steps between two checkpoints", least=1)
+    eval_rows: int = _setting(12, "first rows of the test split whose loss is the validation line of the curve; 0 for none", least=0)
+    eval_every: int = _setting(50, "steps between two points of the validation line", least=1)
+    max_new_tokens: int = _setting(1024, "longest answer, in tokens", least=1)
     seed: int = _setting(42, "seed of the adapter's first values, of the dropout and of the order of the rows")
+
+    def __post_init__(self):
+        checks = [
+            ("test_ratio", 0 < self.test_ratio < 1, "it must lie between 0 and 1, such as 0.5"),
+            ("warmup_ratio", 0 <= self.warmup_ratio < 1, "it is the share of the steps, 0 or more and below 1"),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "it must be above 0, or nothing would be trained"),
+            ("max_steps", self.max_steps > 0 or self.max_steps == -1, "it must be at least 1, or -1 for all epochs"),
+            ("epochs", self.epochs > 0 or self.max_steps > 0, "it must be above 0, or give --max-steps"),
+        ]
+        for field in dataclasses.fields(self):
+            value, choices, least = getattr(self, field.name), field.metadata["choices"], field.metadata["least"]
+            checks += [(field.name, not choices or value in choices, f"choose one of {', '.join(choices)}"), (field.name, least is None or value >= least, f"it must be at least {least}")]
+        for name, holds, remedy in checks:
+            if not holds:
+                raise UserError(f"{_flag(name)} is {getattr(self, name)}; {remedy}.")
 
     @property
     def rows_per_step(self) -> int:
@@ -108,7 +128,6 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
     for field in dataclasses.fields(Recipe):
         if field.name == "name" or (only is not None and field.name not in only):
             continue
-        flag = "--" + field.name.replace("_", "-")
         values = ", ".join(f"{name}: {_display(getattr(recipe, field.name))}" for name, recipe in RECIPES.items())
         kind: dict[str, Any] = {"type": type(field.default)}
         if field.metadata["choices"]:
@@ -118,7 +137,7 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
         elif field.name == "epochs":
             kind = {"type": float}
         variable = f"; without --recipe also {VARIABLES[field.name]}" if field.name in VARIABLES else ""
-        parser.add_argument(flag, default=None, help=f"{field.metadata['why']} ({values}{variable})".replace("%", "%%"), **kind)
+        parser.add_argument(_flag(field.name), default=None, help=f"{field.metadata['why']} ({values}{variable})".replace("%", "%%"), **kind)
 
 
 def from_flags(arguments: argparse.Namespace) -> Recipe:
@@ -133,17 +152,7 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
         value = vars(arguments).get(field.name)
         if value is not None and field.name != "name":
             given[field.name] = tuple(value) if isinstance(value, list) else value
-    recipe = dataclasses.replace(recipe, **given)
-    for name in ("batch_size", "accumulation", "lora_r", "max_length", "max_new_tokens", "log_every", "save_every", "eval_every"):
-        if getattr(recipe, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} is {getattr(recipe, name)}; it must be at least 1.")
-    if recipe.eval_rows < 0:
-        raise UserError(f"--eval-rows is {recipe.eval_rows}; it must be 0 or more.")
-    if not 0 < recipe.test_ratio < 1:
-        raise UserError(f"--test-ratio is {recipe.test_ratio}; it must lie between 0 and 1, such as 0.5.")
-    if recipe.epochs <= 0 and recipe.max_steps < 1:
-        raise UserError(f"--epochs is {recipe.epochs}; it must be above 0, or give --max-steps.")
-    return recipe
+    return dataclasses.replace(recipe, **given)
 
 
 def _from_environment() -> dict[str, str]:

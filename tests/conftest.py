@@ -7,9 +7,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, w
 import pytest
 from transformers import AutoTokenizer
 
-from newsft.data.rows import load_rows
+from newsft.data.rows import load_rows, split_rows
 from newsft.encoding.chat import ChatFormat
-from newsft.evaluation.run import load_engine
+from newsft.inference.engine import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 
@@ -33,6 +33,6 @@ def rows():
 
 
 @pytest.fixture(scope="session")
-def engine():
+def engine(rows):
     """The shipped miniature with its adapter, as the page loads it."""
-    return load_engine(RECIPES["mini"])[0]
+    return load_engine(RECIPES["mini"], examples=split_rows(rows, test_ratio=RECIPES["mini"].test_ratio).examples)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUND = {"errors", "paths", "recipe", "fingerprints"}  # what every room may import
+GROUND = {"errors", "paths", "recipe", "fingerprints", "compat"}  # what every room may import
 ROOMS = {
     "data": set(),
     "encoding": set(),

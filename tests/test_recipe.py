@@ -69,11 +69,23 @@ def test_flags_change_single_settings():
         (["--test-ratio", "0"], "--test-ratio is 0.0"),
         (["--test-ratio", "nan"], "--test-ratio is nan"),
         (["--epochs", "0"], "--epochs is 0.0"),
+        (["--max-steps", "0"], "--max-steps is 0"),
+        (["--warmup-ratio", "1"], "--warmup-ratio is 1.0"),
+        (["--learning-rate", "nan"], "--learning-rate is nan"),
+        (["--eval-rows", "-1"], "--eval-rows is -1"),
     ],
 )
 def test_setting_out_of_range_names_its_flag_and_value(flags, named):
     with pytest.raises(UserError, match=named):
         parse(*flags)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 0}, {"quantize": "8bit"}, {"test_ratio": 1.5}])
+def test_recipe_with_a_setting_out_of_range_cannot_be_made_in_any_way(settings):
+    (name,) = settings
+    for make in (Recipe, lambda **changes: dataclasses.replace(RECIPES["mini"], **changes)):
+        with pytest.raises(UserError, match=f"--{name.replace('_', '-')} is "):
+            make(**settings)
 
 
 def test_zero_epochs_are_fine_with_a_number_of_steps():

@@ -3,7 +3,6 @@
 The template's text and the messages' text are encoded apart, so what a user pastes can never become a control token.
 """
 
-import json
 import re
 import threading
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from functools import cached_property, lru_cache, partial
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
+from newsft import compat
 from newsft.encoding.pieces import Piece, render_skeleton
 from newsft.errors import UserError, list_rows
 
@@ -63,7 +63,7 @@ class ChatFormat:
         if not tokenizer.chat_template:
             raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
         self.tokenizer = tokenizer
-        self._lock = threading.Lock()  # Fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently.
+        self._lock = threading.Lock()  # fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently
         self._skeleton = lru_cache(maxsize=KEPT_SKELETONS)(partial(render_skeleton, tokenizer))
 
     def __reduce__(self) -> tuple:
@@ -99,8 +99,7 @@ class ChatFormat:
     @cached_property
     def is_byte_level(self) -> bool:
         """Whether the names of the tokens are bytes in disguise (GPT-2's way), rather than text."""
-        decoder = json.loads(self.tokenizer.backend_tokenizer.decoder.__getstate__())
-        return "ByteLevel" in {decoder["type"], *(one["type"] for one in decoder.get("decoders", []))}
+        return compat.is_byte_level(self.tokenizer)
 
     @cached_property
     def _border(self) -> re.Pattern:

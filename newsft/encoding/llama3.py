@@ -45,11 +45,6 @@ def llama3_chat() -> ChatFormat:
         return _load_chat()
 
 
-@cache
-def _load_chat() -> ChatFormat:
-    return ChatFormat(load_tokenizer())
-
-
 def load_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer alone, read or converted anew by every call."""
     folder = user_cache_path("newsft") / CACHE
@@ -86,3 +81,6 @@ def convert_tokenizer() -> PreTrainedTokenizerFast:
 def _tiktoken_file() -> Path:
     # Not imported: the package's __init__ files load torch models, which the tokenizer needs nothing of.
     return Path(importlib.util.find_spec("llama_models").submodule_search_locations[0]) / "llama3" / "tokenizer.model"
+
+
+_load_chat = cache(lambda: ChatFormat(load_tokenizer()))

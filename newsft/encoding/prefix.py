@@ -13,7 +13,7 @@ import torch
 from newsft.encoding.chat import IGNORED, Encoded
 
 LEAST_PREFIX = 32  # shared tokens below which a mask costs more than it saves
-MASKABLE = ("sdpa", "eager")  # attention implementations that take any mask; flash attention takes none
+MASKABLE = ("sdpa", "eager")  # attention implementations that take a mask of our own; flash attention takes none
 SHARED = -1  # the owner of the prefix's tokens
 
 
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 def shared_length(rows: Sequence[Encoded | dict]) -> int:
     """How many leading tokens the rows share, before the first token that any row is trained on.
 
-    Each row keeps a token of its own, and a row's first own token is no label: the place that would predict it is shared.
+    Each row keeps at least one token of its own, and its first own token is no label: its prediction would be made at a shared token, once for all rows.
     """
     columns = [_columns(row) for row in rows]
     length = min(len(row["input_ids"]) - 1 for row in columns)

@@ -100,7 +100,7 @@ def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> I
 
 
 def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[int]]:
-    text = b"".join(pieces[start:end]).decode("utf-8", errors="surrogateescape")  # a row that was cut may end within a character
+    text = b"".join(pieces[start:end]).decode("utf-8", errors="surrogateescape")  # a row that was cut may end in the middle of a character
     borders, at = set(), 0
     for stretch in filter(None, regex.split(r"([\udc80-\udcff]+)", text)):
         for grapheme in [stretch] if 0xDC80 <= ord(stretch[0]) <= 0xDCFF else regex.findall(r"\X", stretch):

@@ -11,10 +11,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.data.rows import load_rows, split_rows
+from newsft.errors import UserError, command
 from newsft.evaluation import generate
-from newsft.evaluation.run import evaluate, load_engine
+from newsft.evaluation.run import evaluate
 from newsft.evaluation.table import format_table
+from newsft.inference.engine import load_engine
 from newsft.models.run_record import RUN_FILE
 from newsft.publish import card
 
@@ -30,25 +32,19 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@command(stopped="stopped; the answers are kept, the same command goes on from them")
 def main() -> None:
     """Evaluate and print the table."""
     arguments = parse_flags()
-    try:
-        chosen = recipe.from_flags(arguments)
-        folder = arguments.output or Path("evaluation") / chosen.name
-        for name in ("limit", "batch_rows"):
-            if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
-        engine, split = load_engine(chosen)
-        rows = split.test[: arguments.limit]
-        with tqdm(total=len(rows), unit="row") as bar:
-            summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(f"\nstopped; the same command goes on from {folder}", file=sys.stderr)
-        sys.exit(130)
+    chosen = recipe.from_flags(arguments)
+    folder = arguments.output or Path("evaluation") / chosen.name
+    for name in ("limit", "batch_rows"):
+        if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
+    split = split_rows(load_rows(chosen.data), test_ratio=chosen.test_ratio)
+    engine, rows = load_engine(chosen, examples=split.examples), split.test[: arguments.limit]
+    with tqdm(total=len(rows), unit="row") as bar:
+        summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update)
     print(format_table(summary))
     if arguments.json:
         arguments.json.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -59,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

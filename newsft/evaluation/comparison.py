@@ -5,8 +5,8 @@ from newsft.evaluation.fields import compare_fields
 from newsft.inference.types import Comparison
 
 
-def describe(comparison: Comparison, gold: Answer | None = None) -> dict:
-    """A finished comparison as JSON: what the endpoint /compare returns. `scores` are the fields' agreement with the gold answer, if there is one."""
+def as_json(comparison: Comparison, gold: Answer | None = None) -> dict:
+    """A finished comparison as plain data: what the endpoint /compare returns. `scores` are the fields' agreement with the gold answer, if there is one."""
     article, sides = comparison.prompt.messages[-1]["content"], {}
     for side, stream in comparison.answers.items():
         answer = read_answer(stream.text)

@@ -15,20 +15,20 @@ OPPOSITE = {"positive_impact_stocks": "negative_impact_stocks", "negative_impact
 INCORPORATED = re.compile(r"^(?:\(주\)|\(유\)|주식회사|유한회사)|(?:\(주\)|\(유\)|주식회사|유한회사|,?Inc\.?|,?Corp\.?|,?Co\.,?Ltd\.?|,?Ltd\.?)$")
 
 
-def normalise(text: str) -> str:
+def fold_text(text: str) -> str:
     """Text for comparison: full-width forms folded, white space removed."""
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
-def normalise_company(name: str) -> str:
+def fold_company(name: str) -> str:
     """A company's name for comparison: also without its legal form, unless nothing else is left."""
-    folded = normalise(name)
+    folded = fold_text(name)
     return INCORPORATED.sub("", folded) or folded
 
 
 def is_grounded(name: str, article: str) -> bool:
     """Whether a name or keyword occurs in the article, white space and legal form aside."""
-    return bool(name.strip()) and normalise_company(name) in normalise(article)
+    return bool(name.strip()) and fold_company(name) in fold_text(article)
 
 
 def stocks_of(answer: Answer) -> set[tuple[str, str]]:
@@ -38,7 +38,7 @@ def stocks_of(answer: Answer) -> set[tuple[str, str]]:
 
 def fold(item: str, key: str) -> str:
     """An item of the list `key`, normalised as that list's items are compared."""
-    return normalise_company(item) if key in OPPOSITE else normalise(item)
+    return fold_company(item) if key in OPPOSITE else fold_text(item)
 
 
 def items_of(answer: Answer, key: str) -> set[str]:
@@ -55,7 +55,7 @@ def _comparable(answer: Answer, key: str) -> object:
     if key in LISTS:
         return items_of(answer, key)
     value = answer.values.get(key)
-    return normalise(value) if isinstance(value, str) else value if isinstance(value, bool) else ""
+    return fold_text(value) if isinstance(value, str) else value if isinstance(value, bool) else ""
 
 
 @dataclass
@@ -118,7 +118,14 @@ class FieldComparison:
 
 
 def compare_fields(answer: Answer, gold: Answer, article: str) -> FieldComparison:
-    """Every key of `answer` against `gold`; a key that could not be read is an absent value, and wrong where gold has one."""
+    """Every key of `answer` against `gold`; a key that could not be read counts as an absent value, which is wrong where gold has one.
+
+    answer  {"is_stock_related": True, "positive_impact_stocks": ["㈜가람"], "negative_impact_stocks": ["나래"], ...}
+    gold    {"is_stock_related": True, "positive_impact_stocks": ["가람", "나래"], ...}
+
+    positive_impact_stocks  score 0.67, true_positives {"가람"}, false_negatives {"나래"}
+    negative_impact_stocks  score 0.0, false_positives {"나래"}, swapped {"나래"}
+    """
     fields = {}
     for key in KEYS:
         if key == "is_stock_related":

@@ -8,24 +8,24 @@ from pathlib import Path
 from newsft.errors import UserError
 from newsft.evaluation.results import ANSWERS_FILE, SETTINGS_FILE, Generation
 from newsft.inference.detokenizer import IncrementalDetokenizer
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.inference.types import Request
 
 BATCH_ROWS = 64  # articles whose answers are kept together; a kill loses as many at most
 
 
-def plan_batches(engine: Engine, rows: list[dict], *, batch_rows: int) -> list[list[int]]:
+def plan_batches(engine: LocalEngine, rows: list[dict], *, batch_rows: int) -> list[list[int]]:
     """Row numbers, those of like length together, as a step is as slow as its longest row; the longest first, as they take longest."""
     lengths = [len(engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids) for row in rows]
     order = sorted(range(len(rows)), key=lambda number: (-lengths[number], number))
     return [order[start : start + batch_rows] for start in range(0, len(order), batch_rows)]
 
 
-def generate_batch(engine: Engine, rows: list[dict], numbers: list[int]) -> list[Generation]:
+def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) -> list[Generation]:
     """The answers of every side to some rows, greedy, from one copy of the weights."""
     prompts = {number: engine.encode(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"]) for number in numbers}
     asked = [(number, side) for side in engine.sides for number in numbers]  # rows of one side together: telling them apart costs time
-    streams = [IncrementalDetokenizer(engine.loaded.chat) for _ in asked]
+    streams = [IncrementalDetokenizer(engine.chat) for _ in asked]
     reasons = [""] * len(asked)
     for tokens in engine.generate([Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]):
         for token in tokens:
@@ -37,7 +37,7 @@ def generate_batch(engine: Engine, rows: list[dict], numbers: list[int]) -> list
     return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
 
 
-def generate_all(engine: Engine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Generation]]:
+def generate_all(engine: LocalEngine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Generation]]:
     """All batches of `batch_rows` articles in turn, those that an earlier run with the same settings left in `folder` first; a kill loses at most one.
 
     Raises UserError where the folder holds answers of other settings.

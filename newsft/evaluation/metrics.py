@@ -13,7 +13,7 @@ import numpy as np
 
 from newsft.data.messages import gold_answer
 from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
-from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, normalise, stocks_of
+from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, fold_text, stocks_of
 
 RESAMPLES, CONFIDENCE, SEED = 2000, 0.95, 7
 TEXTS = tuple(key for key in KEYS if key not in LISTS and key != "is_stock_related")
@@ -44,76 +44,74 @@ def score_text(row: int, source: dict, text: str, reason: str) -> ScoredAnswer:
 
 
 Ratio = tuple[float, float]  # what one row adds to the numerator and to the denominator
-MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {}
 
 
-def _measure(function: Callable[[ScoredAnswer], Ratio]) -> Callable[[ScoredAnswer], Ratio]:
-    MEASURES[function.__name__] = function
-    return function
-
-
-@_measure
 def readable(one: ScoredAnswer) -> Ratio:
     """Share of answers that `ast.literal_eval` reads with all eight keys."""
     return one.answer.readable, 1
 
 
-@_measure
 def is_stock_related_accuracy(one: ScoredAnswer) -> Ratio:
     """Share of rows whose relevance is said rightly."""
     return one.compared.fields["is_stock_related"].score, 1
 
 
-@_measure
 def stock_precision(one: ScoredAnswer) -> Ratio:
     """Of the companies named with a direction, the share that is right in both."""
     counts = _count(one, STOCKS.values())
     return counts.true_positives, counts.true_positives + counts.false_positives
 
 
-@_measure
 def stock_recall(one: ScoredAnswer) -> Ratio:
     """Of the gold companies, the share that is named with the right direction."""
     counts = _count(one, STOCKS.values())
     return counts.true_positives, counts.true_positives + counts.false_negatives
 
 
-@_measure
 def stock_f1(one: ScoredAnswer) -> Ratio:
     """Harmonic mean of the two."""
     return _f1(one, STOCKS.values())
 
 
-@_measure
 def keyword_f1(one: ScoredAnswer) -> Ratio:
     """The same of the keywords."""
     return _f1(one, [key for key in LISTS if key.endswith("keywords")])
 
 
-@_measure
 def reason_chrf(one: ScoredAnswer) -> Ratio:
     """Mean chrF of the reasons, where the answer or the gold answer has one."""
     return _chrf(one, [key for key in TEXTS if key.startswith("reason")])
 
 
-@_measure
 def summary_chrf(one: ScoredAnswer) -> Ratio:
     """Mean chrF of the summary."""
     return _chrf(one, ["summary"])
 
 
-@_measure
 def names_company(one: ScoredAnswer) -> Ratio:
     """Share of the stock articles whose raw text, readable or not, names a company that the article affects."""
     names = {name for _, name in stocks_of(one.gold)}
-    return any(name in normalise(one.text) for name in names), bool(names)
+    return any(name in fold_text(one.text) for name in names), bool(names)
 
 
-@_measure
 def grounded(one: ScoredAnswer) -> Ratio:
     """Of the companies named, the share that occurs in the article."""
     named = sum(len(one.answer.values.get(key) or []) for key in STOCKS.values())
     return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
+
+
+MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {  # by the names that they have in files and texts
+    "readable": readable,
+    "is_stock_related_accuracy": is_stock_related_accuracy,
+    "stock_precision": stock_precision,
+    "stock_recall": stock_recall,
+    "stock_f1": stock_f1,
+    "keyword_f1": keyword_f1,
+    "reason_chrf": reason_chrf,
+    "summary_chrf": summary_chrf,
+    "names_company": names_company,
+    "grounded": grounded,
+}
 
 
 @dataclass
@@ -131,16 +129,8 @@ class Scores:
 
     def as_dict(self) -> dict:
         """Flat: the values stand beside `rows`, as other programs expect them."""
-        return {
-            "rows": self.rows,
-            **self.values,
-            "intervals": self.intervals,
-            "readings": self.readings,
-            "problems": self.problems,
-            "stop_reasons": self.stop_reasons,
-            "fields": self.fields,
-            "kinds": self.kinds,
-        }
+        rest = dict(vars(self))
+        return {"rows": rest.pop("rows"), **rest.pop("values"), **rest}
 
 
 def score(scored: list[ScoredAnswer]) -> Scores:

@@ -6,33 +6,23 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from newsft.data.rows import Split, load_rows, split_rows
 from newsft.evaluation import generate, metrics
 from newsft.evaluation.metrics import ScoredAnswer
 from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, score_all
 from newsft.evaluation.table import format_table
 from newsft.fingerprints import fingerprint_rows, fingerprint_template
-from newsft.inference.engine import Engine
-from newsft.models.load import add_adapter, load_base
-from newsft.recipe import Recipe
+from newsft.inference.engine import LocalEngine
 
 PACKAGES = ("torch", "transformers", "peft", "sacrebleu")
 
 
-def load_engine(chosen: Recipe) -> tuple[Engine, Split]:
-    """The recipe's base with its adapter, and its data."""
-    split = split_rows(load_rows(chosen.data), test_ratio=chosen.test_ratio)
-    loaded = add_adapter(load_base(chosen.model, quantize=chosen.quantize, attention=chosen.attention), chosen.adapter)
-    return Engine(loaded, max_new_tokens=chosen.max_new_tokens, examples=split.examples), split
-
-
-def describe(engine: Engine, rows: list[dict]) -> dict:
+def find_settings(engine: LocalEngine, rows: list[dict]) -> dict:
     """What the answers depend on; a run goes on only where all of it is the same."""
     return {
-        "base_fingerprint": engine.loaded.fingerprint,
-        "adapter_fingerprint": engine.loaded.adapter_fingerprint,
+        "base_fingerprint": engine.models.base_fingerprint,
+        "adapter_fingerprint": engine.models.adapter_fingerprint,
         "data_fingerprint": fingerprint_rows(rows),
-        "template_fingerprint": fingerprint_template(engine.loaded.chat.template),
+        "template_fingerprint": fingerprint_template(engine.chat.template),
         "rows": len(rows),
         "quantized": bool(getattr(engine.loaded.model, "is_loaded_in_4bit", False)),
         **engine.decoding,
@@ -47,9 +37,9 @@ def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
     return summary
 
 
-def evaluate(engine: Engine, rows: list[dict], folder: Path, *, batch_rows: int = generate.BATCH_ROWS, progress=None) -> dict:
+def evaluate(engine: LocalEngine, rows: list[dict], folder: Path, *, batch_rows: int = generate.BATCH_ROWS, progress=None) -> dict:
     """Answer and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there."""
-    settings, found = describe(engine, rows), []
+    settings, found = find_settings(engine, rows), []
     for batch in generate.generate_all(engine, rows, folder, settings, batch_rows=batch_rows):
         found += batch
         if progress:

@@ -1,13 +1,14 @@
 """Which rows of a batch have the adapter on, switched without touching the model.
 
 `generate(adapter_names=...)` hooks every LoRA layer and unhooks it again for each call, leaves its hooks behind when something raises
-(peft#3475), and every layer sorts the rows anew: a fifth of a step of two rows on a CPU. Here each layer's forward is wrapped once,
-and the rows are sorted once per pass.
+(peft#3475), and every layer sorts the rows anew: a fifth of a step of two rows on a CPU. Here the rows are sorted once per pass, and each
+LoRA layer computes in our way for as long as the pass lasts; afterwards the model is as PEFT left it, so others may use it too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -30,7 +31,7 @@ class Rows:
 
     @classmethod
     def of(cls, sides: list[str], device: torch.device) -> "Rows":
-        """Rows that stand together become a slice: that is a view, where an index makes a copy."""
+        """`tuned` is a slice where these rows are neighbours, as a slice is a view and an index makes a copy."""
         names = [adapter_of(side) for side in sides]
         tuned = [number for number, name in enumerate(names) if name == ADAPTER]
         if not tuned:
@@ -45,33 +46,30 @@ class AdapterSwitch:
 
     def __init__(self, model: torch.nn.Module):
         self._device = next(model.parameters()).device
-        self._rows: Rows | None = None  # None: PEFT's own state holds
-        for module in model.modules():
-            if isinstance(module, LoraLayer):
-                module.forward = self._wrap(module, module.forward)
+        self._layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+
+    def sort_rows(self, sides: list[str]) -> Rows:
+        """Row r of a batch is one of side `sides[r]`."""
+        return Rows.of(sides, self._device)
 
     @contextmanager
-    def set_rows(self, sides: list[str]) -> Iterator[Rows]:
-        """Within, row r of every batch is one of side `sides[r]`."""
-        self._rows = Rows.of(sides, self._device)
+    def set_rows(self, sides: list[str]) -> Iterator[None]:
+        """Within, row r of every batch that passes through the model is one of side `sides[r]`."""
+        rows = self.sort_rows(sides)
+        for layer in self._layers:
+            own = ADAPTER in layer.lora_A and ADAPTER not in layer.lora_variant  # not an embedding's adapter, not DoRA
+            layer.forward = partial(_apply, layer, rows) if own else partial(type(layer).forward, layer, adapter_names=rows.names)
         try:
-            yield self._rows
+            yield
         finally:
-            self._rows = None
+            for layer in self._layers:
+                del layer.forward  # its class's holds again
 
-    def _wrap(self, layer: LoraLayer, forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-        if ADAPTER not in layer.lora_A or ADAPTER in layer.lora_variant:  # an embedding's adapter, DoRA: PEFT's own way
-            return lambda states, *rest, **named: forward(states, *rest, **(named if self._rows is None else named | {"adapter_names": self._rows.names}))
-        down, up, scaling = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER], layer.scaling[ADAPTER]
 
-        def apply(states: torch.Tensor, *rest, **named) -> torch.Tensor:
-            rows = self._rows
-            if rows is None:
-                return forward(states, *rest, **named)
-            result = layer.base_layer(states, *rest, **named)
-            if rows.tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
-                share = functional.linear(functional.linear(states[rows.tuned].to(down.weight.dtype), down.weight), up.weight, up.bias)
-                result[rows.tuned] += share.mul_(scaling).to(result.dtype)
-            return result
-
-        return apply
+def _apply(layer: LoraLayer, rows: Rows, states: torch.Tensor, *rest, **named) -> torch.Tensor:
+    result = layer.base_layer(states, *rest, **named)
+    if rows.tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
+        down, up = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
+        share = functional.linear(functional.linear(states[rows.tuned].to(down.weight.dtype), down.weight), up.weight, up.bias)
+        result[rows.tuned] += share.mul_(layer.scaling[ADAPTER]).to(result.dtype)
+    return result

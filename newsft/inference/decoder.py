@@ -1,7 +1,7 @@
 """Requests -> tokens, step by step: rows with and without the adapter in one batch over one copy of the weights.
 
-Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Rows end one by one, whoever asked for
-them, and those that wait take their places in the order in which they came. A pass also checks several proposed tokens of each row, the fewer the more rows there are.
+Greedy decoding. The cache of a system prompt is computed once per adapter state and kept. Each row ends by itself and leaves its place to
+the row that has waited longest. Each pass also checks, for each row, some proposed tokens: the more rows there are, the fewer.
 """
 
 import threading
@@ -16,21 +16,22 @@ import torch
 from peft import PeftModel
 from transformers import Cache, DynamicCache
 
+from newsft.compat import attention_of
 from newsft.encoding.prefix import MASKABLE
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import AdapterSwitch
 from newsft.inference.kv_cache import KVCache, join_caches
 from newsft.inference.lean import LeanLlama
 from newsft.inference.ngram import NgramProposer
-from newsft.inference.types import END_OF_TURN, LIMIT, STOPPED, Request, Token
+from newsft.inference.types import ABORT, LENGTH, STOP, NextToken, Request
 
 KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once for every adapter state; an 8B model's takes 131 kB a token
 MOST_ROWS = 32  # answered at once
-MOST_JOINING = 8  # prompts read at once; the rows that are already answering wait meanwhile
+MOST_JOINING = 8  # prompts read in one pass; the rows that are already answering wait meanwhile
 MOST_PROPOSED = 5  # tokens of a row that are proposed and checked in one pass
 STEP_TOKENS = 96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
-SHORT_TOKENS = 12  # in a pass that one thread computes faster than several
-SCORED_POSITIONS = 64  # whose loss is computed at once
+SHORT_TOKENS = 12  # a pass of at most so many tokens is computed faster by one thread than by several
+SCORED_POSITIONS = 64  # of a row, whose losses are computed together
 
 
 @dataclass(eq=False)
@@ -47,7 +48,7 @@ class Job:
 class _Row:
     job: Job
     number: int
-    tokens: list[int] = field(default_factory=list)  # of its answer; the model has not yet seen the last one
+    tokens: list[int] = field(default_factory=list)  # its answer so far; the last token is fed to the model in the next pass
     proposer: NgramProposer | None = None
 
     @property
@@ -67,8 +68,8 @@ class _Row:
 class Decoder:
     """Greedy decoding with one model, for many jobs at once. Not safe for threads: the adapter state is global to the model.
 
-    `examples` are answers, as ids, whose form proposals may follow. Proposals change no answer but by rounding, as the company of other rows does:
-    in bf16 a tie between two tokens may fall otherwise. Raises UserError for a model whose attention does not take the mask that this needs.
+    `examples` are answers, as ids, from which tokens may be proposed. Neither proposals nor other rows in the batch change an answer, but for rounding:
+    in bf16, of two tokens with nearly equal logits the other may win. Raises UserError for a model whose attention takes no mask of our own.
     """
 
     def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int, examples: Sequence[list[int]] = ()):
@@ -96,17 +97,17 @@ class Decoder:
         """Put a job's requests behind those that wait."""
         self._waiting.extend(_Row(job, number) for number in range(len(job.requests)))
 
-    def step(self) -> dict[Job, list[Token]]:
+    def step(self) -> dict[Job, list[NextToken]]:
         """One pass through the model, for the rows that join or for all that are answering: what it gave to each job. Call while `busy`.
 
         Where it raises, `abandon` says whose answers are lost.
         """
-        found: dict[Job, list[Token]] = {}
+        found: dict[Job, list[NextToken]] = {}
         self._drop_stopped(found)
         if not self.busy:
             return found
         free = MOST_ROWS - len(self._rows)
-        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # a prompt alone costs more than its share of several
+        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # reading prompts together is cheaper than one by one, so a few free places are waited for
             chosen = self._join(min(free, MOST_JOINING))
         else:
             chosen = self._advance()
@@ -114,17 +115,17 @@ class Decoder:
         return found
 
     def abandon(self) -> set[Job]:
-        """Forget all rows in the batch, after a step that raised; the jobs that they belong to lose what of them still waits."""
+        """After a step that raised: forget all rows in the batch, and the rows of the same jobs that still wait; the jobs."""
         lost = {row.job for row in (*self._rows, *self._joining)}
         self._waiting = deque(row for row in self._waiting if row.job not in lost)
-        self._prefixes.clear()  # it may have been memory that was lacking
+        self._prefixes.clear()  # in case the step failed for lack of memory
         self._begin()
         return lost
 
-    def _drop_stopped(self, found: dict[Job, list[Token]]) -> None:
+    def _drop_stopped(self, found: dict[Job, list[NextToken]]) -> None:
         for row in self._waiting:
             if row.job.stop.is_set():
-                found.setdefault(row.job, []).append(Token(row.number, None, STOPPED))
+                found.setdefault(row.job, []).append(NextToken(row.number, None, ABORT))
         self._waiting = deque(row for row in self._waiting if not row.job.stop.is_set())
 
     def _join(self, most: int) -> list[list[int]]:
@@ -142,20 +143,20 @@ class Decoder:
         self._joining = []
         return logits.argmax(-1)[:, None].tolist()
 
-    def _take(self, chosen: list[list[int]], found: dict[Job, list[Token]]) -> None:
+    def _take(self, chosen: list[list[int]], found: dict[Job, list[NextToken]]) -> None:
         """Give the last rows their chosen tokens; those that end leave."""
         ended = []
         for index, tokens in enumerate(chosen, len(self._rows) - len(chosen)):
             row = self._rows[index]
             step = found.setdefault(row.job, [])
             for token in tokens:
-                reason = END_OF_TURN if token in self.stop_ids else STOPPED if row.job.stop.is_set() else None
+                reason = STOP if token in self.stop_ids else ABORT if row.job.stop.is_set() else None
                 if reason is None:
                     row.tokens.append(token)
-                    step.append(Token(row.number, token))
-                    reason = LIMIT if len(row.tokens) >= self.max_new_tokens else None
+                    step.append(NextToken(row.number, token))
+                    reason = LENGTH if len(row.tokens) >= self.max_new_tokens else None
                 if reason:
-                    step.append(Token(row.number, None, reason))
+                    step.append(NextToken(row.number, None, reason))
                     ended.append(index)
                     break
         for index in reversed(ended):  # the last row takes the number of one that leaves
@@ -169,18 +170,19 @@ class Decoder:
         most = min(MOST_PROPOSED, STEP_TOKENS // len(self._rows) - 1)
         proposals = [row.propose(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
         width = 1 + max(map(len, proposals))
-        # Behind a shorter proposal stands a 0, whose key and value are written over before any token sees them.
+        # A shorter proposal is filled up with zeros; the keys and values of these are overwritten before any token attends to them.
         ids = [[row.tokens[-1], *proposal, *[0] * (width - 1 - len(proposal))] for row, proposal in zip(self._rows, proposals, strict=True)]
-        positions = cache.open(width)
+        positions = cache.begin_step(width)
         short = self._lean is not None and len(ids) * width <= SHORT_TOKENS
-        with self.adapters.set_rows([row.request.side for row in self._rows]) as rows, _threads(1 if short else self._threads, then=self._threads):
-            step, mask = torch.tensor(ids, device=device), cache.mask(self.model.dtype)
+        sides, step, mask = [row.request.side for row in self._rows], torch.tensor(ids, device=device), cache.mask(self.model.dtype)
+        with _threads(1 if short else self._threads, then=self._threads):
             if self._lean:
-                logits = self._lean(step, cache, positions=positions, mask=mask, rows=rows)
+                logits = self._lean(step, cache, positions=positions, mask=mask, rows=self.adapters.sort_rows(sides))
             else:
-                logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
+                with self.adapters.set_rows(sides):
+                    logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
         chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in zip(proposals, logits.argmax(-1).tolist(), strict=True)]
-        cache.close([len(tokens) for tokens in chosen])
+        cache.end_step([len(tokens) for tokens in chosen])
         return chosen
 
     def _prefill(self, requests: list[Request]) -> torch.Tensor:
@@ -222,7 +224,7 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
     batch = torch.tensor([list(ids)] * len(sides), device=decoder.model.device)
     with decoder.adapters.set_rows(sides):
         logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
-    # A part at a time, or the copies that the loss makes would take several times the logits' memory.
+    # In parts: the loss makes copies, which for all positions would take several times the memory of the logits.
     parts = zip(logits.split(SCORED_POSITIONS, dim=1), batch[:, 1:].split(SCORED_POSITIONS, dim=1), strict=True)
     losses = [torch.nn.functional.cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
     return torch.cat(losses, dim=1).tolist()
@@ -235,7 +237,7 @@ def _count_accepted(proposal: list[int], tokens: list[int]) -> int:
 
 @contextmanager
 def _threads(count: int, *, then: int) -> Iterator[None]:
-    """Compute in so many threads on a CPU. A small model's short pass gains little from more than one, and where another thread of the process has a pool too, loses half of its time."""
+    """Compute in so many threads on a CPU: a small model's short pass gains little from more than one, and loses half of its time where other threads of the process compute too."""
     torch.set_num_threads(count)
     try:
         yield
@@ -245,14 +247,15 @@ def _threads(count: int, *, then: int) -> Iterator[None]:
 
 def _check_attention(model: torch.nn.Module) -> None:
     config = model.config
-    if config._attn_implementation not in MASKABLE:
-        raise UserError(f"The attention implementation {config._attn_implementation} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}.")
+    attention = attention_of(config)
+    if attention not in MASKABLE:
+        raise UserError(f"The attention implementation {attention} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}.")
     window = getattr(config, "sliding_window", None)
     if window and getattr(config, "use_sliding_window", True) and window < config.max_position_embeddings:
         raise UserError(f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one.")
 
 
-@torch.inference_mode()  # here and not around a caller, which may be a generator and be resumed in another thread: the mode is per thread
+@torch.inference_mode()  # here, not around a caller: the mode belongs to a thread, and a generator may be resumed in another one
 def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
     """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""
     return model(input_ids=ids, past_key_values=cache, use_cache=True, **settings).logits

@@ -16,9 +16,10 @@ from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
 from newsft.inference.decoder import Decoder, Job, score_row
 from newsft.inference.detokenizer import IncrementalDetokenizer
-from newsft.inference.types import SIDES, AnswerStream, Comparison, Prompt, Request, Token
+from newsft.inference.types import SIDES, AnswerStream, Capabilities, Comparison, ModelInfo, NextToken, Prompt, Request
 from newsft.inference.worker import Batcher
-from newsft.models.load import BASE, Loaded, stop_ids
+from newsft.models.load import BASE, Loaded, add_adapter, load_base, stop_ids
+from newsft.recipe import Recipe
 
 
 def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
@@ -34,17 +35,30 @@ def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | 
     return Prompt(messages, encoded, changes)
 
 
-class Engine:
-    """Answers prompts with one loaded model; safe to call from many threads, whose rows are answered together.
+def load_engine(recipe: Recipe, *, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher) -> "LocalEngine":
+    """The engine with the recipe's base and adapter."""
+    loaded = add_adapter(load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention), recipe.adapter)
+    return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
+
+
+class LocalEngine:
+    """A `ScoringEngine` with one loaded model; the rows of all threads that ask are answered together.
 
     `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
     """
 
+    capabilities = Capabilities(token_loss=True)
+
     def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
-        self.loaded, self.max_new_tokens = loaded, max_new_tokens
-        self._device = loaded.device.type  # asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU
+        self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
+        self.models = ModelInfo(loaded.describe(), loaded.fingerprint, loaded.adapter_fingerprint, loaded.run)
         self.stop_ids = stop_ids(loaded.chat, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
+        self.adapters = {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
+        self.positions = loaded.model.config.max_position_embeddings
+        dtype = str(loaded.model.dtype).removeprefix("torch.")
+        # The device is asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU.
+        self.decoding = {"method": "greedy", "max_new_tokens": max_new_tokens, "dtype": dtype, "device": loaded.device.type}
         encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
@@ -54,32 +68,16 @@ class Engine:
         """How many are being answered or wait for it."""
         return self._batcher.askers
 
-    @property
-    def positions(self) -> int:
-        """How many tokens prompt and answer may have together."""
-        return self.loaded.model.config.max_position_embeddings
-
-    @property
-    def decoding(self) -> dict[str, object]:
-        """How the answers come about."""
-        model = self.loaded.model
-        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "dtype": str(model.dtype).removeprefix("torch."), "device": self._device}
-
-    @property
-    def adapters(self) -> dict[str, str | None]:
-        """The adapter that is on for the rows of each side."""
-        return {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
-
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
-        return encode_news(self.loaded.chat, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
+        return encode_news(self.chat, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""
         prompt = self.encode(news, system_prompt=system_prompt)
         requests = {side: Request(prompt.ids, side, prompt.shared) for side in self.sides}
         comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
-        streams = {side: IncrementalDetokenizer(self.loaded.chat) for side in self.sides}
+        streams = {side: IncrementalDetokenizer(self.chat) for side in self.sides}
 
         logits: dict[int, torch.Tensor] = {}
 
@@ -102,20 +100,15 @@ class Engine:
                 answer.seconds = now - (job.started or now)  # without the time in the queue
             yield comparison
 
-    def check_length(self, tokens: int) -> None:
-        """Raise UserError for a row of more tokens than the model has positions."""
-        if tokens > self.positions:
-            raise UserError(f"The row has {tokens:,} tokens, the model takes {self.positions:,}; choose a shorter one.", key="row_beyond_model", count=tokens, limit=self.positions)
-
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""
         losses = self._batcher.call(partial(score_row, ids=ids, sides=list(self.sides)))
         return dict(zip(self.sides, losses, strict=True))
 
-    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[Token]]:
+    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[NextToken]]:
         """Greedy answers of all requests, answered together with whatever else is asked; each step yields what these rows produced.
 
-        `stop` ends every row at the next step with the reason 'stopped'; closing the iterator does the same. Raises
+        `stop` ends every row at the next step with the reason ABORT; closing the iterator does the same. Raises
         RuntimeError where the model failed.
         """
         return self._batcher.answer(Job(requests, stop or threading.Event()))

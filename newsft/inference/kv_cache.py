@@ -36,7 +36,7 @@ class KVCacheLayer(DynamicLayer):
             return
         if old:
             slots, positions = max(slots, old[0].shape[0]), max(positions, old[0].shape[2])
-        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros: a masked NaN is still NaN
+        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros, as a NaN in a masked place would still spoil the sums
         for buffer, kept in zip(self.buffers, old or (), strict=False):
             buffer[: kept.shape[0], :, : kept.shape[2]] = kept
 
@@ -44,13 +44,13 @@ class KVCacheLayer(DynamicLayer):
 class KVCache(Cache):
     """All layers' slots; rows are numbered without gaps, and the last takes the number of one that leaves.
 
-    A step is `open`, a pass through the model, `close`. Row r has filled the first `lengths[r]` positions of its slot.
+    A step is `begin_step`, a pass through the model, `end_step`. Row r has filled the first `lengths[r]` positions of its slot.
     """
 
     def __init__(self, layers: int):
         super().__init__(layers=[KVCacheLayer(self) for _ in range(layers)])
         self.lengths: list[int] = []
-        self.targets: tuple[torch.Tensor, torch.Tensor] | None = None  # in an open step: rows (rows, 1) and positions (rows, width) that are written
+        self.targets: tuple[torch.Tensor, torch.Tensor] | None = None  # within a step: rows (rows, 1) and positions (rows, width) that are written
 
     def join(self, cache: Cache, lengths: list[int], *, room: int) -> None:
         """Add the rows of a cache that was filled apart, of which row r used `lengths[r]` positions; each may grow by `room`."""
@@ -73,22 +73,22 @@ class KVCache(Cache):
         self.lengths.pop()
         if not self.lengths:
             for layer in self.layers:
-                layer.buffers = None  # they have grown to the most rows and the longest
+                layer.buffers = None  # they have grown with the most and the longest rows so far
 
-    def open(self, width: int) -> torch.Tensor:
+    def begin_step(self, width: int) -> torch.Tensor:
         """Begin a step in which every row writes `width` positions; which ones, (rows, width)."""
         device = self.layers[0].buffers[0].device  # there are buffers, as there are rows
         places = torch.tensor(self.lengths, device=device)[:, None] + torch.arange(width, device=device)
         self.targets = torch.arange(len(self.lengths), device=device)[:, None], places
         return places
 
-    def close(self, kept: list[int]) -> None:
+    def end_step(self, kept: list[int]) -> None:
         """End the step: of the positions that it wrote, row r keeps the first `kept[r]`."""
         self.lengths = [length + count for length, count in zip(self.lengths, kept, strict=True)]
         self.targets = None
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor | None:
-        """What to add to the scores of the open step's attention, (rows, 1, width, longest row with them); None where every token sees everything."""
+        """What to add to the scores of the step's attention, (rows, 1, width, longest row with them); None where every token sees everything."""
         places = self.targets[1]
         longest = max(self.lengths)
         if places.shape[1] == 1 and min(self.lengths) == longest:

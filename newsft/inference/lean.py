@@ -11,6 +11,7 @@ from torch.nn import functional
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, repeat_kv
 
+from newsft.compat import attention_of
 from newsft.inference.adapter_switch import Rows
 from newsft.inference.kv_cache import KVCache
 from newsft.models.load import ADAPTER
@@ -32,18 +33,18 @@ class LeanLlama:
         if type(model) is not LlamaForCausalLM or model.device.type != "cpu" or model.dtype != torch.float32 or model.num_parameters() > MOST_PARAMETERS:
             return False
         linear = [module for layer in model.model.layers for group in _groups(layer) for module in group]
-        return all(map(_is_plain, linear)) and model.config.hidden_act == "silu" and model.config._attn_implementation == "sdpa"
+        return all(map(_is_plain, linear)) and model.config.hidden_act == "silu" and attention_of(model.config) == "sdpa"
 
     @torch.inference_mode()
     def __call__(self, ids: torch.Tensor, cache: KVCache, *, positions: torch.Tensor, mask: torch.Tensor | None, rows: Rows) -> torch.Tensor:
-        """Run `ids` (rows, width) in the cache's open step; logits, (rows, width, vocabulary)."""
+        """Run `ids` (rows, width) in the step that the cache has begun; logits, (rows, width, vocabulary)."""
         hidden = self.embedding(ids)
         cos, sin = self.rotary(hidden, positions)
         half = sin.shape[-1] // 2
         turn = cos[:, :, None], torch.cat((-sin[..., :half], sin[..., half:]), dim=-1)[:, :, None]
         for layer, slots in zip(self.layers, cache.layers, strict=True):
             hidden = layer(hidden, slots.update, turn=turn, mask=mask, tuned=rows.tuned)
-        return self.head(_normalise(hidden, self.norm))
+        return self.head(_rms_norm(hidden, self.norm))
 
 
 class _LeanLayer:
@@ -58,7 +59,7 @@ class _LeanLayer:
     def __call__(self, hidden: torch.Tensor, update, *, turn: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor | None, tuned) -> torch.Tensor:
         rows, width, _ = hidden.shape
         before_attention, before_mlp = self.norms
-        projected = self.project(_normalise(hidden, before_attention), tuned)
+        projected = self.project(_rms_norm(hidden, before_attention), tuned)
         turned = projected[..., : self.turned].view(rows, width, -1, self.size)
         cos, sin = turn
         turned = torch.addcmul(turned * cos, turned.roll(self.size // 2, -1), sin).transpose(1, 2)
@@ -67,7 +68,7 @@ class _LeanLayer:
         keys, values = update(turned[:, first_key:], values)
         seen = functional.scaled_dot_product_attention(turned[:, :first_key], repeat_kv(keys, self.groups), repeat_kv(values, self.groups), attn_mask=mask, scale=self.scaling)
         hidden = self.leave(seen.transpose(1, 2).reshape(rows, width, -1), tuned).add_(hidden)
-        gate, up = self.widen(_normalise(hidden, before_mlp), tuned).chunk(2, dim=-1)
+        gate, up = self.widen(_rms_norm(hidden, before_mlp), tuned).chunk(2, dim=-1)
         return self.narrow(functional.silu(gate).mul_(up), tuned).add_(hidden)
 
 
@@ -110,5 +111,5 @@ def _base(module: nn.Module) -> nn.Module:
     return module.base_layer if isinstance(module, LoraLayer) else module
 
 
-def _normalise(states: torch.Tensor, norm: LlamaRMSNorm) -> torch.Tensor:
+def _rms_norm(states: torch.Tensor, norm: LlamaRMSNorm) -> torch.Tensor:
     return functional.rms_norm(states, norm.weight.shape, norm.weight, norm.variance_epsilon)

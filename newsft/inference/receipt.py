@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from newsft.inference.engine import Engine
-from newsft.inference.types import Comparison, Receipt
+from newsft.inference.types import Comparison, Engine, Receipt
 
-# What can be wrong with a comparison, by what the page calls it.
+# What can be wrong with a comparison; the page's texts have the same names.
 NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE = "no_difference", "other_ids", "no_prefix", "other_base"
 
 
@@ -18,9 +17,9 @@ def hash_ids(ids: list[int]) -> str:
 
 def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
     """The receipt of a comparison that this engine made."""
-    loaded, prompt = engine.loaded, comparison.prompt
-    run = loaded.run or {}
-    row = loaded.chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
+    models, prompt = engine.models, comparison.prompt
+    run = models.run or {}
+    row = engine.chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
     receipt = Receipt(
         prompt_hashes={side: hash_ids(request.prompt) for side, request in comparison.requests.items()},
         prompt_tokens=len(prompt.ids),
@@ -29,8 +28,8 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
         stop_ids=engine.stop_ids,
         reasons={side: answer.reason for side, answer in comparison.answers.items()},
         adapters=engine.adapters,
-        base_fingerprint=loaded.fingerprint,
-        adapter_fingerprint=loaded.adapter_fingerprint,
+        base_fingerprint=models.base_fingerprint,
+        adapter_fingerprint=models.adapter_fingerprint,
         data_fingerprint=run.get("data_fingerprint"),
         difference=comparison.difference,
         alarms=(),

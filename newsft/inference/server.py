@@ -12,16 +12,17 @@ from pathlib import Path
 
 import openai
 
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
 from newsft.errors import UserError
 from newsft.inference.engine import encode_news
-from newsft.inference.types import END_OF_TURN, LIMIT, SIDES, STOPPED, AnswerStream, Comparison, Prompt, Request
-from newsft.models.load import Loaded, load_chat
+from newsft.inference.types import ABORT, LENGTH, SIDES, STOP, AnswerStream, Capabilities, Comparison, ModelInfo, Prompt, Request
+from newsft.models.load import load_chat
 from newsft.models.run_record import read_run
 from newsft.recipe import Recipe
 
 CONNECT_SECONDS, SILENT_SECONDS = 10.0, 120.0  # until the server answers at all, and between two pieces of an answer
-REASONS = {"stop": END_OF_TURN, "length": LIMIT}
+REASONS = {"stop": STOP, "length": LENGTH}
 
 
 def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
@@ -33,7 +34,7 @@ def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
     folder = Path(recipe.model)
     chat = load_chat(folder) if folder.is_dir() else llama3_chat()
     run = read_run(Path(recipe.adapter)) if Path(recipe.adapter).is_dir() else None
-    engine = RemoteEngine(url, names, Loaded(chat, None, url, "", run), max_new_tokens=recipe.max_new_tokens)
+    engine = RemoteEngine(url, names, chat, run, max_new_tokens=recipe.max_new_tokens)
     engine.check_server()
     return engine
 
@@ -41,14 +42,16 @@ def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
 class RemoteEngine:
     """Compares two served models; safe for threads, as the server is the one that shares its model.
 
-    `loaded` has the tokenizer that the page's tabs show and no model; `names` maps a side to the name that the server knows.
+    `names` maps a side to the name that the server knows; `chat` is what the page's tabs show, `run` what training wrote beside the adapter.
     """
 
-    sides = SIDES
+    sides, capabilities = SIDES, Capabilities()
     stop_ids: dict[int, list[str]] = {}  # noqa: RUF012 - the server's, and not told
 
-    def __init__(self, url: str, names: dict[str, str], loaded: Loaded, *, max_new_tokens: int):
-        self.url, self.names, self.loaded, self.max_new_tokens = url, names, loaded, max_new_tokens
+    def __init__(self, url: str, names: dict[str, str], chat: ChatFormat, run: dict | None, *, max_new_tokens: int):
+        self.url, self.names, self.chat, self.max_new_tokens = url, names, chat, max_new_tokens
+        self.models, self.adapters = ModelInfo(f"server {url}", run=run), dict(names)
+        self.decoding = {"method": "greedy", "max_new_tokens": max_new_tokens, "server": url}  # as far as it is known here
         self._client = openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=openai.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS))
         self._askers, self._lock = 0, threading.Lock()
 
@@ -56,16 +59,6 @@ class RemoteEngine:
     def askers(self) -> int:
         """How many comparisons are being answered."""
         return self._askers
-
-    @property
-    def decoding(self) -> dict[str, object]:
-        """How the answers come about, as far as it is known here."""
-        return {"method": "greedy", "max_new_tokens": self.max_new_tokens, "server": self.url}
-
-    @property
-    def adapters(self) -> dict[str, str | None]:
-        """The served name behind each side."""
-        return dict(self.names)
 
     def check_server(self) -> None:
         """Raise UserError where nobody answers at the address."""
@@ -78,11 +71,7 @@ class RemoteEngine:
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt as our own encoding writes it; the server gets the messages. Raises UserError for empty or over-long input."""
-        return encode_news(self.loaded.chat, news, system_prompt=system_prompt)
-
-    def check_length(self, tokens: int) -> None:
-        """Raise UserError: no row can be passed through a served model."""
-        raise UserError("The loss of single tokens needs the model's own weights; start the page without --server.", key="served")
+        return encode_news(self.chat, news, system_prompt=system_prompt)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again with every piece, done when each answer has its reason.
@@ -113,7 +102,7 @@ class RemoteEngine:
     def _take(self, comparison: Comparison, pieces: queue.SimpleQueue, stop: threading.Event, seconds: float) -> None:
         if stop.is_set():
             for answer in comparison.answers.values():
-                answer.reason = answer.reason or STOPPED
+                answer.reason = answer.reason or ABORT
             return
         try:
             side, piece, reason = pieces.get(timeout=0.2)  # often enough to notice a stop

@@ -1,12 +1,16 @@
-"""What goes into an engine and comes out of it, as plain data: nothing here needs torch, so whatever shows it need not either."""
+"""What an engine is, what goes into it and what comes out, as plain data: nothing here needs torch, so whatever shows it need not either."""
 
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Protocol, runtime_checkable
 
 from newsft.data.messages import Message
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
 
-END_OF_TURN, LIMIT, STOPPED = "end_of_turn", "limit", "stopped"
+SIDES = ("base", "tuned")
+STOP, LENGTH, ABORT = "end_of_turn", "limit", "stopped"  # finish reasons by their usual names; the words are those of the files and of the texts
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,12 @@ class Request:
 
 
 @dataclass
-class Token:
+class NextToken:
     """A step's result for one request, by its number in its job. `reason` is set with the last one, whose `token` is None."""
 
     row: int
     token: int | None
     reason: str | None = None
-
-
-SIDES = ("base", "tuned")
 
 
 @dataclass
@@ -79,6 +80,57 @@ class Comparison:
     @property
     def done(self) -> bool:
         return all(answer.reason for answer in self.answers.values())
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of the models behind an engine."""
+
+    description: str  # one line for the log
+    base_fingerprint: str = ""  # empty where another server has the weights
+    adapter_fingerprint: str | None = None
+    run: dict | None = None  # what training wrote beside the adapter
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What not every engine can do: who wants it asks here first."""
+
+    token_loss: bool = False  # whether it is a `ScoringEngine`
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What compares the base model and the tuned one: in this process, on ZeroGPU, or behind a server. Safe for threads."""
+
+    chat: ChatFormat  # the encoding that prompts have, and the page's tabs show
+    models: ModelInfo
+    capabilities: Capabilities
+    sides: tuple[str, ...]
+    adapters: dict[str, str | None]  # side -> the adapter that is on for its rows, or the name of a served model
+    decoding: dict[str, object]  # how the answers come about, as far as it is known
+    stop_ids: dict[int, list[str]]  # token that ends an answer -> where that is said; empty where it is not known
+    askers: int  # how many comparisons are being answered or wait for it
+
+    def encode(self, news: str, *, system_prompt: str) -> Prompt:
+        """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
+
+    def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+        """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason.
+
+        `stop` ends both with the reason ABORT; closing the iterator does the same. Raises UserError for what the user can put right
+        and RuntimeError where the model fails or falls silent.
+        """
+
+
+@runtime_checkable
+class ScoringEngine(Engine, Protocol):
+    """An engine that also has the weights at hand."""
+
+    positions: int  # how many tokens a row, or prompt and answer together, may have
+
+    def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
+        """side -> what every token of a whole row but the first costs it, in nats."""
 
 
 @dataclass(frozen=True)

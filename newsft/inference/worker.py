@@ -1,6 +1,6 @@
-"""Many askers, one model: what they ask is answered together, step by step, each hearing of its own rows only.
+"""Many threads ask one model: their rows are answered together, step by step, and each thread gets the tokens of its own rows.
 
-One thread runs the model, because the adapter state is global to it. The thread is there while there is work.
+One thread runs the model, because the adapter state is global to it. It is started when there is work and ends when there is none.
 """
 
 import queue
@@ -13,10 +13,10 @@ from typing import Any
 
 from newsft.inference import malloc
 from newsft.inference.decoder import Decoder, Job
-from newsft.inference.types import Token
+from newsft.inference.types import NextToken
 
 PATIENCE = 5.0  # seconds without a word after which an asker looks whether the thread still works
-STALLED = 600.0  # seconds that one step may take: eight long prompts of a large model on a slow device, and no more
+STALLED = 600.0  # seconds that one step may take: reading eight long prompts with a large model on a slow device takes less
 
 
 class Batcher:
@@ -24,7 +24,7 @@ class Batcher:
 
     def __init__(self, decoder: Decoder):
         self._decoder = decoder
-        self._lock = threading.Lock()  # around the three below, never around the model
+        self._lock = threading.Lock()  # held while one of the next three is read or changed, never while the model runs
         self._calls: deque[Callable[[], None]] = deque()
         self._outboxes: dict[Job, queue.SimpleQueue] = {}
         self._thread: threading.Thread | None = None
@@ -35,14 +35,14 @@ class Batcher:
         """How many jobs are being answered or wait."""
         return len(self._outboxes)
 
-    def answer(self, job: Job) -> Iterator[list[Token]]:
+    def answer(self, job: Job) -> Iterator[list[NextToken]]:
         """What the job's rows produce, step by step, until all have ended. Closing the iterator stops them.
 
         Raises RuntimeError where the model failed; other jobs of the same batch fail with it, later ones do not.
         """
         if not job.requests:
             return
-        outbox: queue.SimpleQueue[list[Token] | BaseException] = queue.SimpleQueue()
+        outbox: queue.SimpleQueue[list[NextToken] | BaseException] = queue.SimpleQueue()
         with self._lock:
             self._outboxes[job] = outbox
         left = len(job.requests)
@@ -66,7 +66,7 @@ class Batcher:
         def run() -> None:
             try:
                 future.set_result(function(self._decoder))
-            except BaseException as error:  # an exit too: where the thread ends, everyone waits in vain
+            except BaseException as error:  # SystemExit too: if it ended the thread, everyone would wait for nothing
                 future.set_exception(error)
 
         self._post(run)
@@ -78,7 +78,7 @@ class Batcher:
                     return future.result()
                 self._check_thread()
 
-    def _hear(self, outbox: queue.SimpleQueue) -> list[Token] | BaseException:
+    def _hear(self, outbox: queue.SimpleQueue) -> list[NextToken] | BaseException:
         while True:
             try:
                 return outbox.get(timeout=PATIENCE)
@@ -118,12 +118,12 @@ class Batcher:
             if self._decoder.busy:
                 self._beat = time.monotonic()
                 self._step()
-        malloc.trim()  # a crowd's memory, with nobody waiting
+        malloc.trim()  # many askers have taken much memory; now nobody waits for this
 
     def _step(self) -> None:
         try:
-            found: dict[Job, list[Token] | BaseException] = dict(self._decoder.step())
-        except BaseException as error:  # an exit too, as above
+            found: dict[Job, list[NextToken] | BaseException] = dict(self._decoder.step())
+        except BaseException as error:  # as above
             found = dict.fromkeys(self._decoder.abandon(), error)
         with self._lock:
             outboxes = [(self._outboxes.get(job), tokens) for job, tokens in found.items()]

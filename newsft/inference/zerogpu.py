@@ -15,11 +15,11 @@ import torch
 
 from newsft.errors import UserError
 from newsft.inference.decoder import Decoder, Job
-from newsft.inference.types import STOPPED, Request, Token
+from newsft.inference.types import ABORT, NextToken, Request
 
 SECONDS = 60  # that one call may take: what ZeroGPU reckons with where nothing is said
 
-Step = tuple[list[Token], dict[int, np.ndarray]]  # the tokens, and the first token's logits of the rows that have just begun
+Step = tuple[list[NextToken], dict[int, np.ndarray]]  # the tokens, and the first token's logits of the rows that have just begun
 
 
 def answer_alone(decoder: Decoder, requests: Sequence[Request]) -> Iterator[Step]:
@@ -40,10 +40,11 @@ def answer_alone(decoder: Decoder, requests: Sequence[Request]) -> Iterator[Step
 class ZeroBatcher:
     """Stands in the place of `worker.Batcher`: every job has a GPU and the model to itself. Safe for threads.
 
-    `gpu` is `spaces.GPU`; the functions have to be decorated before the page is launched.
+    `gpu` is `spaces.GPU`, which has to decorate the functions before the page is launched; `refusal` is what it raises, whatever has happened:
+    Gradio's own error, which only the page may know.
     """
 
-    def __init__(self, decoder: Decoder, *, gpu: Callable[..., Any]):
+    def __init__(self, decoder: Decoder, *, gpu: Callable[..., Any], refusal: type[Exception]):
         def answer(requests: list[Request]) -> Iterator[Step]:
             yield from answer_alone(decoder, requests)
 
@@ -51,6 +52,7 @@ class ZeroBatcher:
             return function(decoder)
 
         self._answer, self._run = gpu(duration=SECONDS)(answer), gpu(duration=SECONDS)(run)
+        self._refusal = refusal
         self._askers, self._lock = 0, threading.Lock()
 
     @property
@@ -58,7 +60,7 @@ class ZeroBatcher:
         """How many jobs are being answered or wait for a GPU."""
         return self._askers
 
-    def answer(self, job: Job) -> Iterator[list[Token]]:
+    def answer(self, job: Job) -> Iterator[list[NextToken]]:
         """What the job's rows produce, step by step, until all have ended. Closing the iterator stops them.
 
         Raises UserError with what ZeroGPU says: no GPU was free, the visitor's quota is used up, the call took too long.
@@ -66,7 +68,7 @@ class ZeroBatcher:
         left = set(range(len(job.requests)))
         if not left:
             return
-        with self._counted(), _explained():
+        with self._counted(), self._explained():
             steps = self._answer(list(job.requests))
             try:
                 for tokens, begun in steps:
@@ -76,7 +78,7 @@ class ZeroBatcher:
                             job.on_start(row, torch.from_numpy(logits))
                     left -= {token.row for token in tokens if token.reason}
                     if job.stop.is_set():  # the other process cannot see it
-                        tokens, left = tokens + [Token(row, None, STOPPED) for row in sorted(left)], set()
+                        tokens, left = tokens + [NextToken(row, None, ABORT) for row in sorted(left)], set()
                     yield tokens
                     if not left:
                         return
@@ -87,7 +89,7 @@ class ZeroBatcher:
 
     def call(self, function: Callable[[Decoder], Any]) -> Any:
         """Run something else with the model; its result. Both go through pickle."""
-        with self._counted(), _explained():
+        with self._counted(), self._explained():
             return self._run(function)
 
     @contextmanager
@@ -100,10 +102,9 @@ class ZeroBatcher:
             with self._lock:
                 self._askers -= 1
 
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # the package raises Gradio's own error, whatever has happened
-        raise UserError(f"ZeroGPU did not answer: {error}", key="zero_failed", said=str(error)) from error
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self._refusal as error:
+            raise UserError(f"ZeroGPU did not answer: {error}", key="zero_failed", said=str(error)) from error

@@ -13,7 +13,7 @@ TOY = [
 NAMES = {"system": "system_prompt", "user": "user_message", "assistant": "answer"}  # as clean_text calls them
 MESSAGE_LIMIT = 20
 TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about 6,000
-TOKEN_LIMIT = 20_000  # tokens of a row that is drawn; Hangul that the vocabulary lacks costs three a syllable
+DRAWN_TOKENS = 20_000  # longest row that is shown; a syllable that the vocabulary lacks takes three tokens
 
 
 def pick_row(rows: list[dict], number: float | None) -> list[dict]:
@@ -55,7 +55,7 @@ def read_messages(messages: object) -> list[dict]:
     return checked
 
 
-def check_length(tokens: int, *, limit: int = TOKEN_LIMIT) -> None:
+def check_length(tokens: int, *, limit: int = DRAWN_TOKENS) -> None:
     """UserError for a row of more than `limit` tokens, which no browser draws in time."""
     if tokens > limit:
         raise UserError(f"The row has {tokens:,} tokens, the limit of this view is {limit:,}; shorten the text.", key="row_too_long", count=tokens, limit=limit)

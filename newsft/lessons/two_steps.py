@@ -14,7 +14,7 @@ from newsft.recipe import RECIPES
 from newsft.training.sft import build_trainer
 
 STEPS = 2
-TOKEN_LIMIT = 2_048  # of a row: longer ones would keep the readers behind waiting
+PROOF_TOKENS = 2_048  # longest row that is trained on: the next visitor waits meanwhile
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ def miniature_chat() -> ChatFormat:
 
 def train_row(encoded: Encoded) -> Proof:
     """Fresh adapter, the shipped recipe's trainer, the same row in every batch. Takes a few seconds on two cores."""
-    if len(encoded) > TOKEN_LIMIT:
+    if len(encoded) > PROOF_TOKENS:
         raise UserError(
-            f"The row has {len(encoded):,} tokens, the small model is trained on at most {TOKEN_LIMIT:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=TOKEN_LIMIT
+            f"The row has {len(encoded):,} tokens, the small model is trained on at most {PROOF_TOKENS:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=PROOF_TOKENS
         )
     recipe = replace(RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6)  # the first step of a warm-up would not move anything
-    loaded = load_base(recipe.model, on_cpu=True)  # quick enough there, and a GPU is left to the page's own model
+    loaded = load_base(recipe.model, on_cpu=True)  # quick enough, and the GPU stays free for the page's own model
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(recipe.seed)
         trainer = build_trainer(loaded, [encoded] * recipe.batch_size * recipe.accumulation, recipe, Path(folder), callbacks=[])

@@ -1,7 +1,6 @@
 """Load tokenizer, base model and adapter from a local folder or the hub, and say which base an adapter belongs to."""
 
 import importlib.util
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from peft.utils import CONFIG_NAME
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 
+from newsft.compat import attention_of
 from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_model, fingerprint_template
@@ -19,19 +19,16 @@ from newsft.models.hub import find_files
 from newsft.models.run_record import read_run
 from newsft.paths import short_path
 
-# PEFT asks transformers by a name that this version deprecates; a user can do nothing about it.
-warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
 BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
 
 
 @dataclass
 class Loaded:
-    """A chat format and a model that belong together; once an adapter is added, the model is a PeftModel, which can answer with it and without. None where another server has it."""
+    """A chat format and a model that belong together; once an adapter is added, the model is a PeftModel, which can answer with it and without."""
 
     chat: ChatFormat
-    model: PreTrainedModel | PeftModel | None
+    model: PreTrainedModel | PeftModel
     source: str
     fingerprint: str
     run: dict | None = None  # what training wrote beside the adapter
@@ -45,7 +42,7 @@ class Loaded:
         """One line for the log: what was loaded, as what, where, and what it takes of the memory."""
         weights, free = self.model.get_memory_footprint(), memory.free_bytes(self.device.type)
         kind = "4-bit" if getattr(self.model, "is_loaded_in_4bit", False) else str(self.model.dtype).removeprefix("torch.")
-        return f"model {short_path(self.source)}: {kind} on {self.device.type}, attention {self.model.config._attn_implementation}, {weights / memory.GB:.2f} GB, {free / memory.GB:.1f} GB are free"
+        return f"model {short_path(self.source)}: {kind} on {self.device.type}, attention {attention_of(self.model.config)}, {weights / memory.GB:.2f} GB, {free / memory.GB:.1f} GB are free"
 
 
 def choose_device() -> tuple[str, torch.dtype]:

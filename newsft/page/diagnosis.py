@@ -20,8 +20,8 @@ from platformdirs import user_cache_path
 from newsft.data.rows import Split
 from newsft.encoding import llama3
 from newsft.evaluation.answer import read_answer
-from newsft.inference.engine import Engine
 from newsft.inference.receipt import write_receipt
+from newsft.inference.types import Engine
 from newsft.models.memory import GB
 
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate", "datasets", "gradio", "huggingface-hub")
@@ -68,10 +68,10 @@ def describe_places() -> Iterator[Line]:
 
 def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     """The models and the rows, with the fingerprints by which they are told apart."""
-    loaded, run = engine.loaded, engine.loaded.run or {}
-    yield "loaded", f"server {loaded.source}" if loaded.model is None else loaded.describe()
-    yield "base", f"fingerprint {loaded.fingerprint or 'unknown: another server has the weights'}"
-    yield "adapter", f"fingerprint {loaded.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
+    models, run = engine.models, engine.models.run or {}
+    yield "loaded", models.description
+    yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
+    yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 

@@ -7,7 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from newsft.data.rows import Split
-from newsft.inference.engine import Engine
+from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
 from newsft.page.middleware import SecurityMiddleware
 from newsft.page.tabs.compare import build_compare_tab
@@ -40,7 +40,7 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
     """
-    lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.loaded.chat, tests=len(split.test))
+    lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.chat, tests=len(split.test))
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
             heading = gr.HTML(_heading(lang, names), elem_id="heading")

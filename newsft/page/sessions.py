@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import gradio as gr
 
+from newsft import compat
 from newsft.inference.decoder import MOST_ROWS
 
 QUEUE_LENGTH = 200  # waiting events; a class of a hundred fits twice
@@ -59,11 +60,11 @@ class Stops:
 
 def find_place(page: gr.Blocks, session: str) -> int | None:
     """Which place the session has among those who wait for the model, from 1; None where it does not wait."""
-    # Gradio tells each browser its place, and its page shows it in English only and beside every component that waits.
-    waiting = page._queue.event_queue_per_concurrency_id.get(MODEL["concurrency_id"])
-    return next((place for place, event in enumerate(list(waiting.queue), 1) if event.session_hash == session), None) if waiting else None
+    # Gradio's own page shows it in English only and beside every component that waits.
+    waiting = compat.waiting_sessions(page, MODEL["concurrency_id"])
+    return waiting.index(session) + 1 if session in waiting else None
 
 
 def is_full(page: gr.Blocks) -> bool:
     """Whether Gradio's queue would refuse one more."""
-    return len(page._queue) >= QUEUE_LENGTH
+    return compat.count_waiting(page) >= QUEUE_LENGTH

@@ -12,11 +12,11 @@ from newsft.models.hub import find_files
 from newsft.models.run_record import read_run
 from newsft.paths import ASSETS
 from newsft.publish.licences import CARD_FILE, Licence, read_licence
+from newsft.recipe import ELSEWHERE
 
 EVALUATION = "evaluation"  # in the adapter's folder; an evaluation that is written elsewhere is not in the card
 NOTICE_FILE = "NOTICE"
 TEMPLATE = Path(__file__).with_name("card.md")
-ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")  # settings that say nothing of the training, or stand elsewhere in the card
 
 
 def write_card(folder: Path, model: str) -> None:

@@ -9,10 +9,10 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
+from newsft.compat import hub_http_error
 from newsft.errors import UserError
 from newsft.publish.licences import Licence
 
-NO_ROUTE = HfHubHTTPError.__bases__[0]  # what the hub's HTTP client raises where nobody answers, whichever client that is
 LEFT_OUT = "checkpoint-*"  # several times the adapter's size, and nobody's but the run's
 
 
@@ -33,7 +33,7 @@ def push(folder: Path, name: str) -> str:
     try:
         repository = api.create_repo(name, exist_ok=True)
         api.upload_folder(folder_path=folder, repo_id=repository.repo_id, ignore_patterns=[LEFT_OUT], commit_message="Adapter made with newsft")
-    except (OSError, NO_ROUTE) as error:  # offline, no route, no login, refused
+    except (OSError, hub_http_error()) as error:  # offline, no route, no login, refused
         login = " Log in with `hf auth login` (or set HF_TOKEN)." if isinstance(error, LocalTokenNotFoundError) or _status(error) == 401 else ""
         raise UserError(f"The adapter and its card are in {folder}, but could not be pushed to {name} ({type(error).__name__}).{login} Push them later with: {later(folder, name)}") from error
     return repository.url

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.errors import UserError, command
 from newsft.models.load import add_adapter, load_base, stop_ids
 
 GGUF = """For llama.cpp and what builds on it, make a GGUF of it with llama.cpp's own scripts:
@@ -38,17 +38,14 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@command()
 def main() -> None:
     """Export, then say what can be done with the result."""
     arguments = parse_flags()
-    try:
-        chosen = recipe.from_flags(arguments)
-        export(chosen.model, chosen.adapter, arguments.output)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    chosen = recipe.from_flags(arguments)
+    export(chosen.model, chosen.adapter, arguments.output)
     print(f"{chosen.adapter} merged into {chosen.model} -> {arguments.output}\n{GGUF.format(folder=arguments.output, name=arguments.output.name)}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

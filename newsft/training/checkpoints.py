@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors import SafetensorError
 
 from newsft.errors import UserError
 from newsft.models.run_record import RUN_FILE
+from newsft.recipe import ELSEWHERE
 
 STAGING = ".saving"  # in the output folder: what is being written
 MANIFEST = "manifest.json"  # of a checkpoint: every other file's size and SHA-256
 KEPT = 2  # whole checkpoints; where the newer one gets damaged, a run goes on from the older
-# Settings that may differ on resuming: they do not reach the weights. Model and data are told by their fingerprints, wherever they lie.
-FREE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")
 
 
 def staging_folder(output: Path, step: int) -> Path:
@@ -61,7 +61,7 @@ def explained(what: str, output: Path) -> Iterator[None]:
     """UserError in the place of what the libraries raise where a file cannot be written; what was half written is deleted."""
     try:
         yield
-    except Exception as error:  # each library has its own: OSError, RuntimeError (torch), SafetensorError, and a plain Exception (tokenizers)
+    except (OSError, RuntimeError, SafetensorError) as error:  # RuntimeError is torch's
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         free = f"{shutil.disk_usage(output).free / 1e6:,.0f} MB are free"
         shutil.rmtree(output / STAGING, ignore_errors=True)
@@ -120,7 +120,7 @@ def check_same_run(checkpoint: Path, about: dict) -> list[str]:
     changed = [
         what for name, what in (("base_fingerprint", "another base model"), ("data_fingerprint", "other rows"), ("template_fingerprint", "another chat template")) if before[name] != about[name]
     ]
-    changed += [f"--{name.replace('_', '-')} {before['recipe'].get(name)} instead of {now}" for name, now in about["recipe"].items() if name not in FREE and before["recipe"].get(name) != now]
+    changed += [f"--{name.replace('_', '-')} {before['recipe'].get(name)} instead of {now}" for name, now in about["recipe"].items() if name not in ELSEWHERE and before["recipe"].get(name) != now]
     if before["processes"] != about["processes"]:
         changed.append(f"{before['processes']} process(es) instead of {about['processes']}")
     if changed:

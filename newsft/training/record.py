@@ -42,10 +42,10 @@ def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor] | None:
     return trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
 
 
-def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None, weights: dict[str, torch.Tensor] | None = None) -> None:
+def save_run(trainer: Trainer, about: dict, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None, weights: dict[str, torch.Tensor] | None = None) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
 
-    `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`.
+    `about` is as from `describe_run`, `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`.
     """
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
     trainer.model.save_pretrained(str(output), state_dict=weights)
@@ -53,7 +53,7 @@ def save_run(trainer: Trainer, loaded: Loaded, split: Split, recipe: Recipe, out
     recipe.save(output)
     history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]
     validation = {entry["step"]: entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry}  # a resumed run repeats a step
-    run = describe_run(loaded, split, recipe) | {
+    run = about | {
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
         "history": history,

@@ -9,6 +9,7 @@ from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
+from newsft.compat import attention_of, has_bf16_units
 from newsft.encoding.chat import Encoded
 from newsft.encoding.collate import collate
 from newsft.encoding.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
@@ -19,10 +20,13 @@ from newsft.recipe import Recipe
 from newsft.training.trainer import Trainer
 
 
-def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, validation: Sequence[Encoded] = (), callbacks: Sequence[TrainerCallback] = ()) -> Trainer:
+def build_trainer(
+    loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, about: dict | None = None, validation: Sequence[Encoded] = (), callbacks: Sequence[TrainerCallback] = ()
+) -> Trainer:
     """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks.
 
     The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
+    `about` (`record.describe_run`) goes into every checkpoint.
     """
     shared = shares_prefix(loaded, encoded, recipe)
 
@@ -30,6 +34,7 @@ def build_trainer(loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output
         return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=loaded.chat.pad_id)
 
     trainer = Trainer(
+        about=about,
         model=loaded.model,
         args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared, checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared)),
         train_dataset=_as_dataset(encoded),
@@ -47,7 +52,7 @@ def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) ->
     """Whether an optimizer step's rows go into one sequence; UserError where the recipe insists on it and it cannot be done."""
     if recipe.shared_prefix == "off":
         return False
-    attention = loaded.model.config._attn_implementation
+    attention = attention_of(loaded.model.config)
     hindrance = None
     if attention not in MASKABLE:
         hindrance = f"the attention implementation {attention} takes no mask of its own"
@@ -80,7 +85,7 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     """The type of the numbers that training multiplies; weights and sums stay in the model's. UserError where bf16 is asked for and has to be imitated."""
     if recipe.precision == "auto" or loaded.model.dtype == torch.bfloat16:
         return loaded.model.dtype
-    if loaded.device.type != "cpu" or not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    if loaded.device.type != "cpu" or not has_bf16_units():
         raise UserError("--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto.")
     return torch.bfloat16
 

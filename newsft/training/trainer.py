@@ -1,7 +1,7 @@
 """TRL's trainer, less two computations that change nothing but the time, and with checkpoints that a killed run goes on from as if nothing had happened."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
+from newsft.compat import TrainerHooks
 from newsft.encoding.chat import IGNORED
 from newsft.models.run_record import RUN_FILE
 from newsft.training import checkpoints
@@ -19,7 +20,7 @@ from newsft.training import checkpoints
 class EpochOrder(Sampler):
     """The order of the rows, which depends on seed and epoch alone, so that a resumed run finds it again.
 
-    transformers draws the order of `group_by_length` from the global generator, whose state at the beginning of the epoch is lost to a run that is resumed within it.
+    transformers draws the order of `group_by_length` from the global generator, and a run that is resumed in the middle of an epoch has no way to know its state at the beginning.
     """
 
     def __init__(self, lengths: Sequence[int], *, seed: int, group: int | None):
@@ -36,18 +37,18 @@ class EpochOrder(Sampler):
         return iter(torch.randperm(len(self), generator=generator).tolist())
 
 
-class Trainer(SFTTrainer):
+class Trainer(TrainerHooks, SFTTrainer):
     """Same loss and same gradients as its parent's, to rounding; `python -m benchmarks.training` measures the gain.
 
-    - The mask of right padding is not handed to the model: a causal model's tokens see only what stands before them, so no real token sees the padding behind its row, and
-      the padding's own outputs have the label -100. With a mask, attention takes a slower path.
+    - The mask of right padding is not handed to the model, as attention is slower with one. Nothing changes: in a causal model no token attends to what comes after it, so
+      not to the padding either, and the padding's own outputs have the label -100.
     - On the CPU, logits are computed only where a label is predicted. Where there is Triton, TRL's own loss does so already.
     """
 
-    about: dict | None = None  # `record.describe_run`, which checkpoints carry: a checkpoint is an adapter that knows its base
-
-    def __init__(self, **settings):
+    def __init__(self, *, about: dict | None = None, **settings):
+        """`about` (`record.describe_run`) goes into every checkpoint, which is an adapter that knows its base."""
         super().__init__(**settings)
+        self._about = about
         self.model.register_forward_pre_hook(_drop_mask_of_right_padding, with_kwargs=True)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -65,30 +66,35 @@ class Trainer(SFTTrainer):
     def create_model_card(self, *args, **settings) -> None:
         """None: the adapter gets its own card in the end."""
 
-    def _get_train_sampler(self, train_dataset=None) -> EpochOrder:
+    def choose_order(self) -> EpochOrder:
+        """The order of the rows, of like length together where the recipe wants it."""
         lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
         by_length = self.args.train_sampling_strategy == "group_by_length"
         self._order = EpochOrder(lengths, seed=self.args.seed, group=self.args.train_batch_size * self.args.gradient_accumulation_steps if by_length else None)
         return self._order
 
-    def _run_epoch(self, *, epoch: int, **settings) -> None:
+    def begins_epoch(self, epoch: int) -> bool:
+        """False after the last step: resumed from its checkpoint, transformers would take one more."""
         self._order.epoch = epoch
-        if self.state.global_step < self.state.max_steps:  # from a checkpoint of the last step, transformers would take one more
-            super()._run_epoch(epoch=epoch, **settings)
+        return self.state.global_step < self.state.max_steps
 
-    def _get_output_dir(self, trial) -> str:
+    def staging_path(self) -> str:
+        """Where checkpoints are written until they are whole."""
         return str(Path(self.args.output_dir) / checkpoints.STAGING)
 
-    def _save_checkpoint(self, model, trial) -> None:
+    def save_checkpoint(self, write: Callable[[], None]) -> None:
+        """Write one aside, without the tokenizer, which the base has, and give it its place."""
         output, step = Path(self.args.output_dir), self.state.global_step
+        tokenizer, self.processing_class = self.processing_class, None
         with checkpoints.explained(f"The checkpoint of step {step}", output):
-            super()._save_checkpoint(model, trial)
+            write()
+            self.processing_class = tokenizer
             self.accelerator.wait_for_everyone()  # each process writes the state of its generators
             if self.args.should_save:
                 folder = checkpoints.staging_folder(output, step)
                 (folder / SAFETENSORS_WEIGHTS_NAME).chmod(0o644)  # written with 0600, which a server under another user cannot read
-                if self.about:
-                    (folder / RUN_FILE).write_text(json.dumps(self.about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                if self._about:
+                    (folder / RUN_FILE).write_text(json.dumps(self._about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
                 checkpoints.publish(output, step)
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from newsft.data.rows import split_rows
 from newsft.inference.detokenizer import IncrementalDetokenizer
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.page import middleware
 from newsft.page.texts import say
 from tests.browser.conftest import open_page
@@ -19,7 +19,7 @@ from tests.serve import serve_here
 @pytest.fixture(scope="module")
 def here(engine, rows):
     """A page in this process, whose model the tests can change."""
-    with serve_here(Engine(engine.loaded, max_new_tokens=8), split_rows(rows, test_ratio=0.5)) as url:
+    with serve_here(LocalEngine(engine.loaded, max_new_tokens=8), split_rows(rows, test_ratio=0.5)) as url:
         yield url
 
 
@@ -59,7 +59,7 @@ def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page:
 
 def test_reader_who_waits_sees_the_place_and_then_the_answer(page: Page, rows, monkeypatch):
     monkeypatch.setattr("newsft.page.tabs.compare.find_place", lambda *_: 7)
-    monkeypatch.setattr(Engine, "compare", _late(Engine.compare))
+    monkeypatch.setattr(LocalEngine, "compare", _late(LocalEngine.compare))
     paste(page, rows[0]["user_prompt"])
     page.click("button#compare")
     expect(page.locator("#place")).to_contain_text(say("place", "ko", place=7), timeout=SECONDS)

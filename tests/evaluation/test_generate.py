@@ -5,7 +5,7 @@ import pytest
 from newsft.errors import UserError
 from newsft.evaluation import generate
 from newsft.evaluation.results import ANSWERS_FILE, SETTINGS_FILE
-from newsft.evaluation.run import describe
+from newsft.evaluation.run import find_settings
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,11 @@ def whole(engine, few, tmp_path_factory):
 
 
 def settings_of(engine, few):
-    return describe(engine, few) | {"batch_rows": 2}
+    return find_settings(engine, few) | {"batch_rows": 2}
 
 
 def run(engine, few, folder):
-    return list(generate.generate_all(engine, few, folder, describe(engine, few), batch_rows=2))
+    return list(generate.generate_all(engine, few, folder, find_settings(engine, few), batch_rows=2))
 
 
 def test_every_row_is_answered_once_by_each_side(whole):

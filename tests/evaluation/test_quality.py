@@ -8,7 +8,7 @@ import pytest
 from newsft.evaluation.answer import read_answer
 from newsft.evaluation.fields import is_grounded, stocks_of
 from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, read_generations, score_all
-from newsft.evaluation.run import describe, evaluate, summarise
+from newsft.evaluation.run import evaluate, find_settings, summarise
 from newsft.evaluation.table import format_table
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
@@ -39,7 +39,7 @@ def found(engine, rows, tmp_path_factory):
 def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(engine, rows, summary, generated):
     scored = summarise(score_all(rows, generated))
     assert {name: summary[name] for name in scored} == json.loads(json.dumps(scored))
-    made, now = summary["settings"], describe(engine, rows[:495])
+    made, now = summary["settings"], find_settings(engine, rows[:495])
     assert {**made, "device": None, "dtype": None} == {**now, "device": None, "dtype": None}  # the machine's own
 
 

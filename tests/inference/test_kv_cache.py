@@ -20,7 +20,7 @@ def filled(rows, positions, layers=2):
 def step(cache, own, width=1, kept=None):
     """More positions for every row, in the cache and in each row's own list of keys; what the cache gives back agrees."""
     kept = kept or [width] * len(own)
-    places, before = cache.open(width), list(cache.lengths)
+    places, before = cache.begin_step(width), list(cache.lengths)
     assert places.tolist() == [list(range(length, length + width)) for length in before]
     for number in range(len(cache.layers)):
         new_keys, new_values = states(len(own), width)
@@ -72,7 +72,7 @@ def test_a_step_of_several_positions_keeps_as_many_as_each_row_wants():
 def test_each_token_of_a_step_sees_its_row_up_to_itself():
     cache = KVCache(1)
     cache.join(filled(2, 5, layers=1), [5, 3], room=3)
-    cache.open(2)
+    cache.begin_step(2)
     mask = cache.mask(torch.float32)
     assert mask.shape == (2, 1, 2, 7)
     assert (mask[:, 0] == 0).sum(-1).tolist() == [[6, 7], [4, 5]]
@@ -81,12 +81,12 @@ def test_each_token_of_a_step_sees_its_row_up_to_itself():
 def test_mask_hides_what_a_shorter_row_has_not_filled():
     cache = KVCache(1)
     cache.join(filled(2, 5, layers=1), [5, 3], room=2)
-    cache.open(1)
+    cache.begin_step(1)
     mask = cache.mask(torch.float32)
     assert mask.shape == (2, 1, 1, 6)
     assert (mask == 0).flatten(1).tolist() == [[True] * 6, [True] * 4 + [False] * 2]
     cache.leave(1)
-    cache.open(1)
+    cache.begin_step(1)
     assert cache.mask(torch.float32) is None
 
 

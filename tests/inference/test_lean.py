@@ -61,13 +61,22 @@ def test_pass_has_the_logits_and_the_cache_of_transformers(targets, settings, si
     ids = torch.randint(0, 50, (len(sides), width))
     found = []
     for cache in caches:
-        positions = cache.open(width)
+        positions = cache.begin_step(width)
         mask = cache.mask(torch.float32)
-        with switch.set_rows(sides if targets else ["base"] * len(sides)) as rows:
-            found.append(short(ids, cache, positions=positions, mask=mask, rows=rows) if found else _forward(plain, ids, cache, attention_mask=mask, position_ids=positions))
+        asked = sides if targets else ["base"] * len(sides)
+        with switch.set_rows(asked):
+            found.append(short(ids, cache, positions=positions, mask=mask, rows=switch.sort_rows(asked)) if found else _forward(plain, ids, cache, attention_mask=mask, position_ids=positions))
     torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
     for before, after in zip(*(cache.layers for cache in caches), strict=True):
         torch.testing.assert_close(after.buffers, before.buffers, rtol=1e-4, atol=1e-5)
+
+
+def test_switch_leaves_the_model_as_it_was():
+    model = build(targets=["q_proj"])
+    with pytest.raises(RuntimeError), AdapterSwitch(model).set_rows(["base"]):
+        assert sum("forward" in vars(module) for module in model.modules()) == SIZES["num_hidden_layers"]
+        raise RuntimeError("out of memory")
+    assert not any("forward" in vars(module) for module in model.modules())  # a second switch finds PEFT's own layers
 
 
 def test_it_answers_for_nothing_that_it_does_not_compute(monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.inference.receipt import NO_DIFFERENCE, OTHER_BASE, OTHER_IDS, hash_ids, write_receipt
 
 NEWS = "가람누리테크가 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다."
@@ -16,7 +16,7 @@ def compare(engine):
 
 
 def copied(engine, **changes):
-    return Engine(replace(engine.loaded, model=copy.deepcopy(engine.loaded.model), **changes), max_new_tokens=4)
+    return LocalEngine(replace(engine.loaded, model=copy.deepcopy(engine.loaded.model), **changes), max_new_tokens=4)
 
 
 def test_receipt_of_a_fair_comparison_has_no_alarm(engine):
@@ -49,8 +49,8 @@ def test_an_adapter_of_zeros_raises_the_alarm(engine):
 
 
 def test_a_base_side_that_has_the_adapter_on_raises_the_alarm(engine, monkeypatch):
-    broken = copied(engine)
     monkeypatch.setattr("newsft.inference.adapter_switch.BASE", "default")
+    broken = copied(engine)
     receipt = write_receipt(broken, compare(broken))
     assert receipt.alarms == (NO_DIFFERENCE,) and receipt.adapters == {"base": "default", "tuned": "default"}
 

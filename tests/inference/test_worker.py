@@ -10,18 +10,18 @@ from transformers import MistralConfig, MistralForCausalLM
 from newsft.data.messages import row_messages
 from newsft.errors import UserError
 from newsft.inference.decoder import Decoder, Job
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.inference.token_loss import take_xray
-from newsft.inference.types import STOPPED, Request
+from newsft.inference.types import ABORT, Request
 
 
 @pytest.fixture(scope="module")
 def brief(engine):
     """The shipped model with short answers: what is tested here is who gets which."""
-    return Engine(engine.loaded, max_new_tokens=24)
+    return LocalEngine(engine.loaded, max_new_tokens=24)
 
 
-def ask(engine: Engine, row: dict, system_prompt: str | None = None, **settings):
+def ask(engine: LocalEngine, row: dict, system_prompt: str | None = None, **settings):
     *_, last = engine.compare(row["user_prompt"], system_prompt=row["system_prompt"] if system_prompt is None else system_prompt, **settings)
     return {side: (answer.text, answer.reason) for side, answer in last.answers.items()}
 
@@ -80,7 +80,7 @@ def test_one_that_stops_or_leaves_does_not_change_the_others_answers(brief, rows
     with ThreadPoolExecutor(3) as pool:
         stays, stops, leaves = pool.map(run, ("stays", "stops", "leaves"))
     assert stays == right
-    assert {reason for _, reason in stops.values()} == {STOPPED}
+    assert {reason for _, reason in stops.values()} == {ABORT}
     assert {reason for _, reason in leaves.values()} == {None}
     assert brief.askers == 0
 

@@ -4,7 +4,7 @@ import pytest
 
 from newsft.data.messages import row_messages
 from newsft.errors import UserError
-from newsft.lessons.conversations import TEXT_LIMIT, TOKEN_LIMIT, TOY, check_length, own_messages, pick_row, read_messages
+from newsft.lessons.conversations import DRAWN_TOKENS, TEXT_LIMIT, TOY, check_length, own_messages, pick_row, read_messages
 from newsft.page.texts import LANGUAGES, say, say_error
 
 HELLO = {"role": "user", "content": "안녕하세요?"}
@@ -106,7 +106,7 @@ def test_anything_but_a_list_of_messages_is_refused(messages):
 
 
 def test_row_at_the_token_limit_is_drawn_and_one_above_it_refused():
-    check_length(TOKEN_LIMIT)
+    check_length(DRAWN_TOKENS)
     with pytest.raises(UserError) as refused:
-        check_length(TOKEN_LIMIT + 1)
-    assert all(f"{TOKEN_LIMIT + 1:,}" in say_error(refused.value, language) and f"{TOKEN_LIMIT:,}" in say_error(refused.value, language) for language in LANGUAGES.values())
+        check_length(DRAWN_TOKENS + 1)
+    assert all(f"{DRAWN_TOKENS + 1:,}" in say_error(refused.value, language) and f"{DRAWN_TOKENS:,}" in say_error(refused.value, language) for language in LANGUAGES.values())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from newsft.errors import UserError
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.models import memory
 from newsft.models.load import add_adapter, load_base
 from newsft.recipe import RECIPES
@@ -32,7 +32,7 @@ def test_linear_layers_are_held_in_four_bits_as_estimated(base):
 
 def test_both_sides_answer(rows):
     pytest.importorskip("bitsandbytes")
-    engine = Engine(add_adapter(load_base(MINI.model, quantize=MINI.quantize), MINI.adapter), max_new_tokens=12)
+    engine = LocalEngine(add_adapter(load_base(MINI.model, quantize=MINI.quantize), MINI.adapter), max_new_tokens=12)
     *_, last = engine.compare(rows[10]["user_prompt"], system_prompt=rows[10]["system_prompt"])
     assert last.answers["tuned"].text.startswith("{'is_stock_related': ")
     assert last.difference["largest"] > 0.1

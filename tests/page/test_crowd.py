@@ -12,7 +12,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from newsft.data.rows import split_rows
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.page import sessions
 from newsft.page.texts import say
 from tests.readers import Reader, Site, run
@@ -56,7 +56,7 @@ class Gate:
 @pytest.fixture(scope="module")
 def brief(engine):
     """The shipped model with short answers: what is tested here is who gets which."""
-    return Engine(engine.loaded, max_new_tokens=16)
+    return LocalEngine(engine.loaded, max_new_tokens=16)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import app
 from newsft.data.rows import split_rows
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.page import diagnosis
+from newsft.recipe import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +18,12 @@ def split(rows):
 
 @pytest.fixture(scope="module")
 def brief(engine):
-    return Engine(engine.loaded, max_new_tokens=8)
+    return LocalEngine(engine.loaded, max_new_tokens=8)
 
 
 def test_check_prints_what_an_issue_needs_and_ends(brief, split, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["app.py", "--check"])
-    monkeypatch.setattr(app, "load", lambda arguments: (None, brief, ("a", "b"), split))
+    monkeypatch.setattr(app, "load", lambda arguments: app.Setup(RECIPES["mini"], brief, ("a", "b"), split))
     assert app.main() == 0
     said = {line[:18].rstrip(): line[19:] for line in capsys.readouterr().out.splitlines()}
     assert re.search(r"torch \d.*gradio \d", said["packages"])
@@ -42,7 +44,7 @@ def test_failing_comparison_is_said_and_ends_with_1(brief, split, monkeypatch, c
         raise MemoryError("injected")
 
     monkeypatch.setattr("sys.argv", ["app.py", "--check"])
-    monkeypatch.setattr(app, "load", lambda arguments: (None, brief, ("a", "b"), split))
+    monkeypatch.setattr(app, "load", lambda arguments: app.Setup(RECIPES["mini"], brief, ("a", "b"), split))
     handle = brief.loaded.model.get_base_model().register_forward_pre_hook(fail)
     try:
         assert app.main() == 1
@@ -52,6 +54,6 @@ def test_failing_comparison_is_said_and_ends_with_1(brief, split, monkeypatch, c
 
 
 def test_alarm_of_the_receipt_fails_the_check(brief, split, monkeypatch):
-    monkeypatch.setattr(brief.loaded, "run", brief.loaded.run | {"base_fingerprint": "another"})
+    monkeypatch.setattr(brief, "models", replace(brief.models, run=brief.models.run | {"base_fingerprint": "another"}))
     lines, fine = diagnosis.try_comparison(brief, split.test[0])
     assert not fine and "ALARM: other_base" in dict(lines)["  receipt"]

@@ -10,7 +10,7 @@ import pytest
 from newsft.data.rows import split_rows
 from newsft.data.text import NEWS_LIMIT
 from newsft.inference.detokenizer import IncrementalDetokenizer
-from newsft.inference.engine import Engine
+from newsft.inference.engine import LocalEngine
 from newsft.lessons.conversations import TEXT_LIMIT
 from newsft.page.middleware import MOST_BYTES
 from tests.page.html.test_compare import Page
@@ -35,7 +35,7 @@ HUGE = "가" * 10_000_000  # 30 MB
 
 @pytest.fixture(scope="module")
 def brief(engine):
-    return Engine(engine.loaded, max_new_tokens=4)
+    return LocalEngine(engine.loaded, max_new_tokens=4)
 
 
 @pytest.fixture(scope="module")

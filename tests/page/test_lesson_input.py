@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 
 from newsft.data.text import clean_text
-from newsft.lessons.conversations import TEXT_LIMIT, TOKEN_LIMIT
+from newsft.lessons.conversations import DRAWN_TOKENS, TEXT_LIMIT
 from newsft.lessons.source import Shelf
 from newsft.page.tabs import lab
 from newsft.page.tabs.lab import NO_CUT, SWITCHES, show_lab
@@ -116,9 +116,9 @@ def test_megabyte_of_text_is_refused_before_it_is_tokenized(untouched, field, la
 def test_row_of_too_many_tokens_is_refused_where_tokens_are_drawn(shelf):
     choice = own("user", "🦩" * TEXT_LIMIT)
     for shown in (show_row(shelf, "en", "model", *choice), show_batch(shelf, "en", "model", *choice, 1)):
-        assert f"{TOKEN_LIMIT:,}" in shown and "<i" not in shown
-    assert f"{lab.TOKEN_LIMIT:,}" in show_lab(shelf, "en", "model", *own("user", "가" * lab.TOKEN_LIMIT), [], NO_CUT)[0]  # two rows compared: less
-    with pytest.raises(gr.Error, match=f"{TOKEN_LIMIT:,}"):
+        assert f"{DRAWN_TOKENS:,}" in shown and "<i" not in shown
+    assert f"{lab.COMPARED_TOKENS:,}" in show_lab(shelf, "en", "model", *own("user", "가" * lab.COMPARED_TOKENS), [], NO_CUT)[0]  # two rows compared: less
+    with pytest.raises(gr.Error, match=f"{DRAWN_TOKENS:,}"):
         describe_row(shelf, [{"role": "user", "content": "🦩" * TEXT_LIMIT}], "model")
 
 

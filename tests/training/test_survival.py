@@ -83,7 +83,7 @@ def resume(disturbed: Path, run: Path, monkeypatch, **settings: object) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the undisturbed run: sums in another order differ in the last digits
     try:
-        train.run(train.parse_flags())
+        train.main.__wrapped__()  # with its errors
     finally:
         torch.set_num_threads(threads)
 

@@ -12,11 +12,10 @@ from newsft.data.messages import gold_answer
 from newsft.data.text import clean_text
 from newsft.errors import UserError
 from newsft.evaluation.answer import Answer, read_answer
-from newsft.evaluation.comparison import describe
+from newsft.evaluation.comparison import as_json
 from newsft.evaluation.fields import compare_fields, differing_keys
-from newsft.inference.engine import Engine
 from newsft.inference.receipt import write_receipt
-from newsft.inference.types import STOPPED, AnswerStream, Comparison
+from newsft.inference.types import ABORT, AnswerStream, Comparison, Engine
 from newsft.lessons.conversations import pick_row
 from newsft.page.chooser import QUICK
 from newsft.page.html import compare as views
@@ -67,7 +66,7 @@ class CompareHandlers:
         differing = differing_keys(*read.values()) if len(read) == 2 else set()
         fields = {side: format_fields(answer, compare_fields(answer, gold or Answer(), article), language=language, gold=gold, differing=differing) for side, answer in read.items()}
         empty = f'<p class="problem">{say("stopped_empty", language)}</p>'
-        return fields | {side: empty for side, stream in comparison.answers.items() if stream.reason == STOPPED and not stream.text}
+        return fields | {side: empty for side, stream in comparison.answers.items() if stream.reason == ABORT and not stream.text}
 
     def blank(self, language: str, *, waiting: str = "waiting") -> list[str]:
         """Empty columns and footer."""
@@ -142,7 +141,7 @@ class CompareHandlers:
         number, gold = self.find_gold(last)
         receipt = asdict(write_receipt(self.engine, last))
         receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys
-        yield describe(last, gold) | {"test_row": number, "receipt": receipt}
+        yield as_json(last, gold) | {"test_row": number, "receipt": receipt}
 
     def load_row(self, number: float, language: str) -> str | dict:
         """The article of a test row, for the news box."""

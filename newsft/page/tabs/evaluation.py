@@ -11,8 +11,8 @@ from newsft.encoding import tokens
 from newsft.errors import UserError
 from newsft.evaluation.metrics import MEASURES
 from newsft.evaluation.results import FILTERS, Results, load_results
-from newsft.inference.engine import Engine
 from newsft.inference.token_loss import take_xray
+from newsft.inference.types import Engine
 from newsft.page import report
 from newsft.page.chooser import QUICK, explain, explain_failure
 from newsft.page.html import evaluation as views
@@ -50,7 +50,7 @@ class EvaluationHandlers:
             return [explain(error, language), "", "", "", self.list(language, chosen)]
         summary = results.summary
         return [
-            views.format_origin(summary, language=language, fits=summary["settings"]["adapter_fingerprint"] == self.engine.loaded.adapter_fingerprint),
+            views.format_origin(summary, language=language, fits=summary["settings"]["adapter_fingerprint"] == self.engine.models.adapter_fingerprint),
             draw_scores(summary, language=language),
             draw_kinds(summary, "stock_f1", language=language),
             views.format_scores(summary, tuple(MEASURES), language=language),
@@ -86,7 +86,9 @@ class EvaluationHandlers:
         if number is None or not 0 <= number < len(self.rows) or number != int(number):
             return ""
         try:
-            chat = self.engine.loaded.chat
+            if not self.engine.capabilities.token_loss:
+                raise UserError("The loss of single tokens needs the model's own weights; start the page without --server.", key="served")
+            chat = self.engine.chat
             encoded = chat.encode_row(row_messages(self.rows[int(number)]))
             return format_xray(take_xray(self.engine, encoded), tokens.read_tokens(chat, encoded), language=language)
         except UserError as error:

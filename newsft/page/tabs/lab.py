@@ -15,7 +15,7 @@ from newsft.page.html import lab as views
 from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
-TOKEN_LIMIT = 6_000  # comparing two rows of one repeated token takes the square of their length; the longest real row has 5,907
+COMPARED_TOKENS = 6_000  # comparing two rows of one repeated token takes the square of their length; the longest real row has 5,907
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
 NO_PROOF = ""
 NO_CUT = 0  # the slider's zero: nothing is cut
@@ -32,7 +32,7 @@ def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults)
     messages, changes = shelf.messages(*choice)
     messages = spoil_messages(chat, messages, faults)
     before, after = chat.encode_row(messages), break_row(chat, messages, faults)
-    check_length(max(len(before), len(after)), limit=TOKEN_LIMIT)
+    check_length(max(len(before), len(after)), limit=COMPARED_TOKENS)
     if faults.pad_by_value or faults.pad_left:
         partner = shelf.partner(before, chat)
         before = pad_batch([before, partner], pad_id=chat.pad_id)[0]

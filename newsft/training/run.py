@@ -1,0 +1,77 @@
+"""One training run, from a recipe to a saved adapter: read, load, encode, check, train, save."""
+
+import shlex
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from newsft.data.review import review
+from newsft.data.rows import Split, load_rows, split_rows
+from newsft.errors import UserError
+from newsft.models import distributed
+from newsft.models.load import Loaded, load_base
+from newsft.paths import short_path
+from newsft.recipe import Recipe
+from newsft.training import checkpoints
+from newsft.training.output import claimed
+from newsft.training.preflight import encode_rows, preflight
+from newsft.training.progress import Progress
+from newsft.training.record import describe_run, gather_weights, save_run
+from newsft.training.sft import build_trainer, choose_precision
+from newsft.training.trainer import Trainer
+
+Tell = Callable[[str], None]
+
+
+def run(recipe: Recipe, *, check_base: Callable[[], None], write_card: Callable[[Path], None], resume: bool = False, hub_name: str | None = None, tell: Tell = print) -> Path:
+    """Train and save; the folder with the adapter.
+
+    `check_base` is called when the base model's files are there and before the first step, `write_card` when the adapter is saved in its
+    folder: both belong to what is published, which the training knows nothing of. Raises UserError for what the user can put right.
+    """
+    tell(f"recipe {recipe.name}: {short_path(recipe.model)} on {short_path(recipe.data)}")
+    split, folder = read_rows(recipe, tell), Path(recipe.output)
+    with claimed(folder, resume=resume) if distributed.is_main() else nullcontext():
+        checkpoint = checkpoints.choose_checkpoint(folder, resume=resume, tell=tell)
+        loaded = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention)
+        tell(loaded.describe())
+        check_base()
+        about = describe_run(loaded, split, recipe)
+        for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
+            tell(f"note: {difference}")
+        trainer = prepare(loaded, split, recipe, about, tell=tell)
+        begun = time.monotonic()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        seconds = time.monotonic() - begun
+        weights = gather_weights(trainer)
+        if distributed.is_main():
+            with checkpoints.staged_adapter(folder) as staged:
+                save_run(trainer, about, recipe, staged, seconds=seconds, hub_name=hub_name, weights=weights)
+            write_card(folder)
+    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}")
+    return folder
+
+
+def read_rows(recipe: Recipe, tell: Tell) -> Split:
+    """The recipe's data, with what is odd about it told before anything is trained."""
+    split = split_rows(load_rows(recipe.data, tell=lambda text: tell(f"note: {text}")), test_ratio=recipe.test_ratio)
+    first, count = len(split.test), len(split.rows)
+    tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
+    for oddity in review(split):
+        tell(f"note: {oddity}")
+    return split
+
+
+def prepare(loaded: Loaded, split: Split, recipe: Recipe, about: dict, *, tell: Tell) -> Trainer:
+    """The trainer for the encoded rows, once these have passed the pre-flight check; UserError where they do not."""
+    first = len(split.test)
+    encoded = encode_rows(loaded, split.train, recipe, first=first)
+    report = preflight(loaded, split.train, encoded, recipe, first=first)
+    tell(report.report())
+    if report.failures:
+        raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
+    validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
+    trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), about=about, validation=validation, callbacks=[Progress()] if distributed.is_main() else [])
+    tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), choose_precision(loaded, recipe)))
+    return trainer
