@@ -26,11 +26,13 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), 
 MARKER = re.compile(r"<!--([a-z][\w.-]*)-->(.*?)<!---->", re.DOTALL)
 MINI = RECIPES["mini"]
 BASE, ADAPTER, EVALUATION = Path(MINI.model), Path(MINI.adapter), Path(MINI.evaluation)
+HANDWRITTEN = ADAPTER / "handwritten"  # the evaluation of tests/data/handwritten.json
 
 SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
     "readable": ("answers that Python reads as a dict with all eight keys", "여덟 개의 키를 모두 갖춘 딕셔너리로 읽히는 답변"),
     "stock_f1": ("companies and their direction, F1", "종목과 방향, F1"),
-    "keyword_f1": ("keywords and their side, F1", "키워드와 방향, F1"),
+    "direction_accuracy": ("stock articles whose direction is right", "호재·악재를 바르게 가려낸 종목 기사"),
+    "words_in_article": ("words of reasons and summary that the article has", "이유와 요약의 낱말 가운데 기사에 있는 것"),
 }
 
 # VARCO's shape, Llama 3.1 8B's (config.json), and the lengths of its data's rows with Llama 3's tokenizer.
@@ -56,9 +58,9 @@ def count_parameters(folder: Path) -> int:
 
 
 @cache
-def summary() -> dict:
-    """The shipped evaluation's scores."""
-    return json.loads((EVALUATION / SUMMARY_FILE).read_text(encoding="utf-8"))
+def summary(folder: Path = EVALUATION) -> dict:
+    """A shipped evaluation's scores: of the test rows, or of the articles in HANDWRITTEN."""
+    return json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
 
 
 @cache
@@ -74,11 +76,11 @@ def scored() -> dict[str, list[ScoredAnswer]]:
 
 
 def short_scores(language: int) -> str:
-    """Three rows of the table of scores, without intervals."""
-    heads = ("| | base | tuned |", "| | 베이스 | 파인튜닝 |")
-    cells = [[f"{summary()[side][name] * 100:.1f} %" for side in ("base", "tuned")] for name in SHORT]
+    """A few rows of the tables of scores, without intervals: test rows, and articles that were never trained on nor chosen by."""
+    heads = ("| | test rows: base | tuned | unseen articles: base | tuned |", "| | 평가용 행: 베이스 | 파인튜닝 | 처음 보는 기사: 베이스 | 파인튜닝 |")
+    cells = [[f"{summary(folder)[side][name] * 100:.1f} %" for folder in (EVALUATION, HANDWRITTEN) for side in ("base", "tuned")] for name in SHORT]
     lines = [f"| {words[language]} | {' | '.join(one)} |" for words, one in zip(SHORT.values(), cells, strict=True)]
-    return "\n".join([heads[language], "|---|---:|---:|", *lines])
+    return "\n".join([heads[language], "|---|---:|---:|---:|---:|", *lines])
 
 
 def company_counts() -> dict[str, int]:
@@ -175,7 +177,7 @@ def counts() -> dict[str, int]:
         "train-rows": len(rows()) - tests,
         "steps": MINI.steps(len(rows()) - tests),
         "adapter-parameters": count_parameters(ADAPTER),
-        "base-steps": int(made(r"in (\d+) steps")),
+        "base-steps": int(made(r"stretch ([\d,]+) steps").replace(",", "")),
         "evaluated": summary()["tuned"]["rows"],
         "tuned-unreadable": summary()["tuned"]["rows"] - readable["tuned"],
         "base-all-keys": summary()["base"]["problems"].get("none", 0),
@@ -199,9 +201,10 @@ def figures() -> dict[str, str]:
         "train-minutes": f"{run['seconds'] / 60:.0f}",
         "loss-before": f"{run['validation'][0]['loss']:.3f}",
         "loss-after": f"{run['validation'][-1]['loss']:.3f}",
-        "base-tokens": made(r"on ([\d.]+ M) tokens"),
+        "base-tokens": made(r"steps on ([\d.]+ M) tokens"),
         "arithmetic": f"{run['rows']} × {MINI.epochs} / ({MINI.batch_size} × {MINI.accumulation}) = {run['steps']}",
         "scores": f"\n{format_table(summary())}\n",
+        "scores-handwritten": f"\n{format_table(summary(HANDWRITTEN))}\n",
         "scores-short": f"\n{short_scores(0)}\n",
         "scores-short-ko": f"\n{short_scores(1)}\n",
         "settings": f"\n{settings_table()}\n",
