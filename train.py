@@ -6,6 +6,7 @@ torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: tw
 """
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
             with checkpoints.staged_adapter(folder) as staged:
                 save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
             write_card(folder, chosen.model)  # in the place of PEFT's empty form
-    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
+    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}")
     if arguments.push_to_hub and distributed.is_main():
         tell(f"pushed to {hub.push(folder, arguments.push_to_hub)}")
 
