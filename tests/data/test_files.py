@@ -97,7 +97,7 @@ def test_folder_that_save_to_disk_wrote_loads(tmp_path):
     with pytest.raises(UserError, match="has no split train; it has test"):
         load(tmp_path / "three")
     next((tmp_path / "one").glob("*.arrow")).unlink()
-    with pytest.raises(UserError, match="could not be read .*save_to_disk"):
+    with pytest.raises(UserError, match=r"could not be read .*save_to_disk"):
         load(tmp_path / "one")
 
 
