@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from newsft.data.messages import gold_answer
+from newsft.evaluation import faithfulness
 from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
 from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, normalise, stocks_of
 
@@ -114,6 +115,31 @@ def grounded(one: ScoredAnswer) -> Ratio:
     """Of the companies named, the share that occurs in the article."""
     named = sum(len(one.answer.values.get(key) or []) for key in STOCKS.values())
     return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
+
+
+@_measure
+def direction_accuracy(one: ScoredAnswer) -> Ratio:
+    """Share of the stock articles whose direction is right: good, bad or both, whichever companies are named."""
+    found, gold = ({sign for sign, _ in stocks_of(answer)} for answer in (one.answer, one.gold))
+    return bool(gold) and found == gold, bool(gold)
+
+
+@_measure
+def words_in_article(one: ScoredAnswer) -> Ratio:
+    """Of the content words of reasons and summary, the share that the article holds."""
+    return one.compared.faithfulness.words_held, one.compared.faithfulness.words
+
+
+@_measure
+def numbers_in_article(one: ScoredAnswer) -> Ratio:
+    """Of the numbers in reasons and summary, the share that the article holds."""
+    return one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers
+
+
+@_measure
+def loops(one: ScoredAnswer) -> Ratio:
+    """Share of the answers that repeat themselves; the fewer the better."""
+    return faithfulness.loops(one.text), 1
 
 
 @dataclass

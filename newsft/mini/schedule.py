@@ -17,7 +17,7 @@ class Phase:
     read: float = 0.1  # what an article's own tokens weigh in a conversation
     decided: float = 4.0  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred
     named: float = 2.0  # a company's name in an answer
-    own: float = 0.0  # share of the batches in which words of answers are read as the model writes them (own_words.py)
+    own: float = 0.25  # share of the batches in which words of answers are read as the model writes them (own_words.py)
 
 
 PHASE = Phase()

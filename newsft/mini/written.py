@@ -48,7 +48,12 @@ class Written:
 def read_written(folder: Path | None = None) -> list[Written]:
     """All written articles, in the order of their files."""
     rows = [json.loads(line) for path in sorted((folder or FOLDER).glob("**/*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Written(row["news"], row["answer"], row.get("names", {})) for row in rows]
+    return [Written(row["news"], _ordered(row["answer"], row["news"]), row.get("names", {})) for row in rows]
+
+
+def _ordered(answer: dict, news: str) -> dict:
+    """The answer with its lists in the order in which the article names their items: what comes next is then never a guess, and nothing comes twice."""
+    return {key: sorted(value, key=news.find) if isinstance(value, list) else value for key, value in answer.items()}
 
 
 def vary(rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True) -> Written:
