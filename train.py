@@ -6,6 +6,7 @@ torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: tw
 """
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.errors import UserError, list_rows
 from newsft.models import distributed
 from newsft.paths import short_path
 
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = recipe.from_flags(arguments)
     tell = print if distributed.is_main() else lambda *_: None
     tell(f"recipe {chosen.name}: {short_path(chosen.model)} on {short_path(chosen.data)}")
-    from newsft.models.hub import find_files  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.evaluation.article import find_long  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.models.hub import find_files
     from newsft.models.load import load_base
     from newsft.publish import hub
     from newsft.publish.card import write_card
@@ -71,6 +73,8 @@ def run(arguments: argparse.Namespace) -> None:
         encoded = encode_rows(loaded, split.train, chosen, first=first)
         report = preflight(loaded, split.train, encoded, chosen, first=first)
         tell(report.report())
+        if long := find_long(loaded.tokenizer, split.test, room=loaded.model.config.max_position_embeddings - chosen.max_new_tokens):
+            tell(f"note: {len(long)} row(s) of the test half are longer than the model takes besides its answer; the evaluation leaves out the middle of their news (rows {list_rows(long)})")
         if report.failures:
             raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
         validation = encode_rows(loaded, split.test[: chosen.eval_rows], chosen)
@@ -85,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
             with checkpoints.staged_adapter(folder) as staged:
                 save_run(trainer, loaded, split, chosen, staged, seconds=seconds, hub_name=arguments.push_to_hub, weights=weights)
             write_card(folder, chosen.model)  # in the place of PEFT's empty form
-    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {folder}")
+    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}")
     if arguments.push_to_hub and distributed.is_main():
         tell(f"pushed to {hub.push(folder, arguments.push_to_hub)}")
 

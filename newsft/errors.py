@@ -18,3 +18,8 @@ class UserError(ValueError):
 def list_rows(numbers: Sequence[int]) -> str:
     """The first ten numbers, and how many more there are."""
     return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+
+
+def one_line(error: BaseException) -> str:
+    """What a library says, on one line and not without end."""
+    return " ".join(str(error).split())[:300]

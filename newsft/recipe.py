@@ -141,6 +141,12 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
         raise UserError(f"--eval-rows is {recipe.eval_rows}; it must be 0 or more.")
     if not 0 < recipe.test_ratio < 1:
         raise UserError(f"--test-ratio is {recipe.test_ratio}; it must lie between 0 and 1, such as 0.5.")
+    if recipe.max_steps < 1 and recipe.max_steps != -1:
+        raise UserError(f"--max-steps is {recipe.max_steps}; it must be at least 1, or -1 for all epochs.")
+    if not 0 <= recipe.warmup_ratio < 1:
+        raise UserError(f"--warmup-ratio is {recipe.warmup_ratio}; it is the share of the steps, 0 or more and below 1.")
+    if not 0 < recipe.learning_rate < math.inf:
+        raise UserError(f"--learning-rate is {recipe.learning_rate}; it must be above 0, or nothing would be trained.")
     if recipe.epochs <= 0 and recipe.max_steps < 1:
         raise UserError(f"--epochs is {recipe.epochs}; it must be above 0, or give --max-steps.")
     return recipe

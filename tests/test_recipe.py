@@ -69,6 +69,11 @@ def test_flags_change_single_settings():
         (["--test-ratio", "0"], "--test-ratio is 0.0"),
         (["--test-ratio", "nan"], "--test-ratio is nan"),
         (["--epochs", "0"], "--epochs is 0.0"),
+        (["--max-steps", "0"], "--max-steps is 0"),
+        (["--warmup-ratio", "1"], "--warmup-ratio is 1.0"),
+        (["--warmup-ratio", "-0.1"], "--warmup-ratio is -0.1"),
+        (["--learning-rate", "0"], "--learning-rate is 0.0"),
+        (["--learning-rate", "nan"], "--learning-rate is nan"),
     ],
 )
 def test_setting_out_of_range_names_its_flag_and_value(flags, named):

@@ -1,6 +1,7 @@
 """The test split through both models, scored.
 
 python -m newsft.evaluation [--limit N] [--output DIR] [--json FILE]
+python -m newsft.evaluation --data FILE     where FILE has no column system_prompt: all of its rows, with the adapter's own
 """
 
 import argparse
@@ -11,11 +12,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from newsft import recipe
-from newsft.errors import UserError
+from newsft.errors import UserError, list_rows
 from newsft.evaluation import generate
+from newsft.evaluation.article import find_long
 from newsft.evaluation.run import evaluate, load_engine
 from newsft.evaluation.table import format_table
 from newsft.models.run_record import RUN_FILE
+from newsft.paths import short_path
 from newsft.publish import card
 
 
@@ -39,10 +42,13 @@ def main() -> None:
         for name in ("limit", "batch_rows"):
             if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
                 raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
-        engine, split = load_engine(chosen)
+        engine, split = load_engine(chosen, tell=lambda text: print(f"note: {text}", file=sys.stderr))
         rows = split.test[: arguments.limit]
+        data = f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {short_path(chosen.data)}"
+        if long := find_long(engine.loaded.tokenizer, rows, room=engine.positions - engine.max_new_tokens):
+            print(f"note: {len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})", file=sys.stderr)
         with tqdm(total=len(rows), unit="row") as bar:
-            summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update)
+            summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update, data=data)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
