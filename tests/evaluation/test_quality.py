@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from newsft.data.rows import load_rows
+from newsft.evaluation import faithfulness
 from newsft.evaluation.answer import read_answer
-from newsft.evaluation.faithfulness import LOW, measure
+from newsft.evaluation.faithfulness import LOW
 from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, read_generations, score_all
 from newsft.evaluation.run import describe, evaluate, summarise
 from newsft.recipe import RECIPES
@@ -93,5 +94,5 @@ def test_real_articles_are_answered_with_their_own_words(engine):
         pytest.skip("the real rows are not here")
     for text in real():
         *_, last = engine.compare(text, system_prompt=engine.loaded.run["system_prompt"])
-        share = measure(read_answer(last.answers["tuned"].text), text).share
+        share = faithfulness.measure(read_answer(last.answers["tuned"].text), text).share
         assert share is None or share >= LOW, last.answers["tuned"].text
