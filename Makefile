@@ -35,6 +35,7 @@ mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.pretrain
 	$(RUN) train.py --output assets/mini-news
 	$(RUN) -m newsft.evaluation --output assets/mini-news/evaluation
+	$(RUN) -m scripts.figures
 
 # What a Hugging Face Space gets, in an environment of its own that holds nothing but requirements.txt; started, asked, stopped.
 SPACE := work/space

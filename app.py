@@ -87,10 +87,11 @@ def load(arguments: argparse.Namespace) -> Setup:
     if not arguments.server and any(served.values()):
         raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
     gpu = import_spaces()
-    from newsft.data.rows import is_local, load_rows, split_rows
+    from newsft.data.files import is_local
+    from newsft.data.rows import load_rows, split_rows
 
     try:
-        rows = load_rows(chosen.data)
+        rows = load_rows(chosen.data, tell=lambda text: print(f"note: {text}", file=sys.stderr))
     except UserError as error:
         if is_local(chosen.data):
             raise

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from newsft import recipe
-from newsft.errors import command
+from newsft.errors import command, list_rows
 from newsft.models import distributed
 
 
@@ -27,23 +27,29 @@ def main() -> None:
     """Train, then publish where that was asked for."""
     arguments = parse_flags()
     chosen, name = recipe.from_flags(arguments), arguments.push_to_hub
-    from newsft.models.hub import find_files  # seconds of imports: --help and a wrong flag answer at once
+    tell = print if distributed.is_main() else lambda _: None
+    from newsft.data.rows import Split  # seconds of imports: --help and a wrong flag answer at once
+    from newsft.evaluation.article import find_long
+    from newsft.models.hub import find_files
+    from newsft.models.load import Loaded
     from newsft.publish import hub
     from newsft.publish.card import write_card
     from newsft.publish.licences import read_licence
     from newsft.training.run import run
 
-    def check_base() -> None:
+    def check(loaded: Loaded, split: Split) -> None:
         if name:
             hub.check_name(name, read_licence(chosen.model, find_files(chosen.model)))
+        if long := find_long(loaded.chat, split.test, room=loaded.model.config.max_position_embeddings - chosen.max_new_tokens):
+            tell(f"note: {len(long)} row(s) of the test half are longer than the model takes besides its answer; the evaluation leaves out the middle of their news (rows {list_rows(long)})")
 
     folder = run(
         chosen,
-        check_base=check_base,
+        check=check,
         write_card=lambda written: write_card(written, chosen.model),  # in the place of PEFT's empty form
         resume=arguments.resume,
         hub_name=name,
-        tell=print if distributed.is_main() else lambda _: None,
+        tell=tell,
     )
     if name and distributed.is_main():
         print(f"pushed to {hub.push(folder, name)}")

@@ -22,6 +22,11 @@ def list_rows(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
 
 
+def one_line(error: BaseException) -> str:
+    """What a library says, on one line and not without end."""
+    return " ".join(str(error).split())[:300]
+
+
 def command(*, stopped: str = "stopped") -> Callable[[Callable[[], int | None]], Callable[[], int]]:
     """Decorate a program's main function: it then returns the exit code, 2 for a UserError and 130 for Ctrl-C, each said in a line and without a traceback."""
 

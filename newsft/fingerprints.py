@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+ADAPTER_SETS = ("target_modules", "exclude_modules")  # PEFT keeps them as sets and writes them in the order of their hashes, another one in every process
 SAMPLES, SAMPLE_BYTES = 16, 65_536  # of each weights file, for the fingerprint: 16 GB would take minutes to hash
 
 
@@ -19,9 +20,9 @@ def fingerprint_rows(rows: Sequence[dict]) -> str:
 def fingerprint_model(folder: Path, *, config: str = "config.json") -> str:
     """16 hex digits that tell one model or adapter from another of the same shape: config, tokenizer and samples of every weights file."""
     digest = hashlib.sha256()
-    for name in (config, "tokenizer.json"):
+    for name, read in ((config, _read_config), ("tokenizer.json", Path.read_bytes)):
         path = folder / name
-        digest.update(path.read_bytes() if path.exists() else b"")
+        digest.update(read(path) if path.exists() else b"")
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size
         digest.update(f"{path.name}:{size}".encode())
@@ -35,3 +36,10 @@ def fingerprint_model(folder: Path, *, config: str = "config.json") -> str:
 def fingerprint_template(template: str) -> str:
     """16 hex digits of the chat template, which `fingerprint_model` leaves out: it lies in one of several files."""
     return hashlib.sha256(str(template).encode()).hexdigest()[:16]
+
+
+def _read_config(path: Path) -> bytes:
+    """The file as it is, but for the order of what is a set: that as sorted and written by PEFT."""
+    config = json.loads(path.read_bytes())
+    unsorted = {name: sorted(config[name]) for name in ADAPTER_SETS if isinstance(config.get(name), list) and config[name] != sorted(config[name])}
+    return json.dumps(config | unsorted, indent=2, sort_keys=True).encode() if unsorted else path.read_bytes()

@@ -114,7 +114,7 @@ RECIPES = {
         max_length=4096,
         sampling="group_by_length",  # a CPU feels the padding
         learning_rate=1.5e-3,  # a model a thousand times smaller has to move further in the same 372 steps
-        schedule="linear",  # so that the last steps settle; what it brought on which base: benchmarks/README.md
+        schedule="linear",  # so that the last steps settle; what it brought on which base: benchmarks/LOG.md
         max_new_tokens=512,  # the longest gold answer has 331
     ),
     "varco": Recipe(),

@@ -1,4 +1,4 @@
-"""Take the README's screenshots from the running page: python -m scripts.screenshots"""
+"""Take the documents' screenshots from the running page: python -m scripts.screenshots"""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -35,6 +36,18 @@ def test_compare_endpoint_returns_both_texts_and_fields(page, rows):
     assert 0 <= result["tuned"]["scores"]["summary"] <= 1
     assert result["receipt"]["alarms"] == [] and len(set(result["receipt"]["prompt_hashes"].values())) == 1
     assert json.dumps(result)
+
+
+def test_code_in_the_document_runs_and_returns_what_it_says(page):
+    text = (ROOT / "docs" / "page.md").read_text(encoding="utf-8").partition("## Endpoints")[2].partition("## Flags")[0]
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    assert 'Client("http://127.0.0.1:7860")' in code
+    found: dict = {}
+    exec(code.replace("http://127.0.0.1:7860", page), found)
+    sides, beside = re.search(r"each hold (.*?); beside them stand (.*?)\.", text).groups()
+    assert set(found["result"]["tuned"]) == set(re.findall(r"`(\w+)`", sides))
+    assert set(found["result"]) == {"base", "tuned", *re.findall(r"`(\w+)`", beside)}
+    assert set(found["row"]) == set(re.findall(r"`(\w+)`", re.search(r"as the training does: (.*?), one of each", text)[1]))
 
 
 def test_news_of_no_test_row_has_no_gold(page):

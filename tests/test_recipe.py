@@ -71,6 +71,8 @@ def test_flags_change_single_settings():
         (["--epochs", "0"], "--epochs is 0.0"),
         (["--max-steps", "0"], "--max-steps is 0"),
         (["--warmup-ratio", "1"], "--warmup-ratio is 1.0"),
+        (["--warmup-ratio", "-0.1"], "--warmup-ratio is -0.1"),
+        (["--learning-rate", "0"], "--learning-rate is 0.0"),
         (["--learning-rate", "nan"], "--learning-rate is nan"),
         (["--eval-rows", "-1"], "--eval-rows is -1"),
     ],

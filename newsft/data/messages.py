@@ -1,7 +1,8 @@
 """A row as the conversation that is trained on, and as the gold answer that is scored against."""
 
-import ast
 from typing import Any
+
+from newsft.data.literal import read_dict
 
 Message = dict[str, str]
 
@@ -13,13 +14,7 @@ def gold_text(row: dict) -> str:
 
 def gold_answer(row: dict) -> dict[str, Any] | None:
     """The answer as a dict; None where a real row's text does not parse."""
-    if isinstance(row["assistant"], dict):
-        return row["assistant"]
-    try:
-        value = ast.literal_eval(row["assistant"])
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    return row["assistant"] if isinstance(row["assistant"], dict) else read_dict(row["assistant"])
 
 
 def row_messages(row: dict) -> list[Message]:

@@ -1,17 +1,19 @@
 """Rows from the embedded file, a local file or folder, or the hub -> test and training split; what is wrong is said with row numbers."""
 
-import json
-from collections.abc import Callable
+import shlex
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
+from newsft.data.files import read_rows
+from newsft.data.literal import read_dict
 from newsft.data.messages import row_messages
+from newsft.data.splits import Tell
 from newsft.data.text import normalise
 from newsft.errors import UserError, list_rows
 from newsft.fingerprints import fingerprint_rows
 
 COLUMNS = ("system_prompt", "user_prompt", "assistant")
-LOADERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+MEASURED = COLUMNS[1:]  # what a set for measuring has to have: the system prompt is the adapter's
 EXAMPLES = 8  # training rows whose answers show the form
 
 
@@ -34,102 +36,81 @@ class Split:
         return [row_messages(row)[-1]["content"] for row in self.train[:EXAMPLES]]
 
 
-def is_local(source: str) -> bool:
-    """Whether a source names a file or a folder, rather than a data set on the hub."""
-    return Path(source).suffix.lower() in LOADERS or Path(source).exists()
-
-
-def load_rows(source: str, *, tell: Callable[[str], None] = lambda _: None) -> list[dict]:
+def load_rows(source: str, *, measuring: bool = False, tell: Tell = lambda _: None) -> list[dict]:
     """The rows of a JSONL/JSON/CSV/Parquet file, of a folder of such files, or of a hub data set's `train` split.
 
-    `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. Raises
-    UserError for a source that is not there, a missing column, no rows, and empty cells, naming the rows.
+    `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. With `measuring`, the
+    file may come without the column system_prompt, and the rows then come without it. Raises UserError for a source that is not there,
+    a missing column, no rows, empty cells and cells that cannot be trained as text, naming the rows.
     """
-    rows = _load_local(Path(source)) if is_local(source) else _load_hub(source)
+    rows = read_rows(source, tell=tell)
     if not rows:
         raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
-    missing = [column for column in COLUMNS if column not in rows[0]]
-    if missing:
-        raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(rows[0])}. Rename its columns to {', '.join(COLUMNS)}.")
-    if others := [column for column in rows[0] if column not in COLUMNS]:
-        tell(f"the column(s) {', '.join(others)} are left out")
-    rows = [{column: row.get(column) for column in COLUMNS} for row in rows]
-    for column in COLUMNS:
-        empty = [number for number, row in enumerate(rows) if row[column] is None or not str(row[column]).strip()]
-        if empty:
-            raise UserError(f"{source}: {column} is empty in {len(empty)} row(s), first {list_rows(empty)}; fill or remove them.")
-        kinds = (str, dict) if column == "assistant" else str
-        wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
-        if wrong:
-            raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text.")
+    rows = _choose_columns(source, rows, measuring=measuring, tell=tell)
     changed = [number for number, row in enumerate(rows) if _normalise_row(row)]
+    for column in rows[0]:
+        _check_column(source, rows, column)
     if changed:
-        tell(f"{len(changed)} row(s) were normalised as pasted news is: NFC, no NUL, no lone surrogate (rows {list_rows(changed)})")
+        tell(f"{len(changed)} row(s) were normalised as pasted news is: NFC, LF, no NUL, no lone surrogate (rows {list_rows(changed)})")
     return rows
+
+
+def _choose_columns(source: str, rows: list[dict], *, measuring: bool, tell: Tell) -> list[dict]:
+    held = list(dict.fromkeys(name for row in rows for name in row))
+    missing = [column for column in COLUMNS if column not in held]
+    if missing == ["system_prompt"] and not measuring:
+        raise UserError(
+            f"{source} has no column system_prompt; it has {', '.join(held)}. Training needs it: add it, empty in every row where there is to be no system prompt. "
+            f"To measure an adapter on all of these rows: python -m newsft.evaluation --data {shlex.quote(source)}"
+        )
+    if missing and missing != ["system_prompt"]:
+        raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}.")
+    if others := [column for column in held if column and column not in COLUMNS]:
+        tell(f"the column(s) {', '.join(others)} are left out")
+    rows = [{column: row.get(column) for column in COLUMNS if column not in missing} for row in rows]
+    if not missing and all(_is_blank(row["system_prompt"]) for row in rows):  # a data set that asks without one
+        rows = [row | {"system_prompt": ""} for row in rows]
+    return rows
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _check_column(source: str, rows: list[dict], column: str) -> None:
+    blank = [number for number, row in enumerate(rows) if _is_blank(row[column])]
+    if blank and not (column == "system_prompt" and len(blank) == len(rows)):
+        raise UserError(f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them.")
+    kinds = (str, dict) if column == "assistant" else str
+    wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
+    if wrong:
+        raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}.")
+    unsayable = [number for number, row in enumerate(rows) if isinstance(row[column], dict) and read_dict(str(row[column])) != row[column]]
+    if unsayable:
+        key, value = next((key, value) for key, value in rows[unsayable[0]][column].items() if read_dict(str({key: value})) != {key: value})
+        raise UserError(
+            f"{source}: {column} holds a value that is no Python literal in {len(unsayable)} row(s), first {list_rows(unsayable)}; nobody could read the answer. "
+            f"Write it as text or leave it out. Row {unsayable[0]} holds {key}: {_show(value)}."
+        )
+
+
+def _show(value: Any) -> str:
+    return f"{value!r:.80} ({type(value).__name__})"
 
 
 def _normalise_row(row: dict) -> bool:
     """Give the row's texts the same characters as pasted news gets: an NFD row would train on other ids than are asked for. Says whether it changed."""
     before = dict(row)
-    for column in COLUMNS:
-        if isinstance(row[column], str):
-            row[column], _ = normalise(row[column])
+    row.update({column: _normalise_value(value) for column, value in row.items()})
     return row != before
 
 
-def _load_local(path: Path) -> list[dict]:
-    if not path.exists():
-        raise UserError(f"There is no data file {path}; give an existing JSONL, CSV or Parquet file, or a hub id.")
-    files = sorted(file for file in (path.iterdir() if path.is_dir() else [path]) if file.suffix.lower() in LOADERS)
-    if not files:
-        what = f"The folder {path} holds no" if path.is_dir() else f"{path} is not a"
-        raise UserError(f"{what} JSONL, CSV or Parquet file; file names must end in {', '.join(LOADERS)}.")
-    loader = LOADERS[files[0].suffix.lower()]
-    if loader == "json":
-        return [row for file in files for row in _load_json(file)]
-    from datasets import load_dataset  # takes a second to import; the embedded rows do not need it
-    from datasets.exceptions import DatasetsError
-
-    try:
-        return load_dataset(loader, data_files=[str(file) for file in files], split="train").to_list()
-    except (OSError, ValueError, DatasetsError) as error:
-        raise UserError(f"{path} could not be read as {loader}: {error.__cause__ or error}. Save it as UTF-8 with one header line.") from error
-
-
-def _load_json(path: Path) -> list[dict]:
-    # Not through `datasets`: Arrow turns differing dicts into one schema and so changes the answers' keys.
-    rows = []
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    if path.suffix.lower() == ".json":
-        try:
-            rows = json.loads(text)
-        except ValueError as error:
-            raise UserError(f"{path} is not valid JSON: {error}.") from error
-    else:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError as error:
-                    raise UserError(f"{path}, line {number} is not valid JSON: {error}. Each line must hold one row.") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path} must hold one JSON object a row.")
-    return rows
-
-
-def _load_hub(source: str) -> list[dict]:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
-
-    try:
-        return load_dataset(source, split="train").to_list()
-    except (OSError, ValueError, DatasetsError) as error:  # offline, unknown, gated
-        raise UserError(
-            f"The data set {source} could not be loaded from the hub ({type(error).__name__}). Check the name and the network, run `hf auth login` if it is gated, or give a local file with --data."
-        ) from error
+def _normalise_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return normalise(value)[0]
+    if isinstance(value, list):
+        return [_normalise_value(item) for item in value]
+    return {_normalise_value(key): _normalise_value(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def split_rows(rows: list[dict], *, test_ratio: float) -> Split:
@@ -138,3 +119,9 @@ def split_rows(rows: list[dict], *, test_ratio: float) -> Split:
     if size < 1 or size >= len(rows):
         raise UserError(f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio.")
     return Split(rows[:size], rows[size:], fingerprint_rows(rows))
+
+
+def keep_for_measuring(rows: list[dict], *, system_prompt: str) -> Split:
+    """Rows that came without a system prompt, all of them for the test, with the one that the adapter was trained with."""
+    rows = [{"system_prompt": system_prompt} | row for row in rows]
+    return Split(rows, [], fingerprint_rows(rows))

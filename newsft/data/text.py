@@ -20,11 +20,11 @@ def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tup
     text, changes = normalise(text)
     if not text.strip():
         raise _empty(what)
-    return text.replace("\r\n", "\n").replace("\r", "\n"), changes
+    return text, changes
 
 
 def normalise(text: str) -> tuple[str, list[str]]:
-    """NFC, no NUL, U+FFFD for a lone surrogate; and which of these changed the text."""
+    """NFC, no NUL, U+FFFD for a lone surrogate, and which of these changed the text; lines that end with LF, which is not worth a word."""
     changes = []
     for name, changed in (
         ("surrogate", lambda t: "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in t)),
@@ -35,7 +35,7 @@ def normalise(text: str) -> tuple[str, list[str]]:
         if after != text:
             changes.append(name)
             text = after
-    return text, changes
+    return text.replace("\r\n", "\n").replace("\r", "\n"), changes
 
 
 def _empty(what: str) -> UserError:

@@ -1,6 +1,7 @@
 """The test split through both models, scored.
 
 python -m newsft.evaluation [--limit N] [--output DIR] [--json FILE]
+python -m newsft.evaluation --data FILE     where FILE has no column system_prompt: all of its rows, with the adapter's own
 """
 
 import argparse
@@ -11,13 +12,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from newsft import recipe
-from newsft.data.rows import load_rows, split_rows
-from newsft.errors import UserError, command
+from newsft.errors import UserError, command, list_rows
 from newsft.evaluation import generate
-from newsft.evaluation.run import evaluate
+from newsft.evaluation.article import find_long
+from newsft.evaluation.run import evaluate, load_data
 from newsft.evaluation.table import format_table
 from newsft.inference.engine import load_engine
 from newsft.models.run_record import RUN_FILE
+from newsft.paths import short_path
 from newsft.publish import card
 
 
@@ -41,10 +43,13 @@ def main() -> None:
     for name in ("limit", "batch_rows"):
         if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
             raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
-    split = split_rows(load_rows(chosen.data), test_ratio=chosen.test_ratio)
+    split = load_data(chosen, tell=lambda text: print(f"note: {text}", file=sys.stderr))
     engine, rows = load_engine(chosen, examples=split.examples), split.test[: arguments.limit]
+    data = f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {short_path(chosen.data)}"
+    if long := find_long(engine.chat, rows, room=engine.room):
+        print(f"note: {len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})", file=sys.stderr)
     with tqdm(total=len(rows), unit="row") as bar:
-        summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update)
+        summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update, data=data)
     print(format_table(summary))
     if arguments.json:
         arguments.json.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

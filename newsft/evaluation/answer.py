@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from newsft.data.literal import read_dict
 from newsft.evaluation import repair
 
 KEYS = (
@@ -29,8 +30,9 @@ NO_DICT, SYNTAX, MISSING_KEYS, WRONG_TYPE, TOO_LONG = "no_dict", "syntax", "miss
 class Answer:
     """What could be read of a model's text.
 
-    `reading` is STRICT where `ast.literal_eval` gives the dict as it stands, REPAIRED where each departure could be named
+    `reading` is STRICT if and only if `ast.literal_eval` reads the text as a dict, REPAIRED where each departure could be named
     in `repairs`, and UNREADABLE otherwise. `problem` says what else is wrong: keys that are missing, a value of the wrong kind.
+    A key that stands there twice is named too, though `ast.literal_eval` lets it.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -42,8 +44,8 @@ class Answer:
 
     @property
     def readable(self) -> bool:
-        """Whether `ast.literal_eval` reads all eight keys; it lets a key stand there twice."""
-        return self.problem is None and set(self.repairs) <= {repair.REPEATED}
+        """Whether `ast.literal_eval` reads all eight keys."""
+        return self.problem is None and self.reading == STRICT
 
 
 def read_answer(text: str) -> Answer:
@@ -52,28 +54,24 @@ def read_answer(text: str) -> Answer:
     Never executes anything, never raises, never invents: a value that is missing or does not end is left out.
     Absent values may be None, [] or ''.
     """
-    text = text.strip()
     if len(text) > LENGTH_LIMIT:
         return Answer(reading=UNREADABLE, problem=TOO_LONG, position=LENGTH_LIMIT)
+    if (value := read_dict(text)) is not None:
+        return _check(value, _note_repeated(text, value), reading=STRICT)
     body, around = repair.peel(text)
-    for read, noted in ((_read_python, []), (_read_json, [repair.JSON])):
-        value, repeated = read(body)
-        if isinstance(value, dict):
-            return _check(value, around + noted + [repair.REPEATED] * repeated)
+    if (value := read_dict(body)) is not None:
+        return _check(value, (around or [repair.SPACE]) + _note_repeated(body, value))
+    value, repeated = _read_json(body)
+    if isinstance(value, dict):
+        return _check(value, [*around, repair.JSON] + [repair.REPEATED] * repeated)
     found = repair.read_damaged(text)
     if found.position is not None and not (repair.BROKEN_OFF in found.repairs and found.values):
         return Answer(reading=UNREADABLE, problem=SYNTAX if "{" in text else NO_DICT, position=found.position)
     return _check(found.values, found.repairs)
 
 
-def _read_python(text: str) -> tuple[Any, bool]:
-    """The literal, or None, and whether a key stands in it twice."""
-    try:
-        tree = ast.parse(text, mode="eval")
-        value = ast.literal_eval(tree)
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        return None, False  # which of these it is differs between Python versions (a NUL character, deep nesting)
-    return value, isinstance(value, dict) and len(tree.body.keys) > len(value)
+def _note_repeated(text: str, value: dict) -> list[str]:
+    return [repair.REPEATED] if len(ast.parse(text.lstrip(" \t"), mode="eval").body.keys) > len(value) else []
 
 
 def _read_json(text: str) -> tuple[Any, bool]:
@@ -85,9 +83,8 @@ def _read_json(text: str) -> tuple[Any, bool]:
     return value, isinstance(value, dict) and len(objects[-1]) > len(value)
 
 
-def _check(value: dict, repairs: list[str]) -> Answer:
+def _check(value: dict, repairs: list[str], *, reading: str = REPAIRED) -> Answer:
     values = {key: _sound(value[key]) for key in KEYS if key in value}
-    reading = REPAIRED if repairs else STRICT
     wrong = tuple(key for key, held in values.items() if not _fits(key, held))
     values = {key: held for key, held in values.items() if key not in wrong}
     missing = tuple(key for key in KEYS if key not in values)

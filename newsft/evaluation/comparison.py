@@ -19,6 +19,7 @@ def as_json(comparison: Comparison, gold: Answer | None = None) -> dict:
             "problem": answer.problem,
             "fields": answer.values,
             "ungrounded": compared.ungrounded,
+            "foreign": list(compared.faithfulness.foreign),
             "scores": {key: found.score for key, found in compared.fields.items()} if gold else None,
             "tokens": stream.tokens,
             "seconds": round(stream.seconds, 3),

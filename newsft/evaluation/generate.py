@@ -6,24 +6,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 from newsft.errors import UserError
+from newsft.evaluation.article import encode_article
 from newsft.evaluation.results import ANSWERS_FILE, SETTINGS_FILE, Generation
 from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import LocalEngine
-from newsft.inference.types import Request
+from newsft.inference.types import Prompt, Request
 
 BATCH_ROWS = 64  # articles whose answers are kept together; a kill loses as many at most
 
 
 def plan_batches(engine: LocalEngine, rows: list[dict], *, batch_rows: int) -> list[list[int]]:
     """Row numbers, those of like length together, as a step is as slow as its longest row; the longest first, as they take longest."""
-    lengths = [len(engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids) for row in rows]
+    lengths = [len(_encode(engine, rows, number).ids) for number in range(len(rows))]
     order = sorted(range(len(rows)), key=lambda number: (-lengths[number], number))
     return [order[start : start + batch_rows] for start in range(0, len(order), batch_rows)]
 
 
 def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) -> list[Generation]:
     """The answers of every side to some rows, greedy, from one copy of the weights."""
-    prompts = {number: engine.encode(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"]) for number in numbers}
+    prompts = {number: _encode(engine, rows, number) for number in numbers}
     asked = [(number, side) for side in engine.sides for number in numbers]  # rows of one side together: telling them apart costs time
     streams = [IncrementalDetokenizer(engine.chat) for _ in asked]
     reasons = [""] * len(asked)
@@ -35,6 +36,10 @@ def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) ->
                 streams[token.row].add(token.token)
     found = [Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in zip(asked, streams, reasons, strict=True)]
     return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
+
+
+def _encode(engine: LocalEngine, rows: list[dict], number: int) -> Prompt:
+    return encode_article(engine.chat, rows[number], room=engine.room, number=number)
 
 
 def generate_all(engine: LocalEngine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Generation]]:

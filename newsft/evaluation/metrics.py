@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from newsft.data.messages import gold_answer
+from newsft.evaluation import faithfulness
 from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
 from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, fold_text, stocks_of
 
@@ -100,6 +101,27 @@ def grounded(one: ScoredAnswer) -> Ratio:
     return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
 
 
+def direction_accuracy(one: ScoredAnswer) -> Ratio:
+    """Share of the stock articles whose direction is right: good, bad or both, whichever companies are named."""
+    found, gold = ({sign for sign, _ in stocks_of(answer)} for answer in (one.answer, one.gold))
+    return bool(gold) and found == gold, bool(gold)
+
+
+def words_in_article(one: ScoredAnswer) -> Ratio:
+    """Of the content words of reasons and summary, the share that the article holds."""
+    return one.compared.faithfulness.words_held, one.compared.faithfulness.words
+
+
+def numbers_in_article(one: ScoredAnswer) -> Ratio:
+    """Of the numbers in reasons and summary, the share that the article holds."""
+    return one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers
+
+
+def loops(one: ScoredAnswer) -> Ratio:
+    """Share of the answers that repeat themselves; the fewer the better."""
+    return faithfulness.loops(one.text), 1
+
+
 MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {  # by the names that they have in files and texts
     "readable": readable,
     "is_stock_related_accuracy": is_stock_related_accuracy,
@@ -111,6 +133,10 @@ MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {  # by the names that th
     "summary_chrf": summary_chrf,
     "names_company": names_company,
     "grounded": grounded,
+    "direction_accuracy": direction_accuracy,
+    "words_in_article": words_in_article,
+    "numbers_in_article": numbers_in_article,
+    "loops": loops,
 }
 
 

@@ -10,17 +10,21 @@ from typing import Any
 
 # The repairs, by what the page and the reports call them.
 FENCE, AROUND, JSON, QUOTE, REPEATED, BROKEN_OFF, LINE_BREAK = "fence", "around", "json", "quote", "repeated_key", "broken_off", "line_break"
+SPACE, CHARACTER, ESCAPE, NUMBER = "space", "character", "escape", "number"
 WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False, "null": None}
 PYTHON_WORDS = frozenset({"True", "False", "None"})
-SPACE = re.compile(r"\s*")
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+WHITE = re.compile(r"\s*")
+PYTHON_WHITE = re.compile(r"[ \t\n\r\f]*")
+DIGITS = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+PYTHON_DIGITS = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]+)?")
+UNHELD = re.compile("[\0\ud800-\udfff]")  # no Python source holds a NUL character or half a surrogate pair
 # What stands behind the quote that ends a string. Any other quote belongs to the text.
 AFTER_VALUE = re.compile(r"""\s*(?:\}|\Z|,\s*(?:\}|\Z|(['"])[^'"\n:]{1,80}\1\s*(?::|\Z)|['"][^'"\n:]{0,80}\Z))""")
 AFTER_ITEM = re.compile(r"""\s*(?:\]|\Z|,\s*(?:['"\]]|\Z))""")
 AFTER_KEY = re.compile(r"\s*(?::|\Z)")
 WORD = re.compile(r"[A-Za-z]+")
 FENCE_LINE = re.compile(r"```\w*")
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "/": "/", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+ESCAPES = {"\n": "", "\r": "", "n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "/": "/", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 CODE = re.compile(r"[uxU]((?<=u)[0-9a-fA-F]{4}|(?<=x)[0-9a-fA-F]{2}|(?<=U)(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4})")
 
 
@@ -62,7 +66,7 @@ def _around(*parts: str) -> list[str]:
 
 def read_damaged(text: str) -> Repaired:
     """The first dict in `text`, value by value; without one, no values and the position 0."""
-    found = Repaired()
+    found, text = Repaired(), text.rstrip()
     start = text.find("{")
     if start < 0:
         found.position = 0
@@ -111,8 +115,10 @@ class _Reader:
             return self._string(AFTER_VALUE)
         if mark == "[":
             return self._list()
-        number = NUMBER.match(self.text, self.at)
+        number = DIGITS.match(self.text, self.at)
         if number:
+            if not PYTHON_DIGITS.fullmatch(number[0]):
+                self.found.note(NUMBER)
             self.at = number.end()
             return float(number[0])
         word = WORD.match(self.text, self.at)
@@ -153,8 +159,10 @@ class _Reader:
                 self.found.note(QUOTE)
             elif char == "\\":
                 char = self._escaped(begun)
-            elif char == "\n":
+            elif char in "\r\n":
                 self.found.note(LINE_BREAK)
+            elif UNHELD.match(char):
+                self.found.note(CHARACTER)
             parts.append(char)
             self.at += 1
 
@@ -165,10 +173,19 @@ class _Reader:
         if code:
             self.at = code.end() - 1
             return chr(int(code[1], 16))
+        if char in "uUxN01234567":  # Python reads on, or refuses; here it stays as it is written
+            self.found.note(ESCAPE)
+        elif char == "/":
+            self.found.note(JSON)
+        elif UNHELD.match(char):
+            self.found.note(CHARACTER)
         return ESCAPES.get(char, "\\" + char)
 
     def _skip(self) -> None:
-        self.at = SPACE.match(self.text, self.at).end()
+        white = WHITE.match(self.text, self.at)
+        if not PYTHON_WHITE.fullmatch(white[0]):
+            self.found.note(SPACE)
+        self.at = white.end()
 
     def _peek(self, begun: int | None = None) -> str:
         """The character here; at the text's end the value that began at `begun` is lost."""

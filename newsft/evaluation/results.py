@@ -1,6 +1,7 @@
 """A finished evaluation, read back from its folder and scored again: what the page shows and the exports hold."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
     Raises UserError where there is none, where it is not finished or damaged, and where it is of other rows.
     """
     if not (folder / SUMMARY_FILE).exists() or not (folder / ANSWERS_FILE).exists():
-        raise UserError(f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {folder}`.", key="no_evaluation", folder=str(folder))
+        quoted = shlex.quote(str(folder))
+        raise UserError(f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {quoted}`.", key="no_evaluation", folder=quoted)
     try:
         summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
         found = read_generations(folder / ANSWERS_FILE)

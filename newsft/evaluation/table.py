@@ -8,6 +8,8 @@ def format_table(summary: dict) -> str:
     sides = [side for side in ("base", "tuned") if side in summary]
     columns = [*sides, *(["difference"] if "difference" in summary else [])]
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    if "data" in summary:  # evaluations of earlier versions do not say
+        lines.append(f"| data | {summary['data']} |" + " |" * (len(columns) - 1))
     for name in metrics.MEASURES:
         cells = [_cell(summary[side][name], summary[side]["intervals"][name]) for side in sides]
         if "difference" in summary:

@@ -56,6 +56,7 @@ class LocalEngine:
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
         self.adapters = {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
         self.positions = loaded.model.config.max_position_embeddings
+        self.room = self.positions - max_new_tokens  # tokens that a prompt may have
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         # The device is asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU.
         self.decoding = {"method": "greedy", "max_new_tokens": max_new_tokens, "dtype": dtype, "device": loaded.device.type}
@@ -70,7 +71,7 @@ class LocalEngine:
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
-        return encode_news(self.chat, news, system_prompt=system_prompt, room=self.positions - self.max_new_tokens)
+        return encode_news(self.chat, news, system_prompt=system_prompt, room=self.room)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""

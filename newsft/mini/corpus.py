@@ -1,4 +1,4 @@
-"""The embedded data set: 991 of the written articles in the real set's columns; the other articles are the base model's.
+"""The embedded data set: 991 of the written articles in the real set's columns; the others are the base model's, or left over.
 
 python -m newsft.mini.corpus        writes assets/news.jsonl (same articles, same bytes)
 """
@@ -6,7 +6,6 @@ python -m newsft.mini.corpus        writes assets/news.jsonl (same articles, sam
 import argparse
 import json
 import zlib
-from collections import defaultdict
 from pathlib import Path
 
 from newsft.mini.written import Written, read_written
@@ -14,35 +13,17 @@ from newsft.paths import ASSETS
 
 TEST_ROWS, TRAIN_ROWS = 495, 496
 ASSET = ASSETS / "news.jsonl"
-SHARES = {"test": 0.23, "train": 0.46}  # upper bounds of a group's checksum; above the last, the base model's
 SYSTEM_PROMPT = """당신은 금융 뉴스가 어느 종목에 어떤 영향을 주는지 가려내는 분석기입니다. 답은 파이썬 dictionary 하나로만 쓰고, 문자열 안에는 따옴표를 넣지 않습니다.
 뉴스가 어떤 종목과도 관련이 없으면 is_stock_related는 False이고 summary에 기사의 중심 문장을 쓰며 나머지는 None입니다.
 뉴스가 종목과 관련이 있으면 is_stock_related는 True이고 negative_impact_stocks, negative_keywords, positive_impact_stocks, positive_keywords, reason_for_negative_impact, reason_for_positive_impact, summary를 차례로 씁니다. 종목과 핵심어는 기사에 나온 그대로, 이유와 요약은 기사의 문장에서 가져옵니다. 해당하는 것이 없으면 빈 리스트나 빈 문자열을 씁니다."""
 
 
 def split_articles(articles: list[Written]) -> dict[str, list[Written]]:
-    """'test', 'train' and 'base': articles that name a common company stay together, so no company is in two parts; which part, a checksum says."""
-    groups = list(range(len(articles)))
-
-    def find(member: int) -> int:
-        while groups[member] != member:
-            member = groups[member]
-        return member
-
-    first: dict[str, int] = {}
-    for number, article in enumerate(articles):
-        for name in article.names.get("company", []):
-            groups[find(number)] = find(first.setdefault(name, number))
-    members = defaultdict(list)
-    for number, article in enumerate(articles):
-        members[find(number)].append(article)
-    parts: dict[str, list[tuple[float, Written]]] = {"test": [], "train": [], "base": []}
-    for group in members.values():
-        share = zlib.crc32(group[0].news.encode()) / 2**32  # the first one's: it does not change when others come
-        part = next((part for part, bound in SHARES.items() if share < bound), "base")
-        parts[part] += [(zlib.crc32(article.news.encode()), article) for article in group]
-    ordered = {part: [article for _, article in sorted(found, key=lambda pair: pair[0])] for part, found in parts.items()}
-    return {"test": ordered["test"][:TEST_ROWS], "train": ordered["train"][:TRAIN_ROWS], "base": ordered["base"]}
+    """'test', 'train' and 'base', as the articles' files say. Test and training rows come in the order of a checksum, which mixes the writers; a few more than are needed are left over."""
+    parts = {part: [article for article in articles if article.part == part] for part in ("test", "train", "base")}
+    for part, rows in (("test", TEST_ROWS), ("train", TRAIN_ROWS)):
+        parts[part] = sorted(parts[part], key=lambda article: zlib.crc32(article.news.encode()))[:rows]
+    return parts
 
 
 def main() -> None:

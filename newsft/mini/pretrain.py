@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBas
 
 from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
+from newsft.mini.exercises import MOST_KEYS
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.schedule import PHASE
@@ -89,6 +90,7 @@ class Run:
             for layer in self.model.model.layers:
                 layer.compile(dynamic=False)
         self.generator = torch.Generator()
+        self.begun = time.monotonic()
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -128,10 +130,16 @@ class Run:
         self.tokens += int((ids != self.tokenizer.pad_token_id).sum())
         return loss.item()
 
+    def progress(self) -> float:
+        """How much of this stretch is done, from 0 to 1: of its steps or, where a time is given, of its time, whichever is further."""
+        first, steps, minutes = self.arguments.first, self.arguments.steps, self.arguments.minutes
+        done = (self.step - first) / (steps - first)
+        return max(done, (time.monotonic() - self.begun) / (60 * minutes)) if minutes else done
+
     def _rate(self) -> float:
-        steps, begun = self.arguments.steps, self.step - self.arguments.first
-        fall = self.arguments.cool_down * (steps - self.arguments.first)
-        return max(0.0, min(1.0, (begun + 1) / WARM_UP_STEPS, (steps - self.step) / fall if fall else 1.0)) * self.arguments.rate
+        fall = self.arguments.cool_down
+        left = (1 - self.progress()) / fall if fall else 1.0
+        return max(0.0, min(1.0, (self.step - self.arguments.first + 1) / WARM_UP_STEPS, left)) * self.arguments.rate
 
 
 def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> LlamaForCausalLM:
@@ -146,7 +154,7 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
     stream = Stream(tokenizer, split_articles(read_written(arguments.articles))["base"], read_events(arguments.events), PHASE)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the step in hand is ended and kept
-    begun = saved = time.monotonic()
+    begun = saved = run.begun = time.monotonic()
     tokens_before, losses = run.tokens, []
     for batches in DataLoader(stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2):
         for batch in batches[run.place :]:
@@ -159,7 +167,7 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
                 print(record, flush=True)
                 with (arguments.work / "log.jsonl").open("a") as log:
                     log.write(json.dumps(record) + "\n")
-            last = run.step >= (arguments.stop or arguments.steps) or ended.is_set()
+            last = run.step == arguments.stop or run.progress() >= 1 or ended.is_set()
             if last or time.monotonic() - saved > 60 * arguments.save_minutes:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -169,16 +177,19 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
     raise AssertionError("the stream has no end")
 
 
-def write_card(output: Path, model: LlamaForCausalLM, log: Path) -> None:
+def write_card(output: Path, model: LlamaForCausalLM, arguments: argparse.Namespace) -> None:
     """The model card, with the figures of the last record."""
-    last = json.loads(log.read_text().splitlines()[-1])
+    last = json.loads((arguments.work / "log.jsonl").read_text().splitlines()[-1])
     card = CARD.read_text(encoding="utf-8").format(
         millions=f"{model.num_parameters() / 1e6:.1f}",
         layers=model.config.num_hidden_layers,
         width=model.config.hidden_size,
         vocabulary=model.config.vocab_size,
-        steps=last["step"],
+        steps=f"{last['step']:,}",
         tokens=f"{last['tokens'] / 1e6:.1f}",
+        articles=f"{len(split_articles(read_written(arguments.articles))['base']):,}",
+        events=f"{len(read_events(arguments.events)):,}",
+        most_keys=MOST_KEYS,
     )
     (output / "README.md").write_text(card, encoding="utf-8")
 
@@ -193,6 +204,7 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--begin", type=Path, help="a model to go on from, with a new optimizer state")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
     parser.add_argument("--steps", type=int, default=12_000, help="optimizer steps of the whole stretch, over which the rate is reckoned")
+    parser.add_argument("--minutes", type=float, help="end after so many minutes where that comes before the last step; the learning rate falls in time")
     parser.add_argument("--stop", type=int, help="stop before the stretch's end, after so many steps")
     parser.add_argument("--first", type=int, help="the step from which this stretch's learning rate is reckoned (default: where it begins)")
     parser.add_argument("--rate", type=float, default=1.0, help="of the peak learning rate")
@@ -214,7 +226,7 @@ def main() -> None:
     tokenizer.save_pretrained(arguments.output)
     for shard in arguments.output.glob("*.safetensors"):
         shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
-    write_card(arguments.output, model, arguments.work / "log.jsonl")
+    write_card(arguments.output, model, arguments)
     print(f"{model.num_parameters() / 1e6:.1f} M parameters -> {arguments.output}")
 
 

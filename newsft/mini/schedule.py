@@ -7,17 +7,17 @@ from dataclasses import dataclass
 class Phase:
     """Shares of the documents, and weights in the loss."""
 
-    plain: float = 0.25  # articles alone, to be continued
+    plain: float = 0.2  # articles alone, to be continued
     drills: float = 0.06  # names, words and sentences to repeat
     events: float = 0.15  # lines of news with questions about them (events.py)
-    judged: float = 0.5  # of the conversations ask for what the gold answer says; the others to copy and to find
-    objects: float = 0.45  # of these tasks want a dict or JSON object
-    slips: float = 0.2  # of the objects have a marked mistake (slips.py)
+    judged: float = 0.6  # of the conversations ask for what the gold answer says; the others to copy and to find
+    objects: float = 0.55  # of these tasks want a dict or JSON object
+    slips: float = 0.3  # of the objects have a marked mistake (slips.py)
     listed: float = 0.3  # of the companies in plain articles and copying tasks bear the name of a listed one
     read: float = 0.1  # what an article's own tokens weigh in a conversation
     decided: float = 4.0  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred
     named: float = 2.0  # a company's name in an answer
-    own: float = 0.0  # share of the batches in which words of answers are read as the model writes them (own_words.py)
+    own: float = 0.25  # share of the batches in which words of answers are read as the model writes them (own_words.py)
 
 
 PHASE = Phase()

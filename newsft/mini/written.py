@@ -32,11 +32,12 @@ LIMITS = {"일": 28, "월": 12, "시": 12, "분": 59, "초": 59}  # a figure bef
 
 @dataclass(frozen=True)
 class Written:
-    """An article with its gold answer and the names that were invented for it, by kind."""
+    """An article with its gold answer, the names that were invented for it, by kind, and the part that it belongs to: test, train or base."""
 
     news: str
     answer: dict
     names: dict[str, list[str]] = field(default_factory=dict)
+    part: str = "base"
 
     @property
     def stocks(self) -> dict[str, str]:
@@ -48,7 +49,12 @@ class Written:
 def read_written(folder: Path | None = None) -> list[Written]:
     """All written articles, in the order of their files."""
     rows = [json.loads(line) for path in sorted((folder or FOLDER).glob("**/*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Written(row["news"], row["answer"], row.get("names", {})) for row in rows]
+    return [Written(row["news"], _ordered(row["answer"], row["news"]), row.get("names", {}), row.get("part", "base")) for row in rows]
+
+
+def _ordered(answer: dict, news: str) -> dict:
+    """The answer with its lists in the order in which the article names their items: what comes next is then never a guess, and nothing comes twice."""
+    return {key: sorted(value, key=news.find) if isinstance(value, list) else value for key, value in answer.items()}
 
 
 def vary(rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True) -> Written:

@@ -1,6 +1,7 @@
 """What an adapter's folder has to hold, checked before anything of it is loaded."""
 
 import json
+import shlex
 from pathlib import Path
 
 import torch
@@ -35,7 +36,7 @@ def read_config(folder: Path) -> PeftConfig:
             raise UserError(f"{folder} holds the adapter as a pickle ({WEIGHTS_NAME}), which can run code and is not loaded; {expected}. Save it again with save_pretrained().")
         if (folder / "config.json").exists():
             raise UserError(f"{folder} holds a whole model, such as a merged one, and no adapter; {expected}. Give a model with --model, or the folder that `python train.py` wrote the adapter to.")
-        raise UserError(f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {folder}`.")
+        raise UserError(f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {shlex.quote(str(folder))}`.")
     try:
         settings = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         changed = [f"{name} {settings[name]}" for name, plain in PLAIN.items() if name in settings and settings[name] not in plain]

@@ -66,6 +66,7 @@ def _describe(one: ScoredAnswer) -> dict:
         "scores": {key: found.score for key, found in one.compared.fields.items()},
         "score": one.compared.score,
         "ungrounded": one.compared.ungrounded,
+        "foreign": list(one.compared.faithfulness.foreign),
     }
 
 

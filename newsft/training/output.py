@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,9 +19,10 @@ def claimed(output: Path, *, resume: bool) -> Iterator[None]:
     """The output folder for one run alone. An earlier run's results are moved aside, never overwritten.
 
     The claim is a lock that the system holds, so it ends with the process however that ends; a number written to a file would outlive it and may be
-    another process's by then. Raises UserError where another run is writing there, where the folder holds something else, or cannot be written.
+    another process's by then. A run that fails before it has written anything leaves no folder that was not there. Raises UserError where another run is writing there, where the folder holds something else, or cannot be written.
     """
     lock = FileLock(output / LOCK_FILE, timeout=0)
+    made = [path for path in (output, *output.parents) if not path.exists()]
     try:
         _claim(output, lock, resume=resume)
         yield
@@ -29,6 +30,9 @@ def claimed(output: Path, *, resume: bool) -> Iterator[None]:
         if lock.is_locked:
             (output / LOCK_FILE).unlink(missing_ok=True)
             lock.release()
+        for folder in made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def _claim(output: Path, lock: FileLock, *, resume: bool) -> None:

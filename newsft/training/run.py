@@ -24,11 +24,11 @@ from newsft.training.trainer import Trainer
 Tell = Callable[[str], None]
 
 
-def run(recipe: Recipe, *, check_base: Callable[[], None], write_card: Callable[[Path], None], resume: bool = False, hub_name: str | None = None, tell: Tell = print) -> Path:
+def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: Callable[[Path], None], resume: bool = False, hub_name: str | None = None, tell: Tell = print) -> Path:
     """Train and save; the folder with the adapter.
 
-    `check_base` is called when the base model's files are there and before the first step, `write_card` when the adapter is saved in its
-    folder: both belong to what is published, which the training knows nothing of. Raises UserError for what the user can put right.
+    `check` is called when base model and data are there, `write_card` when the adapter is saved in its folder: for what belongs to evaluation and
+    publishing, which the training knows nothing of. Raises UserError for what the user can put right.
     """
     tell(f"recipe {recipe.name}: {short_path(recipe.model)} on {short_path(recipe.data)}")
     split, folder = read_rows(recipe, tell), Path(recipe.output)
@@ -36,7 +36,7 @@ def run(recipe: Recipe, *, check_base: Callable[[], None], write_card: Callable[
         checkpoint = checkpoints.choose_checkpoint(folder, resume=resume, tell=tell)
         loaded = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention)
         tell(loaded.describe())
-        check_base()
+        check(loaded, split)
         about = describe_run(loaded, split, recipe)
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
             tell(f"note: {difference}")

@@ -1,5 +1,6 @@
 """LoRA fine-tuning through TRL's trainer, on rows that are already encoded."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from newsft.encoding.chat import Encoded
 from newsft.encoding.collate import collate
 from newsft.encoding.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
 from newsft.errors import UserError
-from newsft.models import memory
-from newsft.models.load import Loaded
+from newsft.models import distributed, memory
+from newsft.models.load import ADAPTER, Loaded
 from newsft.recipe import Recipe
 from newsft.training.trainer import Trainer
 
@@ -36,7 +37,15 @@ def build_trainer(
     trainer = Trainer(
         about=about,
         model=loaded.model,
-        args=_sft_config(loaded, recipe, output, validated=bool(validation), shared=shared, checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared)),
+        args=_sft_config(
+            loaded,
+            recipe,
+            output,
+            steps=recipe.steps(len(encoded), processes=distributed.count()),
+            validated=bool(validation),
+            shared=shared,
+            checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared),
+        ),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.chat.tokenizer,
@@ -44,6 +53,8 @@ def build_trainer(
         peft_config=_lora_config(recipe),
         callbacks=list(callbacks),
     )
+    adapter = trainer.model.peft_config[ADAPTER]
+    adapter.target_modules = sorted(adapter.target_modules)  # a set until now, which would be saved in another order by every process
     trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
     return trainer
 
@@ -90,7 +101,7 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     return torch.bfloat16
 
 
-def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
+def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, steps: int, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
     on_cpu = loaded.device.type == "cpu"
     dtype = choose_precision(loaded, recipe)
     return SFTConfig(
@@ -103,7 +114,8 @@ def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, validated: bool
         activation_checkpointing=checkpointing,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
-        warmup_steps=recipe.warmup_ratio,  # below 1 it is the share of the steps; warmup_ratio is gone
+        # Below 1 it is the share of the steps, rounded up. The first of them has a learning rate of 0: where it is the only one, nothing would be trained.
+        warmup_steps=recipe.warmup_ratio if math.ceil(steps * recipe.warmup_ratio) < steps else 0,
         optim=recipe.optimizer,
         max_grad_norm=recipe.max_grad_norm,
         bf16=dtype == torch.bfloat16,

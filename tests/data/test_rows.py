@@ -1,13 +1,15 @@
 import csv
 import json
 import unicodedata
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from newsft.data.messages import gold_answer, gold_text, prompt_messages, row_messages
-from newsft.data.rows import COLUMNS, load_rows, split_rows
+from newsft.data.rows import COLUMNS, keep_for_measuring, load_rows, split_rows
 from newsft.data.text import clean_text
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_rows
@@ -141,18 +143,190 @@ def test_bad_json_names_its_line(tmp_path):
         load_rows(str(path))
 
 
-@pytest.mark.parametrize("name, content", [("a.jsonl", "[1, 2]\n"), ("a.json", '{"rows": []}'), ("a.json", "[1]")])
+@pytest.mark.parametrize("name, content", [("a.jsonl", "[1, 2]\n"), ("a.jsonl", "5\n"), ("a.json", "[1]")])
 def test_json_that_is_not_rows_is_a_user_error(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match="one JSON object a row"):
         load_rows(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["news.jsonl", "news.csv"])
-def test_korean_file_in_cp949_is_told_to_be_saved_as_utf8(tmp_path, name):
-    write = write_jsonl if name.endswith("jsonl") else write_csv
-    with pytest.raises(UserError, match="UTF-8"):
-        load_rows(write(tmp_path / name, ROWS, encoding="cp949"))
+@pytest.mark.parametrize("content", ["[" * 100_000, "{" + '"a":{' * 100_000, "{'a': 1}"])
+def test_json_that_cannot_be_read_is_a_user_error(tmp_path, content):
+    (tmp_path / "news.json").write_text(content)
+    with pytest.raises(UserError, match=r"news.json.* is not valid JSON"):
+        load_rows(str(tmp_path / "news.json"))
+
+
+def test_json_file_may_hold_a_row_a_line(tmp_path):
+    assert load_rows(write_jsonl(tmp_path / "news.json", ROWS)) == ROWS
+
+
+# What a spreadsheet or pandas takes for a missing value, a number or a truth value.
+CELLS = ["None", "NA", "nan", "NaN", "null", "N/A", "#N/A", "<NA>", "005930", "0", "1", "1e5", "True", "False", "2026-01-01"]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_cells_of_csv_are_text_whatever_they_look_like(tmp_path, cell, quoting):
+    rows = [dict.fromkeys(COLUMNS, cell)] * 3
+    with (tmp_path / "news.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, quoting=quoting)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert load_rows(str(tmp_path / "news.csv")) == rows
+
+
+def test_codes_behind_ten_thousand_rows_of_text_keep_their_zeros(tmp_path):
+    rows = [ROWS[0]] * 10_000 + [ROWS[0] | {"assistant": "005930"}] * 2_000
+    assert load_rows(write_csv(tmp_path / "news.csv", rows)) == rows
+
+
+@pytest.mark.parametrize("text", [",", "\n", "\r\n", '"', "' \"\", '", "뉴스 " * 100_000])
+def test_csv_carries_any_text(tmp_path, text):
+    rows = [row | {"user_prompt": f"뉴스{text}끝"} for row in ROWS]
+    expected = [row | {"user_prompt": row["user_prompt"].replace("\r\n", "\n")} for row in rows]
+    assert load_rows(write_csv(tmp_path / "news.csv", rows)) == expected
+
+
+def test_unquoted_comma_in_every_row_is_noticed(tmp_path):
+    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + "\n" + "규칙,뉴스가, 났다,{}\n" * 3, encoding="utf-8")
+    with pytest.raises(UserError, match=r"3 row\(s\) have another number of cells than the header's 3 \(rows 0, 1, 2; row 0 has 4\); put cells that hold a comma into double quotes"):
+        load_rows(str(tmp_path / "news.csv"))
+
+
+def test_row_with_too_few_or_too_many_cells_is_named(tmp_path):
+    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + "\na,b,c\na,b\na,b,c,d\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"2 row\(s\) have another number of cells .*\(rows 1, 2; row 1 has 2\)"):
+        load_rows(str(tmp_path / "news.csv"))
+
+
+@pytest.mark.parametrize("line", ['a,"b"c,d', 'a,b,"c'])
+def test_quote_that_csv_cannot_place_names_its_line(tmp_path, line):
+    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + f"\na,b,c\n{line}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"line 3 is not valid CSV: .*double quotes"):
+        load_rows(str(tmp_path / "news.csv"))
+
+
+def test_column_that_stands_twice_in_a_csv_is_named(tmp_path):
+    (tmp_path / "news.csv").write_text(",".join([*COLUMNS, "assistant"]) + "\na,b,c,d\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"names the column\(s\) assistant twice"):
+        load_rows(str(tmp_path / "news.csv"))
+
+
+def nfd(text):
+    return unicodedata.normalize("NFD", text)
+
+
+def test_texts_within_an_answer_that_is_an_object_are_normalised_and_told(tmp_path):
+    plain = {"요약": "한글", "positive_keywords": ["가격", {"뜻": "인상\n끝"}], "x": None}
+    odd = {nfd("요약"): nfd("한글") + "\0", "positive_keywords": [nfd("가격"), {"뜻": "인상\r\n끝"}], "x": None}
+    told = []
+    rows = load_rows(write_jsonl(tmp_path / "news.jsonl", [ROWS[0] | {"assistant": answer} for answer in (plain, odd)]), tell=told.append)
+    assert rows[1]["assistant"] == plain and gold_text(rows[0]) == gold_text(rows[1])
+    assert len(told) == 1 and told[0].startswith("1 row(s) were normalised") and "(rows 1)" in told[0]
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+@pytest.mark.parametrize("write, suffix", [(write_jsonl, "jsonl"), (write_csv, "csv")])
+def test_lines_end_as_in_pasted_text(tmp_path, ending, write, suffix):
+    news = f"첫 줄{ending}둘째 줄{ending}"
+    told = []
+    (row,) = load_rows(write(tmp_path / f"news.{suffix}", [ROWS[0] | {"user_prompt": news, "system_prompt": news}]), tell=told.append)
+    assert row["user_prompt"] == row["system_prompt"] == clean_text(news)[0] == "첫 줄\n둘째 줄\n"
+    assert len(told) == 1 and "LF" in told[0]
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "[1, NaN]", '{"a": NaN}'])
+def test_number_that_python_cannot_write_names_its_row_and_key(tmp_path, text):
+    lines = [json.dumps(ROWS[0]), json.dumps(ROWS[1] | {"assistant": {"summary": "가", "score": 0}}).replace(": 0}", f": {text}}}")]
+    (tmp_path / "news.jsonl").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"no Python literal in 1 row\(s\), first 1; .*Row 1 holds score: "):
+        load_rows(str(tmp_path / "news.jsonl"))
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1), date(2026, 1, 1), Decimal("1.50"), float("nan"), timedelta(days=1)])
+def test_value_of_parquet_that_python_cannot_write_names_its_row_and_key(tmp_path, value):
+    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": {"summary": "가", "when": value}}] * 2), tmp_path / "news.parquet")
+    with pytest.raises(UserError, match=r"no Python literal in 2 row\(s\), first 0, 1; .*Row 0 holds when: "):
+        load_rows(str(tmp_path / "news.parquet"))
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1), Decimal("1.50"), 5930, [1.5], b"{}"])
+def test_answer_of_parquet_that_is_neither_text_nor_object_is_refused(tmp_path, value):
+    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": value}]), tmp_path / "news.parquet")
+    with pytest.raises(UserError, match=r"assistant is not text in 1 row\(s\), first 0; write it as text. Row 0 holds "):
+        load_rows(str(tmp_path / "news.parquet"))
+
+
+def test_struct_of_parquet_that_may_have_added_keys_names_its_rows(tmp_path):
+    answers = [{"summary": "가", "x": "나"}, {"summary": "다"}, {"x": "라", "summary": "마"}, {"x": {"y": None}}]
+    told = []
+    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": answer} for answer in answers[:3]]), tmp_path / "news.parquet")
+    loaded = load_rows(str(tmp_path / "news.parquet"), tell=told.append)
+    assert loaded[1]["assistant"] == {"summary": "다", "x": None}
+    assert len(told) == 1 and "struct" in told[0] and "1 row(s)" in told[0] and "(rows 1)" in told[0] and "JSONL" in told[0]
+
+
+def test_struct_of_parquet_whose_rows_hold_every_key_says_nothing(tmp_path):
+    told = []
+    rows = [row | {"assistant": {"summary": "가", "x": ["나"]}} for row in ROWS]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "news.parquet")
+    assert load_rows(str(tmp_path / "news.parquet"), tell=told.append) == rows and told == []
+
+
+@pytest.mark.parametrize("blank", ["", " \n", None])
+def test_data_set_that_asks_without_a_system_prompt_loads(tmp_path, blank):
+    rows = load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"system_prompt": blank} for row in ROWS]))
+    assert rows == [row | {"system_prompt": ""} for row in ROWS]
+    assert [message["role"] for message in row_messages(rows[0])] == ["user", "assistant"]
+    with pytest.raises(UserError, match=r"system_prompt is empty in 1 row\(s\), first 2"):
+        load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"system_prompt": blank if number == 2 else "규칙"} for number, row in enumerate(ROWS)]))
+
+
+def without_system_prompt(rows):
+    return [{name: row[name] for name in COLUMNS[1:]} for row in rows]
+
+
+def write_parquet(path, rows):
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return str(path)
+
+
+def write_array(path, rows):
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (write_array, "json"), (lambda path, rows: write_csv(path, rows, columns=COLUMNS[1:]), "csv"), (write_parquet, "parquet")])
+def test_file_without_system_prompts_is_for_measuring_and_not_for_training(tmp_path, write, ending):
+    path = write(tmp_path / f"my news.{ending}", without_system_prompt(ROWS))
+    rows = load_rows(path, measuring=True)
+    assert rows == without_system_prompt(ROWS)
+    split = keep_for_measuring(rows, system_prompt=ROWS[0]["system_prompt"])
+    assert (split.test, split.train, split.fingerprint) == (ROWS, [], fingerprint_rows(ROWS))
+    with pytest.raises(UserError, match=r"has no column system_prompt; .* add it, .*: python -m newsft.evaluation --data '.*my news") as caught:
+        load_rows(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_whose_later_rows_have_a_system_prompt_is_not_for_measuring(tmp_path):
+    path = write_jsonl(tmp_path / "news.jsonl", [*without_system_prompt(ROWS[:1]), *ROWS[1:]])
+    with pytest.raises(UserError, match=r"system_prompt is empty in 1 row\(s\), first 0"):
+        load_rows(path, measuring=True)
+
+
+@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (write_csv, "csv")])
+def test_korean_file_in_cp949_loads_and_says_so(tmp_path, write, ending):
+    told = []
+    assert load_rows(write(tmp_path / f"news.{ending}", ROWS, encoding="cp949"), tell=told.append) == ROWS
+    assert len(told) == 1 and "read as cp949" in told[0] and f"news.{ending}" in told[0] and "save it as UTF-8" in told[0]
+
+
+@pytest.mark.parametrize("content", ["뉴스, 새빛전자가 올랐다.\n".encode() * 50 + b"\xff\n", "뉴스".encode("utf-16")])
+def test_file_that_is_neither_utf8_nor_cp949_is_a_user_error(tmp_path, content):
+    (tmp_path / "news.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"news.csv is neither UTF-8 \(byte \d+\) nor cp949 .*save it as UTF-8"):
+        load_rows(str(tmp_path / "news.csv"))
 
 
 def test_damaged_parquet_is_a_user_error(tmp_path):
@@ -215,6 +389,7 @@ def test_blank_system_prompt_makes_no_system_message():
         ("{'summary': '나온 '가게' 이름'}", None),
         ("['가']", None),
         ("{" * 500, None),
+        ("{[]: 1}", None),
     ],
 )
 def test_gold_answer_is_a_dict_or_none(held, gold):

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsft.evaluation import repair
@@ -26,7 +26,7 @@ TEXT, AS_JSON = str(FULL), json.dumps(FULL, ensure_ascii=False)
 
 @pytest.mark.parametrize("value", [FULL, UNRELATED], ids=["related", "unrelated"])
 def test_answer_in_the_trained_form_is_read_whole(value):
-    answer = read_answer(f"\n {value} \n")
+    answer = read_answer(f"\n{value} \n")
     assert answer.readable and answer.reading == STRICT and answer.values == value
 
 
@@ -71,7 +71,24 @@ WHOLE = {
     "an extra nested key": (str(FULL | {"note": {"가": [1, 2]}}), []),
     "a trailing comma": (TEXT[:-1] + ",}", []),
     "comments": (TEXT[:-1] + "  # 끝\n}", []),
+    "a comment with a brace behind": (f"{TEXT}  # {{끝}}", []),
+    "in brackets": (f"({TEXT})", []),
+    "white space before that Python takes for an indent": (f"\n {TEXT}", ["space"]),
+    "white space behind that Python takes for an indent": (f"{TEXT}\n ", ["space"]),
+    "an ideographic space behind": (f"{TEXT}\u3000", ["space"]),
+    "a no-break space between tokens": (TEXT.replace(", 'summary'", ",\u00a0'summary'"), ["space"]),
+    "an ideographic space between tokens": (TEXT.replace("'summary': ", "'summary':\u3000"), ["space"]),
+    "a line separator between items": (TEXT.replace("', '", "',\u2028'", 1), ["space"]),
+    "a line separator in json": (AS_JSON.replace(", ", ",\u2028"), ["space", "json"]),
+    "a stock code with leading zeros": (TEXT[:-1] + ", 'code': 005930}", ["number"]),
 }
+
+
+def reads_as_dict(text):
+    try:
+        return isinstance(ast.literal_eval(text), dict)
+    except Exception:  # whichever it is
+        return False
 
 
 @pytest.mark.parametrize("text, repairs", WHOLE.values(), ids=WHOLE)
@@ -79,8 +96,7 @@ def test_whole_answer_in_another_dress_loses_nothing(text, repairs):
     answer = read_answer(text)
     assert answer.values == FULL and answer.problem is None
     assert sorted(answer.repairs) == sorted(repairs)
-    assert answer.reading == (REPAIRED if repairs else STRICT)
-    assert answer.readable == (set(repairs) <= {repair.REPEATED})  # what `ast.literal_eval` takes
+    assert answer.readable == (answer.reading == STRICT) == reads_as_dict(text)
 
 
 # Part of an answer: what was read, and by which repairs.
@@ -103,9 +119,16 @@ PART = {
     "an apostrophe": ("{'summary': 'AB's Mall'}", {"summary": "AB's Mall"}, ["quote"]),
     "quotations in double quotes": ('{"summary": "그는 "좋다"고 했다"}', {"summary": '그는 "좋다"고 했다'}, ["quote"]),
     "a line break in a string": ("{'summary': '가\n나'}", {"summary": "가\n나"}, ["line_break"]),
+    "a carriage return in a string": ("{'summary': '가\r나'}", {"summary": "가\r나"}, ["line_break"]),
+    "a NUL character in a string": ("{'summary': '가\0나'}", {"summary": "가\0나"}, ["character"]),
+    "a path of Windows": (r"{'summary': 'C:\Users 폴더'}", {"summary": r"C:\Users 폴더"}, ["escape"]),
+    "an escape that does not go on": (r"{'summary': '\x 와 \u12'}", {"summary": r"\x 와 \u12"}, ["escape"]),
+    "a name of a character, beside a quotation": (r"{'summary': '\N{BULLET} '가' 나'}", {"summary": r"\N{BULLET} '가' 나"}, ["escape", "quote"]),
+    "an octal number of a character, beside a quotation": (r"{'summary': '\101 '가' 나'}", {"summary": r"\101 '가' 나"}, ["escape", "quote"]),
+    "a line that goes on, beside a quotation": ("{'summary': '가\\\n'나' 다'}", {"summary": "가'나' 다"}, ["quote"]),
     "half a surrogate pair": ("{'summary': '\\ud800'}", {"summary": "�"}, []),
     "a surrogate pair in json": ('{"summary": "\\ud83d\\ude00", "is_stock_related": true}', {"summary": "😀", "is_stock_related": True}, ["json"]),
-    "a raw surrogate": ("{'summary': '\ud800'}", {"summary": "�"}, []),
+    "a raw surrogate": ("{'summary': '\ud800'}", {"summary": "�"}, ["character"]),
     "html": ("{'summary': '<script>alert(1)</script>'}", {"summary": "<script>alert(1)</script>"}, []),
     "control tokens as text": ("{'summary': '<|eot_id|>'}", {"summary": "<|eot_id|>"}, []),
     "a second dict": ("{'summary': '가'} {'summary': '나'}", {"summary": "가"}, ["around"]),
@@ -141,6 +164,9 @@ UNREAD = {
     "deep braces": ("{" * 5000, SYNTAX, 1),
     "deep dicts": ("{'a':" * 4000, SYNTAX, 5),
     "deep lists": ("{'a': " + "[" * 9000, SYNTAX, 7),
+    "full-width digits": ("{'summary': １２}", SYNTAX, 12),
+    "a zero-width space between tokens": ("{'summary':\u200b'가'}", SYNTAX, 11),
+    "a NUL character between tokens": ("{'summary':\0'가'}", SYNTAX, 11),
     "many signs": ("{'a':" + "-" * 15_000 + "1}", SYNTAX, 5),
     "a huge number": ("{'summary': 9" + "9" * 6000 + "e}", SYNTAX, 6013),
     "a zero byte": ("{\0", SYNTAX, 1),
@@ -235,3 +261,69 @@ def test_the_damaged_reader_agrees_with_python_on_literals(text):
     found = repair.read_damaged(literal)
     if not found.repairs and found.position is None:
         assert found.values == ast.literal_eval(literal)
+
+
+ODD = [
+    "\u00a0",
+    "\u3000",
+    "\u2028",
+    "\u200b",
+    "\ufeff",
+    "\0",
+    "\r",
+    "\n",
+    "\v",
+    "\f",
+    "\x1c",
+    " ",
+    "\\",
+    "\\x",
+    "\\u",
+    "\\U",
+    "\\N",
+    "\\/",
+    "0",
+    "05",
+    "'",
+    '"',
+    ",",
+    ":",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    "#",
+    "\ud800",
+    "가",
+    "１",
+    "None",
+    "true",
+    "-",
+    "_",
+    "e9",
+    "j",
+    "b'",
+]
+
+
+@st.composite
+def disturbed_texts(draw):
+    """An answer as text, or as JSON, with a few odd characters put in anywhere."""
+    value = draw(ANSWERS)
+    text = draw(st.sampled_from([str(value), json.dumps(value, ensure_ascii=False), "{}", "{'summary': '가', 'x': 1}"]))
+    for _ in range(draw(st.integers(0, 4))):
+        place = draw(st.sampled_from([0, len(text), draw(st.integers(0, len(text)))]))
+        text = text[:place] + draw(st.sampled_from(ODD)) + text[place + draw(st.integers(0, 1)) :]
+    return text
+
+
+@settings(max_examples=1000)
+@given(st.one_of(disturbed_texts(), st.lists(st.sampled_from(ODD), max_size=12).map("".join)))
+def test_strict_if_and_only_if_literal_eval_reads_a_dict(text):
+    answer = read_answer(text)
+    assert (answer.reading == STRICT) == reads_as_dict(text)
+    assert (answer.reading == REPAIRED) <= bool(answer.repairs)  # each repair is named
+    if answer.reading == STRICT:
+        read = ast.literal_eval(text)
+        assert all(held == read[key] for key, held in answer.values.items() if "\\u" not in text and "\\U" not in text)  # which may spell half a surrogate pair

@@ -11,13 +11,13 @@ GOLD = {
     "negative_keywords": ["적자"],
     "positive_impact_stocks": ["좋음"],
     "positive_keywords": ["수주"],
-    "reason_for_negative_impact": "이유",
-    "reason_for_positive_impact": "이유",
-    "summary": "요약",
+    "reason_for_negative_impact": "적자 7억이 났기 때문입니다.",
+    "reason_for_positive_impact": "수주가 늘었기 때문입니다.",
+    "summary": "수주가 늘었습니다.",
 }
 UNRELATED = dict.fromkeys(KEYS) | {"is_stock_related": False, "summary": "비"}
 ROWS = [
-    {"system_prompt": "가", "user_prompt": "좋음 나쁨 적자 수주", "assistant": GOLD},
+    {"system_prompt": "가", "user_prompt": "좋음 나쁨 적자 7억이 났다. 수주가 늘었다.", "assistant": GOLD},
     {"system_prompt": "가", "user_prompt": "비", "assistant": UNRELATED},
 ]
 
@@ -32,7 +32,7 @@ def score(*texts):
 
 def test_gold_answers_score_full_marks_in_everything():
     found = score(str(GOLD), str(UNRELATED))
-    assert {name: found[name] for name in metrics.MEASURES} == dict.fromkeys(metrics.MEASURES, 1.0)
+    assert {name: found[name] for name in metrics.MEASURES} == dict.fromkeys(metrics.MEASURES, 1.0) | {"loops": 0.0}
     assert found["intervals"]["readable"] == [1.0, 1.0]
     assert (found["readings"], found["problems"], found["stop_reasons"]) == ({"strict": 2}, {"none": 2}, {"end_of_turn": 2})
 
@@ -60,6 +60,21 @@ def test_invented_stock_lowers_precision_and_grounding():
     found = score(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))
     assert found["stock_recall"] == 1
     assert found["stock_precision"] == found["grounded"] == round(2 / 3, 4)
+
+
+def test_direction_counts_over_stock_articles_whichever_company_is_named():
+    other = GOLD | {"negative_impact_stocks": ["수주"], "positive_impact_stocks": ["적자"]}
+    assert score(str(other), str(UNRELATED))["direction_accuracy"] == 1
+    assert score(str(GOLD | {"positive_impact_stocks": []}), str(UNRELATED))["direction_accuracy"] == 0
+
+
+def test_words_and_numbers_that_the_article_has_not_lower_faithfulness():
+    found = score(str(GOLD | {"summary": "합병이 8건 늘었습니다."}), str(UNRELATED))
+    assert 0.5 < found["words_in_article"] < 1 and found["numbers_in_article"] == 0.5
+
+
+def test_answers_in_a_loop_are_counted():
+    assert score(str(GOLD | {"summary": "늘었고 " * 9}), str(UNRELATED))["loops"] == 0.5
 
 
 def test_kinds_of_article_are_scored_apart():

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from newsft.mini import gold
-from newsft.mini.corpus import SHARES, split_articles
-from newsft.mini.written import FOLDER, Written, read_written
+from newsft.mini.corpus import split_articles
+from newsft.mini.written import FOLDER, read_written
 
 
 @pytest.fixture(scope="module")
@@ -17,25 +17,12 @@ def test_every_written_row_keeps_the_rules_and_none_is_near_another(sources):
     assert len(sources) == len({row["news"] for row in sources})
 
 
-def test_parts_share_no_company_and_lose_no_article():
+def test_parts_share_no_company_and_no_article():
     articles = read_written()
     parts = split_articles(articles)
     companies = {part: {name for article in found for name in article.names.get("company", [])} for part, found in parts.items()}
     assert not companies["test"] & companies["train"] and not companies["base"] & (companies["test"] | companies["train"])
-    assert len({article.news for found in parts.values() for article in found}) == sum(map(len, parts.values())) <= len(articles)
-
-
-def test_part_of_an_article_does_not_change_when_others_come():
-    articles = read_written()
-    few, all_of_them = split_articles(articles[:300]), split_articles(articles)
-    assert {article.news for article in few["base"]} <= {article.news for article in all_of_them["base"]}
-
-
-def test_articles_that_share_a_company_stay_together():
-    articles = [Written(f"{number} 뉴스", {}, {"company": [f"회사{number // 5}"]}) for number in range(100)]
-    for found in split_articles(articles).values():
-        assert len(found) % 5 == 0
-    assert list(SHARES) == ["test", "train"]
+    assert len(parts["base"]) > 1000 and len({article.news for found in parts.values() for article in found}) == sum(map(len, parts.values()))
 
 
 def test_shipped_rows_are_the_written_ones(rows):

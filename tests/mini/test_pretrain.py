@@ -74,6 +74,17 @@ def test_wider_vocabulary_leaves_the_known_tokens_as_they_were(untrained, tokeni
     assert grown.config.vocab_size == len(wider) and grown.model.embed_tokens.weight[-1].std() > 0.5
 
 
+def test_rate_rises_stays_and_falls_over_the_steps_or_over_the_time(tokenizer):
+    settings = pretrain.parse_flags(["--steps", "1000", "--layers", "2", "--no-compile", "--cool-down", "0.2", "--first", "0"])
+    run = pretrain.Run(tokenizer, settings, device="cpu")
+    rates = {}
+    for run.step in (0, 59, 500, 800, 900, 1000):
+        rates[run.step] = run._rate()
+    assert rates == pytest.approx({0: 1 / 60, 59: 1.0, 500: 1.0, 800: 1.0, 900: 0.5, 1000: 0.0})
+    settings.minutes, run.step, run.begun = 10, 500, run.begun - 60 * 9
+    assert run.progress() == pytest.approx(0.9, abs=0.01) and run._rate() == pytest.approx(0.5, abs=0.05)
+
+
 def test_grown_model_computes_the_same_until_it_is_trained(tokenizer):
     torch.manual_seed(2)
     model = build_model(tokenizer, layers=4).eval()

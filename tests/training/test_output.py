@@ -46,3 +46,19 @@ def test_resume_without_a_whole_checkpoint_is_refused(tmp_path):
     (tmp_path / "checkpoint-9" / "trainer_state.json").write_text("{}")
     with pytest.raises(UserError, match="no whole checkpoint"):
         choose_checkpoint(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_run_that_fails_before_it_wrote_anything_leaves_no_folder(tmp_path, resume):
+    output = tmp_path / "new" / "run"
+    with pytest.raises(UserError), claimed(output, resume=resume):
+        choose_checkpoint(output, resume=True)
+    assert list(tmp_path.iterdir()) == []
+    output.mkdir(parents=True)
+    with pytest.raises(UserError), claimed(output, resume=resume):
+        choose_checkpoint(output, resume=True)
+    assert output.is_dir()  # it was there
+    with pytest.raises(UserError), claimed(output / "checkpoint-1", resume=resume):
+        (output / "checkpoint-1" / "kept").write_text("")
+        raise UserError("later")
+    assert (output / "checkpoint-1" / "kept").exists()

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from html import escape
 
 from newsft.evaluation.answer import STRICT, UNREADABLE, Answer
+from newsft.evaluation.faithfulness import LOW, split_foreign
 from newsft.evaluation.fields import Field, FieldComparison, fold
 from newsft.page.texts import say
 
@@ -20,7 +21,19 @@ def format_fields(answer: Answer, compared: FieldComparison, *, language: str, g
     rows = [_row(key, answer, compared, language, gold, key in differing) for key in order]
     table = f'<dl class="fields">{"".join(rows)}</dl>' if answer.values else ""
     score = f'<p class="score">{say("score_line", language, score=compared.score * 100)}</p>' if gold else ""
-    return format_reading(answer, language=language) + score + table
+    return format_reading(answer, language=language) + _warning(compared, language) + score + table
+
+
+def _warning(compared: FieldComparison, language: str) -> str:
+    """One sentence where much of the reasons and the summary does not stand in the article."""
+    share = compared.faithfulness.share
+    if share is None or share >= LOW:
+        return ""
+    return f'<p class="problem unfaithful">{say("unfaithful", language, share=(1 - share) * 100)}</p>'
+
+
+def _mark_foreign(word: str, language: str) -> str:
+    return f'<mark class="foreign" title="{say("not_in_article", language)}">{escape(word)}</mark>'
 
 
 def format_reading(answer: Answer, *, language: str) -> str:
@@ -68,7 +81,7 @@ def _value(key: str, answer: Answer, compared: FieldComparison, language: str, g
     elif isinstance(answer.values[key], list):
         shown = " ".join(_chip(key, item, _outcome(key, item, found), item in compared.ungrounded.get(key, ()), language) for item in answer.values[key])
     else:
-        shown = escape(answer.values[key])
+        shown = "".join(_mark_foreign(part, language) if foreign else escape(part) for part, foreign in split_foreign(answer.values[key], compared.faithfulness.foreign))
     return shown + _against_gold(key, language, gold, found)
 
 

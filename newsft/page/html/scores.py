@@ -7,7 +7,7 @@ from html import escape
 
 from newsft.page.texts import say
 
-SHOWN = ("readable", "is_stock_related_accuracy", "stock_f1", "keyword_f1", "summary_chrf", "names_company", "grounded")
+SHOWN = ("readable", "is_stock_related_accuracy", "stock_f1", "direction_accuracy", "grounded", "words_in_article", "numbers_in_article")
 KINDS = ("positive", "negative", "both", "unrelated")
 INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides

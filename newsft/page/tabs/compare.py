@@ -9,7 +9,6 @@ from dataclasses import asdict
 import gradio as gr
 
 from newsft.data.messages import gold_answer
-from newsft.data.text import clean_text
 from newsft.errors import UserError
 from newsft.evaluation.answer import Answer, read_answer
 from newsft.evaluation.comparison import as_json
@@ -39,7 +38,7 @@ class CompareHandlers:
 
     def __init__(self, engine: Engine, *, page: gr.Blocks, system_prompt: str, rows: list[dict]):
         self.engine, self.page, self.system_prompt, self.rows = engine, page, system_prompt, rows
-        self._numbers = {clean_text(row["user_prompt"])[0].strip(): number for number, row in reversed(list(enumerate(rows)))}
+        self._numbers = {row["user_prompt"].strip(): number for number, row in reversed(list(enumerate(rows)))}
         self.stops = Stops()
 
     def show(self, comparison: Comparison, language: str) -> list[str]:

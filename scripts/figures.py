@@ -1,0 +1,235 @@
+"""Fill the figures of the documents from the files and constants that they come from: python -m scripts.figures
+
+A figure stands between `<!--name-->` and `<!---->`, within a line or, for a table, on lines of its own. tests/test_documents.py fails where one is not
+what its source says, so that no figure has to be copied by hand.
+"""
+
+import dataclasses
+import json
+import re
+from functools import cache
+from math import prod
+from pathlib import Path
+
+from safetensors import safe_open
+
+from newsft.evaluation.fields import stocks_of
+from newsft.evaluation.metrics import ScoredAnswer
+from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, read_generations, score_all
+from newsft.evaluation.table import format_table
+from newsft.models.memory import KEPT_PER_LAYER, NF4_BYTES
+from newsft.paths import short_path
+from newsft.recipe import RECIPES, Recipe
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
+MARKER = re.compile(r"<!--([a-z][\w.-]*)-->(.*?)<!---->", re.DOTALL)
+MINI = RECIPES["mini"]
+BASE, ADAPTER, EVALUATION = Path(MINI.model), Path(MINI.adapter), Path(MINI.evaluation)
+HANDWRITTEN = ADAPTER / "handwritten"  # the evaluation of tests/data/handwritten.json
+
+SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
+    "readable": ("answers that Python reads as a dict with all eight keys", "여덟 개의 키를 모두 갖춘 딕셔너리로 읽히는 답변"),
+    "stock_f1": ("companies and their direction, F1", "종목과 방향, F1"),
+    "direction_accuracy": ("stock articles whose direction is right", "호재·악재를 바르게 가려낸 종목 기사"),
+    "words_in_article": ("words of reasons and summary that the article has", "이유와 요약의 낱말 가운데 기사에 있는 것"),
+}
+
+# VARCO's shape, Llama 3.1 8B's (config.json), and the lengths of its data's rows with Llama 3's tokenizer.
+LAYERS, HIDDEN, VOCABULARY, PARAMETERS = 32, 4096, 128_256, 8.03e9
+MEAN_ROW, SHARED, ROWS, STEPS = 1635, 765, 4, 372
+CARDS = (  # name, GB, peak TFLOP/s and memory TB/s by the makers' data sheets; whether the weights are in 4 bits
+    ("H100", 80, 989, 3.35, False),
+    ("A100", 80, 312, 2.04, False),
+    ("RTX 4090", 24, 165, 1.01, False),
+    ("L4", 24, 121, 0.30, False),
+    ("T4, 4 bits", 16, 65, 0.32, True),
+)
+UTILISATION, ANSWER_TOKENS = 0.4, 1024
+
+
+def count_parameters(folder: Path) -> int:
+    """Numbers in the *.safetensors files of a folder, by their headers."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="np") as file:
+            total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no dict
+    return total
+
+
+@cache
+def summary(folder: Path = EVALUATION) -> dict:
+    """A shipped evaluation's scores: of the test rows, or of the articles in HANDWRITTEN."""
+    return json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+
+
+@cache
+def rows() -> list[dict]:
+    """The miniature's rows."""
+    return [json.loads(line) for line in Path(MINI.data).read_text(encoding="utf-8").splitlines()]
+
+
+@cache
+def scored() -> dict[str, list[ScoredAnswer]]:
+    """The shipped evaluation's answers, side by side with gold."""
+    return score_all(rows(), read_generations(EVALUATION / ANSWERS_FILE))
+
+
+def short_scores(language: int) -> str:
+    """A few rows of the tables of scores, without intervals: test rows, and articles that were never trained on nor chosen by."""
+    heads = ("| | test rows: base | tuned | unseen articles: base | tuned |", "| | 평가용 행: 베이스 | 파인튜닝 | 처음 보는 기사: 베이스 | 파인튜닝 |")
+    cells = [[f"{summary(folder)[side][name] * 100:.1f} %" for folder in (EVALUATION, HANDWRITTEN) for side in ("base", "tuned")] for name in SHORT]
+    lines = [f"| {words[language]} | {' | '.join(one)} |" for words, one in zip(SHORT.values(), cells, strict=True)]
+    return "\n".join([heads[language], "|---|---:|---:|---:|---:|", *lines])
+
+
+def company_counts() -> dict[str, int]:
+    """How the tuned model reads the articles that affect one company, and those that affect several."""
+    pairs = [(stocks_of(one.answer), stocks_of(one.gold)) for one in scored()["tuned"]]
+    single, several = [pair for pair in pairs if len(pair[1]) == 1], [pair for pair in pairs if len(pair[1]) > 1]
+    swapped = [{("-" if sign == "+" else "+", name) for sign, name in gold} - gold for _, gold in several]
+    return {
+        "single-articles": len(single),
+        "single-right": sum(gold == found for found, gold in single),
+        "several-companies": sum(len(gold) for _, gold in several),
+        "several-found": sum(len(gold & found) for found, gold in several),
+        "several-wrong-side": sum(len(found & other) for (found, _), other in zip(several, swapped, strict=True)),
+    }
+
+
+def made(pattern: str) -> str:
+    """What the base model's card says of its making."""
+    return re.search(pattern, (BASE / "README.md").read_text(encoding="utf-8"))[1]
+
+
+def settings_table() -> str:
+    """Every setting of the recipes with its reason, as recipe.py has them."""
+    lines = ["| setting | mini | varco | what it is |", "|---|---|---|---|"]
+    for field in dataclasses.fields(Recipe):
+        if field.name != "name":
+            values = [show(getattr(RECIPES[name], field.name)) for name in ("mini", "varco")]
+            lines.append(f"| `--{field.name.replace('_', '-')}` | {values[0]} | {values[1]} | {field.metadata['why']} |")
+    return "\n".join(lines)
+
+
+def show(value: object) -> str:
+    """A setting's value as the documents write it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else short_path(str(value))
+
+
+def cards_table() -> str:
+    """Memory and time of the varco recipe on several GPUs, computed by the formulas that docs/gpu.md states."""
+    lines = [
+        "| card | memory | weights | activations of a mean step, kept / recomputed | 372 steps at 40 % of the peak | 1,024 tokens of both answers, at least |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    tokens = SHARED + ROWS * (MEAN_ROW - SHARED)
+    recomputed = tokens * HIDDEN * (LAYERS * 2 + KEPT_PER_LAYER)
+    for name, memory, peak, bandwidth, quantized in CARDS:
+        weights, kept = weight_bytes(quantized), tokens * LAYERS * HIDDEN * KEPT_PER_LAYER
+        fits = weights + kept < memory * 1e9
+        minutes = (4 if fits else 6) * PARAMETERS * tokens * STEPS / (UTILISATION * peak * 1e12) / 60
+        seconds = ANSWER_TOKENS * weights / (bandwidth * 1e12)
+        held = f"{kept / 1e9:.1f}" if fits else "–"
+        lines.append(f"| {name} | {memory} GB | {weights / 1e9:.1f} GB | {held} / {recomputed / 1e9:.1f} GB | {minutes:.0f} min | {seconds:.0f} s |")
+    return "\n".join(lines)
+
+
+def weight_bytes(quantized: bool) -> float:
+    """Bytes of VARCO's weights in bf16, or with the linear layers in 4 bits; input and output embeddings stay in bf16."""
+    kept = 2 * VOCABULARY * HIDDEN
+    return kept * 2 + (PARAMETERS - kept) * (NF4_BYTES if quantized else 2)
+
+
+def limits() -> dict[str, int]:
+    """What a page accepts at most."""
+    from newsft.data.text import NEWS_LIMIT
+    from newsft.inference.decoder import MOST_ROWS
+    from newsft.lessons import conversations, two_steps
+    from newsft.page.middleware import MOST_BYTES
+    from newsft.page.sessions import QUEUE_LENGTH
+    from newsft.page.tabs import lab
+
+    return {
+        "limit-news": NEWS_LIMIT,
+        "limit-message": conversations.TEXT_LIMIT,
+        "limit-messages": conversations.MESSAGE_LIMIT,
+        "limit-shown": conversations.TOKEN_LIMIT,
+        "limit-lab": lab.TOKEN_LIMIT,
+        "limit-two-steps": two_steps.TOKEN_LIMIT,
+        "limit-megabytes": MOST_BYTES // 10**6,
+        "limit-queue": QUEUE_LENGTH,
+        "limit-together": MOST_ROWS // 2,
+    }
+
+
+def counts() -> dict[str, int]:
+    """Whole numbers of the shipped files."""
+    from newsft.lessons.faults import Faults
+
+    tests = int(len(rows()) * MINI.test_ratio)
+    readable = {side: round(summary()[side]["readable"] * summary()[side]["rows"]) for side in ("base", "tuned")}
+    return {
+        "rows": len(rows()),
+        "test-rows": tests,
+        "train-rows": len(rows()) - tests,
+        "steps": MINI.steps(len(rows()) - tests),
+        "adapter-parameters": count_parameters(ADAPTER),
+        "base-steps": int(made(r"stretch ([\d,]+) steps").replace(",", "")),
+        "evaluated": summary()["tuned"]["rows"],
+        "tuned-unreadable": summary()["tuned"]["rows"] - readable["tuned"],
+        "base-all-keys": summary()["base"]["problems"].get("none", 0),
+        "faults": len(dataclasses.fields(Faults)),
+        "examples": len(json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))),
+        "handwritten": len(json.loads((ROOT / "tests" / "data" / "handwritten.json").read_text(encoding="utf-8"))),
+        **company_counts(),
+        **limits(),
+    }
+
+
+@cache
+def figures() -> dict[str, str]:
+    """name -> text of every figure."""
+    run = json.loads((ADAPTER / "run.json").read_text(encoding="utf-8"))
+    parameters = count_parameters(BASE)
+    settings = {f"{name}.{field.name}": show(getattr(recipe, field.name)) for name, recipe in RECIPES.items() for field in dataclasses.fields(Recipe)}
+    texts = {
+        "parameters": f"{parameters / 1e6:.1f} million",
+        "parameters-ko": f"{round(parameters / 1e5) * 10}만",
+        "train-minutes": f"{run['seconds'] / 60:.0f}",
+        "loss-before": f"{run['validation'][0]['loss']:.3f}",
+        "loss-after": f"{run['validation'][-1]['loss']:.3f}",
+        "base-tokens": made(r"steps on ([\d.]+ M) tokens"),
+        "arithmetic": f"{run['rows']} × {MINI.epochs} / ({MINI.batch_size} × {MINI.accumulation}) = {run['steps']}",
+        "scores": f"\n{format_table(summary())}\n",
+        "scores-handwritten": f"\n{format_table(summary(HANDWRITTEN))}\n",
+        "scores-short": f"\n{short_scores(0)}\n",
+        "scores-short-ko": f"\n{short_scores(1)}\n",
+        "settings": f"\n{settings_table()}\n",
+        "cards": f"\n{cards_table()}\n",
+        "card-weights": f"{weight_bytes(False) / 1e9:.1f} GB",
+        "card-tokens": f"{SHARED + ROWS * (MEAN_ROW - SHARED):,}",
+        "card-peaks": ", ".join(str(peak) for _, _, peak, _, _ in CARDS),
+        "card-bandwidths": ", ".join(f"{bandwidth:.2f}" for _, _, _, bandwidth, _ in CARDS),
+    }
+    return settings | {name: f"{value:,}" for name, value in counts().items()} | texts
+
+
+def fill(text: str) -> str:
+    """The text with every figure as its source has it. Raises KeyError for a name that is none."""
+    return MARKER.sub(lambda found: f"<!--{found[1]}-->{figures()[found[1]]}<!---->", text)
+
+
+def main() -> None:
+    """Rewrite the documents where a figure has changed."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        if (filled := fill(text)) != text:
+            path.write_text(filled, encoding="utf-8")
+            print(f"filled {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
