@@ -5,7 +5,6 @@ The libraries are imported where they are used: this module is part of the groun
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 # PEFT 0.21 asks transformers 5.23 by a name that this one deprecates; a user can do nothing about it.
@@ -49,14 +48,12 @@ def count_waiting(page: Any) -> int:
 
 
 class TrainerHooks:
-    """The places at which our trainer differs from transformers' Trainer, all private in version 5.23; to be inherited before it."""
+    """The places at which our trainer differs from transformers' Trainer, all private in version 5.23; inherited before it.
 
-    choose_order: Callable[[], Any]  # a sampler: the order of the rows
-    begins_epoch: Callable[[int], bool]  # told the epoch's number; whether anything is left to train in it
-    staging_path: Callable[[], str]  # the folder that checkpoints are written into
-    save_checkpoint: Callable[[Callable[[], None]], None]  # given the function that writes it
+    The trainer has `choose_order`, `begins_epoch`, `staging_path` and `save_checkpoint`, which is given the function that writes one.
+    """
 
-    def _get_train_sampler(self, train_dataset: Sequence | None = None) -> Any:
+    def _get_train_sampler(self, train_dataset=None) -> Any:
         return self.choose_order()
 
     def _run_epoch(self, *, epoch: int, **settings) -> None:

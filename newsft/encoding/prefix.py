@@ -6,7 +6,6 @@ predicted from the same tokens at the same positions as in an ordinary batch.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 
@@ -14,14 +13,7 @@ from newsft.encoding.chat import IGNORED, Encoded
 
 LEAST_PREFIX = 32  # shared tokens below which a mask costs more than it saves
 MASKABLE = ("sdpa", "eager")  # attention implementations that take a mask of our own; flash attention takes none
-SHARED = -1  # the owner of the prefix's tokens
-
-
-class Place(NamedTuple):
-    """Where a token of the sequence comes from: its owner, a row's number or SHARED, and its position there."""
-
-    owner: int
-    position: int
+SHARED = -1  # the owner of the prefix's tokens, which stand in every row
 
 
 def shared_length(rows: Sequence[Encoded | dict]) -> int:
@@ -40,13 +32,6 @@ def shared_length(rows: Sequence[Encoded | dict]) -> int:
     return length
 
 
-def join(rows: Sequence[Encoded | dict]) -> list[Place]:
-    """The tokens of [prefix | row | row | ...], each by its place in the rows."""
-    prefix = shared_length(rows)
-    shared = [Place(SHARED, position) for position in range(prefix)]
-    return shared + [Place(number, position) for number, row in enumerate(rows) for position in range(prefix, len(_columns(row)["input_ids"]))]
-
-
 def build_mask(owners: torch.Tensor) -> torch.Tensor:
     """Boolean (..., 1, tokens, tokens): what each token sees, from the `owners` (..., tokens)."""
     own = (owners[..., :, None] == owners[..., None, :]) | (owners[..., None, :] == SHARED)
@@ -55,14 +40,12 @@ def build_mask(owners: torch.Tensor) -> torch.Tensor:
 
 def collate_shared(rows: Sequence[Encoded | dict]) -> dict[str, torch.Tensor]:
     """`input_ids`, `labels` and `position_ids`, each (1, tokens), and `attention_mask`, boolean (1, 1, tokens, tokens): [prefix | row | row | ...]."""
-    columns, places = [_columns(row) for row in rows], join(rows)
-    owners = torch.tensor([[place.owner for place in places]])
-
-    def gather(name: str) -> torch.Tensor:
-        return torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]])
-
-    positions = torch.tensor([[place.position for place in places]])
-    return {"input_ids": gather("input_ids"), "labels": gather("labels"), "position_ids": positions, "attention_mask": build_mask(owners)}
+    columns, prefix = [_columns(row) for row in rows], shared_length(rows)
+    shared = [(SHARED, position) for position in range(prefix)]  # each token by the row that owns it and its position there
+    places = shared + [(number, position) for number, row in enumerate(columns) for position in range(prefix, len(row["input_ids"]))]
+    owners, positions = (torch.tensor([column]) for column in zip(*places, strict=True))
+    ids, labels = (torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]]) for name in ("input_ids", "labels"))
+    return {"input_ids": ids, "labels": labels, "position_ids": positions, "attention_mask": build_mask(owners)}
 
 
 def _columns(row: Encoded | dict) -> dict:

@@ -118,6 +118,9 @@ class Engine(Protocol):
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason.
 
+            for comparison in engine.compare("가람테크가 공급 계약을 맺었다.", system_prompt="답은 dictionary로 쓴다."):
+                comparison.answers["tuned"]     text "{'is_st", reason None    and in the end    text "{'is_stock_related': True, ...}", reason STOP
+
         `stop` ends both with the reason ABORT; closing the iterator does the same. Raises UserError for what the user can put right
         and RuntimeError where the model fails or falls silent.
         """

@@ -50,12 +50,12 @@ def break_row(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> Enc
     if faults.trailing_header:
         pieces = [*pieces, Piece(header, "template", trained=True)]
     spelled = respell_template(pieces, spaces=faults.header_spaces, one_newline=faults.one_newline)
-    encoded = _join([_encode_unprotected(chat, piece) if faults.unprotected and piece.origin != "template" else chat.encode_pieces([piece]) for piece in spelled])
+    if faults.two_bos and chat.tokenizer.bos_token_id is not None:
+        spelled = [Piece(chat.tokenizer.bos_token, "template"), *spelled]
+    encoded = _encode_unprotected(chat, spelled) if faults.unprotected else chat.encode_pieces(spelled)
     if faults.header_spaces:
         searched = header.replace("\n\n", "\n") if faults.one_newline else header
         encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces([Piece(searched, "template")]).input_ids, chat.end_id)
-    if faults.two_bos and chat.tokenizer.bos_token_id is not None:
-        encoded = _join([chat.encode_pieces([Piece(chat.tokenizer.bos_token, "template")]), encoded])
     if faults.no_end:
         encoded.labels = [IGNORED if label == chat.end_id and origin == "template" else label for label, origin in zip(encoded.labels, encoded.origins, strict=True)]
     if faults.unmasked:
@@ -96,18 +96,12 @@ def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
     return Encoded.from_spans(row.text, *columns)
 
 
-def _encode_unprotected(chat: ChatFormat, piece: Piece) -> Encoded:
-    """A content as it comes out where nothing tells a user's text from the template's: its control tokens are real ones."""
-    encoded = _join([chat.encode_pieces([Piece(text, "template" if control else piece.origin, piece.trained)]) for text, control in chat.split_at_control(piece.text)])
-    encoded.origins = [piece.origin] * len(encoded)  # whatever it became, it came from the user
+def _encode_unprotected(chat: ChatFormat, pieces: Sequence[Piece]) -> Encoded:
+    """The pieces where nothing tells a user's text from the template's: what is spelled like a control token is one."""
+    parts = []  # each as it is encoded, and whose it is, whatever it becomes
+    for piece in pieces:
+        for text, control in [(piece.text, True)] if piece.origin == "template" else chat.split_at_control(piece.text):
+            parts.append((Piece(text, "template" if control else piece.origin, piece.trained), piece.origin))
+    encoded = chat.encode_pieces([part for part, _ in parts])
+    encoded.origins = [origin for (_, origin), (_, tokens) in zip(parts, encoded.offsets, strict=True) for _ in tokens.ids]
     return encoded
-
-
-def _join(parts: Sequence[Encoded]) -> Encoded:
-    joined = Encoded()
-    for part in parts:
-        joined.offsets += [(len(joined.text) + start, tokens) for start, tokens in part.offsets]
-        joined.text += part.text
-        for name in ("input_ids", "labels", "attention_mask", "origins"):
-            getattr(joined, name).extend(getattr(part, name))
-    return joined
