@@ -6,7 +6,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --disable-pip-version-check --no-deps soynlp==0.0.493 || exit 2
+"$folder/venv/bin/pip" install -q --disable-pip-version-check soynlp==0.0.493 numpy==2.4.6 || exit 2
 "$folder/venv/bin/python" - <<'PYTHON'
 import re
 from importlib.metadata import version
