@@ -16,6 +16,8 @@ from newsft.encoding.chat import IGNORED
 from newsft.encoding.llama3 import load_tokenizer
 from newsft.lessons.conversations import TOY
 from newsft.lessons.trainers import BEHAVIOURS, LIMITS, Case, load_trainers, prepare_row
+from newsft.paths import ASSETS
+from scripts import figures
 from tests.templates import DATED, LLAMA3, with_template
 
 TODAY = date(2026, 11, 28)
@@ -227,6 +229,23 @@ def test_last_id_of_a_cut_row_is_the_end_of_text():
 def test_cut_row_remains_without_a_label(key, limit):
     row = prepared(key, limit=limit)
     assert len(row) == limit and trained(row) == []
+
+
+# --- what is said of them
+
+
+def test_table_of_the_document_is_made_of_the_entries():
+    assert f"<!--trainers-->\n{figures.trainers_table()}\n<!---->" in (ASSETS.parent / "docs" / "trainers.md").read_text(encoding="utf-8"), "run: python -m scripts.figures"
+
+
+@pytest.mark.parametrize("key", TRAINERS)
+def test_entry_is_told_in_both_languages(key):
+    korean, english = (TRAINERS[key].texts[language] for language in ("ko", "en"))
+    assert korean.keys() == english.keys() == {"variant", "what", "long", "mend"}
+    for name in korean:
+        assert korean[name].strip() and english[name].strip()
+        assert korean[name].count("`") % 2 == english[name].count("`") % 2 == 0
+    assert TRAINERS[key].source == f"https://pypi.org/project/{TRAINERS[key].source.split('/')[-3]}/{TRAINERS[key].version}/"
 
 
 # --- TRL itself
