@@ -154,7 +154,7 @@ def trainers_table() -> str:
         "|---|---|---:|---|---|---|---|---|",
     ]
     for trainer in trainers.load_trainers().values():
-        row, words = trainers.prepare_row(trainer, load_tokenizer(), TOY, today=trainers.CONSTANT_DAY), trainer.texts["en"]
+        row, words = trainers.prepare_row(trainer, load_tokenizer(), TOY, today=trainers.CONSTANT_DAY), {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()}
         beside = f" ({trainer.beside})" if trainer.beside else ""
         count = "–" if row is None else f"{sum(label != trainers.IGNORED for label in row.labels)} / {len(row)}"
         space, pasted = ("–" if value == "unknown" else value for value in (trainer.space, {"control": "real control tokens", "text": "stays text"}.get(trainer.pasted, trainer.pasted)))
