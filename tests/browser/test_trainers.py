@@ -7,7 +7,7 @@ from newsft.lessons.trainers import load_trainers
 from newsft.page.texts import say
 from tests.browser.conftest import open_page
 from tests.browser.test_keyboard import go, go_to_tab
-from tests.browser.test_lesson import SECONDS, choose_row, open_tab, passport
+from tests.browser.test_lesson import SECONDS, open_tab, passport
 
 TRAINERS = load_trainers()
 
@@ -50,7 +50,9 @@ def test_trainer_speaks_the_readers_language(page):
 def test_long_row_is_left_out_before_the_readers_eyes(page):
     open_tab(page, "lab")
     page.locator("#trainer-name").get_by_text("Axolotl").click()
-    choose_row(page, "lab", 3)
+    page.locator("#lab-source").get_by_text(say("source_own", "ko")).click()
+    page.locator("#lab-user textarea").fill("오늘 날씨는 맑고 화창합니다. " * 100)
+    page.locator("#lab-user textarea").blur()
     expect(page.locator("#trainer")).to_contain_text(say("trainer_left_out", "ko"), timeout=SECONDS)
 
 
