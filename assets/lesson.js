@@ -148,17 +148,19 @@
   document.addEventListener("keydown", (event) => { const chip = event.target.closest?.(".tokens i"); if (chip) walk(event, chip); });
 
   // The lab's two rows open where they first differ: both of them, as what is other in one has its place in the other.
-  const showDifference = () => {
-    for (const row of document.querySelectorAll("#pair .tokens")) {
+  const showDifference = (place) => {
+    for (const row of document.querySelectorAll(`${place} .tokens`)) {
       const first = row.querySelector("i.x");
       if (first) row.scrollTop += first.getBoundingClientRect().top - row.getBoundingClientRect().top - row.clientHeight / 3;
     }
   };
-  let pair = null;
+  const pairs = { "#pair": null, "#trainer-rows": null };
   new MutationObserver(() => {
-    const now = document.querySelector("#pair .pair");
-    if (now && now !== pair) setTimeout(showDifference, 50);
-    pair = now;
+    for (const place in pairs) {
+      const now = document.querySelector(`${place} .pair`);
+      if (now && now !== pairs[place]) setTimeout(showDifference, 50, place);
+      pairs[place] = now;
+    }
   }).observe(document.documentElement, { subtree: true, childList: true });
 
   const light = (event) => {

@@ -143,6 +143,26 @@ def weight_bytes(quantized: bool) -> float:
     return kept * 2 + (PARAMETERS - kept) * (NF4_BYTES if quantized else 2)
 
 
+def trainers_table() -> str:
+    """What other trainers make of a row, as assets/trainers.toml has it; the counts are those of the toy row with Llama 3's tokenizer."""
+    from newsft.encoding.llama3 import llama3_chat
+    from newsft.lessons import trainers
+    from newsft.lessons.conversations import TOY
+
+    lines = [
+        "| trainer | the row is prepared from | trained / ids | what is trained, which ids there are | limit; a longer row | white space | pasted control text | what mends it |",
+        "|---|---|---:|---|---|---|---|---|",
+    ]
+    for trainer in trainers.load_trainers().values():
+        row, words = trainers.prepare_row(trainer, llama3_chat(), TOY, today=trainers.CONSTANT_DAY), {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()}
+        beside = f" ({trainer.beside})" if trainer.beside else ""
+        count = "–" if row is None else f"{sum(label != trainers.IGNORED for label in row.labels)} / {len(row)}"
+        space, pasted = ("–" if value == "unknown" else value for value in (trainer.space, {"control": "real control tokens", "text": "stays text"}.get(trainer.pasted, trainer.pasted)))
+        limit = f"**{trainer.limit:,}**. {words['long']}" if trainer.limit else words["long"]
+        lines.append(f"| [{trainer.name} {trainer.version}]({trainer.source}){beside} | {words['variant']} | {count} | {words['what']} | {limit} | {space} | {pasted} | {words['mend']} |")
+    return "\n".join(lines)
+
+
 def limits() -> dict[str, int]:
     """What a page accepts at most."""
     from newsft.data.text import NEWS_LIMIT
@@ -150,15 +170,14 @@ def limits() -> dict[str, int]:
     from newsft.lessons import conversations, two_steps
     from newsft.page.middleware import MOST_BYTES
     from newsft.page.sessions import QUEUE_LENGTH
-    from newsft.page.tabs import lab
 
     return {
         "limit-news": NEWS_LIMIT,
         "limit-message": conversations.TEXT_LIMIT,
         "limit-messages": conversations.MESSAGE_LIMIT,
-        "limit-shown": conversations.TOKEN_LIMIT,
-        "limit-lab": lab.TOKEN_LIMIT,
-        "limit-two-steps": two_steps.TOKEN_LIMIT,
+        "limit-shown": conversations.DRAWN_TOKENS,
+        "limit-lab": conversations.COMPARED_TOKENS,
+        "limit-two-steps": two_steps.PROOF_TOKENS,
         "limit-megabytes": MOST_BYTES // 10**6,
         "limit-queue": QUEUE_LENGTH,
         "limit-together": MOST_ROWS // 2,
@@ -168,6 +187,7 @@ def limits() -> dict[str, int]:
 def counts() -> dict[str, int]:
     """Whole numbers of the shipped files."""
     from newsft.lessons.faults import Faults
+    from newsft.lessons.trainers import load_trainers
 
     tests = int(len(rows()) * MINI.test_ratio)
     readable = {side: round(summary()[side]["readable"] * summary()[side]["rows"]) for side in ("base", "tuned")}
@@ -182,6 +202,8 @@ def counts() -> dict[str, int]:
         "tuned-unreadable": summary()["tuned"]["rows"] - readable["tuned"],
         "base-all-keys": summary()["base"]["problems"].get("none", 0),
         "faults": len(dataclasses.fields(Faults)),
+        "trainer-names": len({trainer.name for trainer in load_trainers().values()}),
+        "trainer-entries": len(load_trainers()),
         "examples": len(json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))),
         "handwritten": len(json.loads((ROOT / "tests" / "data" / "handwritten.json").read_text(encoding="utf-8"))),
         **company_counts(),
@@ -209,6 +231,7 @@ def figures() -> dict[str, str]:
         "scores-short-ko": f"\n{short_scores(1)}\n",
         "settings": f"\n{settings_table()}\n",
         "cards": f"\n{cards_table()}\n",
+        "trainers": f"\n{trainers_table()}\n",
         "card-weights": f"{weight_bytes(False) / 1e9:.1f} GB",
         "card-tokens": f"{SHARED + ROWS * (MEAN_ROW - SHARED):,}",
         "card-peaks": ", ".join(str(peak) for _, _, peak, _, _ in CARDS),

@@ -32,7 +32,10 @@ ELSEWHERE = {"vllm", "docker", "transformers"}  # programs that are not installe
 COMMANDS = re.compile(rf"^({'|'.join(['python3?', '.venv/bin/python', '.venv/bin/pip', '!?pip', 'make', 'torchrun', 'accelerate', 'hf', *ELSEWHERE])}) ")
 NUMBER = "N"  # stands for a number in `--limit N`
 # Flags of other programs, and commands of theirs.
-FOREIGN = re.compile(r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|`python -m benchmarks[^`]*`", re.MULTILINE)
+FOREIGN = re.compile(
+    r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|--mask-prompt|--max-seq-length|--train\.max_seq_length|`python -m benchmarks[^`]*`",
+    re.MULTILINE,
+)
 FILES = re.compile(r"`((?:newsft|tests|assets|benchmarks|scripts|docs)/[\w./-]*|[\w-]+\.py)`")
 
 

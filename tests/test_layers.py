@@ -22,6 +22,7 @@ ROOMS = {
     "page": {"lessons", "evaluation", "inference", "models", "encoding", "data"},
     "mini": {"evaluation", "inference", "training", "models", "encoding", "data"},
 }
+SPOILT = {"newsft.lessons.faults", "newsft.lessons.trainers"}  # functions that make wrong rows, on purpose
 COMMANDS = {"newsft.evaluation.__main__": {"publish"}}  # as app.py and train.py stand over the rooms: an evaluation's table goes into the adapter's card
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(ROOT.glob("newsft/**/*.py"))}
 
@@ -50,6 +51,12 @@ def test_imports_are_those_that_the_table_allows(module):
     allowed = GROUND if room in {"", *GROUND} else GROUND | {room} | ROOMS[room] | COMMANDS.get(module, set())
     assert {name for name in imported if room_of(name) not in allowed} == set()
     assert room == "page" or not {name for name in imports_of(MODULES[module]) if name.split(".")[0] == "gradio"}
+
+
+def test_wrong_rows_are_made_for_the_lesson_alone():
+    users = {module for module, path in MODULES.items() if SPOILT & imports_of(path)}
+    assert {room_of(module) for module in users} == {"lessons", "page"}
+    assert {module for module in users if room_of(module) == "page"} <= {f"newsft.page.{name}" for name in ("tabs.lab", "tabs.trainers", "html.lab", "html.trainers")}
 
 
 def test_no_import_goes_in_a_circle():

@@ -79,7 +79,7 @@ def decode_labels(chat: ChatFormat, encoded: Encoded) -> str:
 def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str:
     origin = encoded.origins[i]
     if origin == "padding":
-        return "padding"
+        return "padding" if encoded.labels[i] == IGNORED else "trained_padding"
     if encoded.labels[i] == IGNORED:
         return ("control" if is_control else "template") if origin == "template" else "lost_answer" if origin == "answer" else origin
     if outside:

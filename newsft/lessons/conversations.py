@@ -14,6 +14,7 @@ NAMES = {"system": "system_prompt", "user": "user_message", "assistant": "answer
 MESSAGE_LIMIT = 20
 TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about 6,000
 DRAWN_TOKENS = 20_000  # longest row that is shown; a syllable that the vocabulary lacks takes three tokens
+COMPARED_TOKENS = 6_000  # longest row that is compared with another, which takes the square of the length where one token is repeated; the longest real row has 5,907
 
 
 def pick_row(rows: list[dict], number: float | None) -> list[dict]:

@@ -40,6 +40,30 @@ def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[
     return lost, changed
 
 
+def find_differences(chat: ChatFormat, before: Encoded, after: Encoded) -> list[tuple[str, dict]]:
+    """What the row `after` has otherwise than `before`, as (name, figures): tokens added, missing, trained beside the others, no longer trained."""
+    places: dict[str, list[int]] = {"added": [], "missing": [], "also_trained": [], "not_trained": []}
+    for change in compare_rows(before, after):
+        if change.kind != "same":
+            places["added"] += change.after
+            places["missing"] += change.before
+            places["also_trained"] += [j for j in change.after if after.labels[j] != IGNORED]
+            places["not_trained"] += [i for i in change.before if before.labels[i] != IGNORED]
+            continue
+        for i, j in zip(change.before, change.after, strict=True):
+            if (before.labels[i] == IGNORED) != (after.labels[j] == IGNORED):
+                name, place = ("also_trained", j) if before.labels[i] == IGNORED else ("not_trained", i)
+                places[name].append(place)
+    found: list[tuple[str, dict]] = [("trained", {"count": sum(label != IGNORED for label in after.labels), "all": len(after), "before": sum(label != IGNORED for label in before.labels)})]
+    if (count := after.input_ids.count(chat.tokenizer.bos_token_id)) > 1:
+        found.append(("two_bos", {"count": count}))
+    for name, positions in places.items():
+        if positions:
+            ids = (before if name in ("missing", "not_trained") else after).input_ids
+            found.append((name, {"count": len(positions), "text": chat.tokenizer.decode([ids[i] for i in positions], clean_up_tokenization_spaces=False)}))
+    return found if len(found) > 1 else [*found, ("same", {})]
+
+
 def find_verdicts(chat: ChatFormat, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
     """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
     held, trained = check_row(chat, messages, after), [i for i, label in enumerate(after.labels) if label != IGNORED]

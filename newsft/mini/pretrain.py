@@ -223,7 +223,8 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
     model = train(tokenizer, arguments).eval()
     model.save_pretrained(arguments.output, max_shard_size="8MB")
-    tokenizer.save_pretrained(arguments.output)
+    if arguments.output.resolve() != arguments.tokenizer.resolve():
+        tokenizer.save_pretrained(arguments.output)
     for shard in arguments.output.glob("*.safetensors"):
         shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
     write_card(arguments.output, model, arguments)

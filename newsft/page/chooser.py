@@ -18,7 +18,7 @@ class Chooser:
     """The components, in `inputs`; `translations` as every tab gives them."""
 
     def __init__(self, shelf: Shelf, *, name: str):
-        self.name = name
+        self.name, self.opened = name, None
         lang, numbers = DEFAULT_LANGUAGE, {"last": len(shelf.rows) - 1, "train": shelf.tests}
         with gr.Row(elem_classes="chooser"):
             self.tokenizer = gr.Radio(_choices("tokenizer", TOKENIZERS, lang), value="llama3", label=say("tokenizer", lang), elem_id=f"{name}-tokenizer")
@@ -40,15 +40,17 @@ class Chooser:
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
-        # How often the reader has opened the tab: what nobody sees is not computed anew. No gr.State, whose change is not told outside the queue.
-        opened = gr.Number(0, visible="hidden", elem_id=f"{self.name}-opened")
-        tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, opened, opened, **QUICK)
+        if self.opened is None:  # a tab may show several things of one choice
+            # How often the reader has opened the tab: what nobody sees is not computed anew. No gr.State, whose change is not told outside the queue.
+            self.opened = gr.Number(0, visible="hidden", elem_id=f"{self.name}-opened")
+            tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, self.opened, self.opened, **QUICK)
+            gr.on([component.change for component in self.inputs], lambda *values: list(values), self.inputs, chosen, **QUICK)
+        opened = self.opened
         events = [component.input for component in self.inputs[:3]] + [component.change for component in (*more, opened, language)]
         for box in self.texts:
             events += [box.submit, box.blur]
         # One listener for all: of several, an earlier answer could arrive after a later one and stay. By default it would drop quick changes.
         gr.on(events, lambda times, *values: show(*values) if times else _skip(outputs), [opened, language, *self.inputs, *more], outputs, trigger_mode="always_last", **QUICK)
-        gr.on([component.change for component in self.inputs], lambda *values: list(values), self.inputs, chosen, **QUICK)
 
 
 def explain(what: UserError | list[str], language: str) -> str:

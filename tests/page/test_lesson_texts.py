@@ -11,6 +11,7 @@ from newsft.encoding.checks import CHECKS
 from newsft.lessons.faults import Faults
 from newsft.lessons.inspect import find_verdicts
 from newsft.lessons.source import Shelf
+from newsft.lessons.trainers import CONSTANT_DAY, load_trainers, prepare_row
 from newsft.page.html.lab import format_verdicts
 from newsft.page.tabs.lab import break_rows
 from newsft.page.tabs.tokens import show_row
@@ -146,10 +147,10 @@ def test_every_verdict_is_given_by_some_fault_and_said_in_both_languages(shelf):
 
 
 def test_every_reason_is_given_by_some_row_and_explained_in_both_languages(shelf):
-    given = set()
-    for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True)):
-        chat, *_, before, after = break_rows(shelf, "llama3", TOY, faults)
-        for row in (before, after):
+    given, chat = set(), shelf.chat("llama3")
+    pairs = [break_rows(shelf, "llama3", TOY, faults)[-2:] for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True))]
+    for pair in (*pairs, [prepare_row(load_trainers()["mlx-mask"], chat, shelf.messages(*TOY)[0], today=CONSTANT_DAY)]):
+        for row in pair:
             read = tokens.read_tokens(chat, row)
             given |= {token.reason for token in read}
             assert all((token.label == IGNORED) == (token.reason in ("padding", "control", "template", "lost_answer", "system", "user")) for token in read)

@@ -29,8 +29,8 @@ def format_lesson(faults: Faults, *, language: str) -> str:
         words = lesson(name, language)
         report = f"<dt>{say('lab_report', language)}</dt><dd>{escape(words['report'])}</dd>" if words["report"] else ""
         cards.append(
-            f'<article class="fault"><h4>{escape(words["switch"])}</h4><p>{_code_marks(words["what"])}</p><dl>'
-            f"<dt>{say('lab_symptom', language)}</dt><dd>{_code_marks(words['symptom'])}</dd><dt>{say('lab_notice', language)}</dt><dd>{_code_marks(words['notice'])}</dd>{report}</dl>"
+            f'<article class="fault"><h4>{escape(words["switch"])}</h4><p>{format_code(words["what"])}</p><dl>'
+            f"<dt>{say('lab_symptom', language)}</dt><dd>{format_code(words['symptom'])}</dd><dt>{say('lab_notice', language)}</dt><dd>{format_code(words['notice'])}</dd>{report}</dl>"
             f"<details><summary>{say('lab_code', language)}</summary><pre>{escape(words['code'].strip())}</pre></details></article>"
         )
     return f'<div class="faults">{"".join(cards)}</div>'
@@ -56,7 +56,7 @@ def format_proof(results: Sequence[tuple[str, list[float], float]], *, language:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{say("proof", language)}"><table class="proof"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def _code_marks(text: str) -> str:
+def format_code(text: str) -> str:
     """Escaped text with `backticks` as code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))

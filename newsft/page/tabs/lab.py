@@ -6,16 +6,16 @@ from newsft.encoding import tokens
 from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.lessons import two_steps
-from newsft.lessons.conversations import check_length
+from newsft.lessons.conversations import COMPARED_TOKENS, check_length
 from newsft.lessons.faults import Faults, break_row, spoil_messages, spoil_padding
 from newsft.lessons.inspect import changed_positions, find_verdicts
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import QUICK, Chooser, explain, explain_failure
 from newsft.page.html import lab as views
+from newsft.page.tabs.trainers import build_trainers
 from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
-COMPARED_TOKENS = 6_000  # comparing two rows of one repeated token takes the square of their length; the longest real row has 5,907
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
 NO_PROOF = ""
 NO_CUT = 0  # the slider's zero: nothing is cut
@@ -83,6 +83,7 @@ def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.R
     chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
     reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
     run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
+    trainers = build_trainers(shelf, chooser, tab=tab, chosen=chosen, language=language)
     return [
         (intro, lambda to: gr.update(value=say("lab_intro", to))),
         (switches, lambda to: gr.update(label=say("lab_switches", to), choices=_switches(to))),
@@ -90,6 +91,7 @@ def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.R
         (reset, lambda to: gr.update(value=say("lab_reset", to))),
         (run, lambda to: gr.update(value=say("proof_run", to))),
         *chooser.translations,
+        *trainers,
     ]
 
 
