@@ -26,9 +26,9 @@ def test_mean_over_the_labels_is_the_loss_that_training_reports(engine, encoded,
     recipe = RECIPES["mini"]
     trainer = build_trainer(load_base(recipe.model), encoded, recipe, tmp_path, validation=encoded)
     found = [take_xray(engine, one) for one in encoded]
-    assert fmean(xray.mean("base") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], abs=1e-5)  # a fresh adapter does nothing
+    assert fmean(xray.mean("base") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], rel=1e-4)  # a fresh adapter does nothing
     set_peft_model_state_dict(trainer.model, load_file(Path(recipe.adapter) / "adapter_model.safetensors"))
-    assert fmean(xray.mean("tuned") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], abs=1e-5)
+    assert fmean(xray.mean("tuned") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], rel=1e-4)
 
 
 def test_prompt_too_is_the_loss_without_masking(engine, encoded):

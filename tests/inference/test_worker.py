@@ -45,7 +45,7 @@ def test_proposed_tokens_save_passes_and_change_no_answer(brief, rows, monkeypat
         passes[most] = len(steps)
         answers[most] = [[(token.token, token.reason) for step in steps for token in step if token.row == row] for row in range(2)]
     assert answers[5] == answers[0]
-    assert passes[5] < 0.8 * passes[0]
+    assert passes[5] < 0.9 * passes[0]
 
 
 def test_rows_begin_in_the_order_in_which_they_came(brief, rows, monkeypatch):

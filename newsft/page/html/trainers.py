@@ -32,7 +32,7 @@ def format_trainer(trainer: Trainer, differences: Sequence[tuple[str, dict]], *,
     }
     rows = "".join(f"<dt>{say(f'trainer_head_{name}', language)}</dt><dd>{fact}</dd>" for name, fact in facts.items())
     sentences = "".join(f"<li>{sentence}</li>" for sentence in said)
-    return f'<article class="fault trainer"><h4>{escape(trainer.name)} {escape(trainer.version)}: {format_code(words["variant"])}</h4><ul role="status">{sentences}</ul><dl>{rows}</dl></article>'
+    return f'<article class="fault trainer"><h4>{escape(trainer.name)} {escape(trainer.version)}: {format_code(words["variant"])}</h4><div role="status"><ul>{sentences}</ul></div><dl>{rows}</dl></article>'
 
 
 def format_rows(trainer: Trainer, ours: Sequence[Token], theirs: Sequence[Token] | None, *, lost: Sequence[int], changed: Sequence[int], language: str) -> str:
