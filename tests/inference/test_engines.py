@@ -20,7 +20,7 @@ from newsft.page.texts import say
 from tests.inference.stand_in_gpu import Gpu, build_zero
 from tests.inference.stub_server import NAMES, serve_stub
 
-ENOUGH = 200  # tokens: more than any of these answers has
+ENOUGH = 400  # tokens: more than any of these answers has
 KINDS = ("local", "zerogpu", "server")
 
 

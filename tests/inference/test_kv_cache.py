@@ -31,7 +31,7 @@ def step(cache, own, width=1, kept=None):
             end = before[row] + width
             assert torch.equal(keys[row, :, :end], whole[0]) and torch.equal(values[row, :, :end], whole[1])
             mine[number] = [one[:, : before[row] + kept[row]] for one in whole]
-    cache.close(kept)
+    cache.end_step(kept)
     assert cache.lengths == [length + count for length, count in zip(before, kept, strict=True)]
 
 

@@ -27,13 +27,14 @@ def test_merged_model_is_plain_and_answers_as_the_adapter_does(engine, rows, tmp
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
     assert not (tmp_path / "merged" / "adapter_config.json").exists()
-    ids = torch.tensor([ChatFormat(tokenizer).encode_prompt(row_messages(rows[10])[:-1]).input_ids])
+    chat = ChatFormat(tokenizer)
+    ids = torch.tensor([chat.encode_prompt(row_messages(rows[10])[:-1]).input_ids])
     with torch.no_grad():
         ours = engine.loaded.model(input_ids=ids).logits
         torch.testing.assert_close(merged(input_ids=ids).logits, ours, rtol=1e-3, atol=1e-3)
         with engine.loaded.model.disable_adapter():
             assert (ours - engine.loaded.model(input_ids=ids).logits).abs().max() > 0.1  # or there was nothing to merge
-    assert set(stop_ids(tokenizer, merged)) == set(merged.generation_config.eos_token_id)
+    assert set(stop_ids(chat, merged)) == set(merged.generation_config.eos_token_id)
 
 
 def test_folder_in_use_is_refused_and_kept(tmp_path):
