@@ -17,6 +17,7 @@ from newsft.mini.slips import set_slip
 from newsft.mini.written import Written
 
 MOST_KEYS = 5  # of the full answer's eight in one dict
+TURNS = (1, 1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
 INTRODUCED = 4  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 FIGURE = re.compile(
     r"\d[\d,.]*(?:조|억|만|천|백)?(?:\d[\d,.]*(?:조|억|만|천|백)?)*\s?(?:원|달러|엔|유로|위안|퍼센트|%p|%|포인트|명|대|건|곳|개월|개국|개|t|톤|㎞|km|㎡|배|주|척|년|일|시간|분|세|위|호|회|MW|GWh|배럴)"
@@ -279,16 +280,17 @@ FINDING: list[tuple[float, Callable[[random.Random, Reading], Turn | None]]] = [
 ]  # fmt: skip
 
 
-def draw_conversation(rng: random.Random, article: Written, *, judged: float, objects: float, slips: float, turns: tuple[int, ...] = (1, 1, 2, 3, 4)) -> Conversation:
-    """One article and one to five tasks about it, as messages.
+def draw_conversation(rng: random.Random, article: Written, *, judged: float, objects: float, slips: float, turns: tuple[int, ...] = TURNS) -> Conversation:
+    """One article and one to six tasks about it, as messages.
 
     A share of `judged` of the tasks asks for what the gold answer says (not where the article was varied beyond its meaning: give 0), of these
     a share of `objects` as a dict or JSON object, a share of `slips` of which has a marked mistake (`newsft.mini.slips`).
     """
     reading = Reading(article)
     asked: dict[str, str] = {}
-    for _ in range(rng.choice(turns) * 3):
-        if len(asked) >= len(turns):
+    wanted = rng.choice(turns)
+    for _ in range(wanted * 3):
+        if len(asked) >= wanted:
             break
         if rng.random() < judged:
             form = rng.random()
@@ -307,7 +309,7 @@ def draw_conversation(rng: random.Random, article: Written, *, judged: float, ob
             asked.setdefault(*turn)
     if not asked:
         asked = dict([_value(rng, reading)])
-    return open_conversation(rng, article.news, list(asked.items())[: rng.choice(turns)], article.stocks)
+    return open_conversation(rng, article.news, list(asked.items()), article.stocks)
 
 
 def open_conversation(rng: random.Random, news: str, turns: list[Turn], effects: dict[str, str]) -> Conversation:
@@ -335,8 +337,9 @@ def _message(role: str, content: str) -> Message:
 def draw_drill(rng: random.Random, invent: Callable[[random.Random], str], sentences: list[str]) -> Conversation:
     """Names, words or whole sentences to repeat, as they are or as a list: what long copies of unfamiliar text rest on."""
     form = rng.random()
-    if form < 0.5:
-        listed = [invent(rng) if rng.random() < 0.5 else names.word(rng, coined=0.5) for _ in range(rng.randint(2, rng.choice([12, 12, 40])))]
+    if form < 0.5:  # half of them of any of the 2,350 syllables: each must be learnt to be written, however rare it is
+        rare = rng.random() < 0.5
+        listed = [names.word(rng) if rare else invent(rng) if rng.random() < 0.5 else names.word(rng, coined=0.5) for _ in range(rng.randint(2, rng.choice([12, 30, 40])))]
     elif form < 0.8:
         listed = [clean(sentence) for sentence in rng.sample(sentences, rng.randint(1, 4))]
     else:  # a sentence of no language

@@ -94,7 +94,7 @@ def _stem(rng: random.Random, *, wild: bool) -> str:
     shape = rng.random()
     pool = NAME_SYLLABLES
     if wild:
-        pool = COINED if rng.random() < 0.7 else SYLLABLES
+        pool = COINED if rng.random() < 0.5 else SYLLABLES
     elif shape > 0.55:
         pool = BORROWED
     if shape < 0.08:

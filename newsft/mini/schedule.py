@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Phase:
     """Shares of the documents, and weights in the loss."""
 
-    plain: float = 0.2  # articles alone, to be continued
-    drills: float = 0.06  # names, words and sentences to repeat
-    events: float = 0.15  # lines of news with questions about them (events.py)
+    plain: float = 0.15  # articles alone, to be continued
+    drills: float = 0.12  # names, words and sentences to repeat
+    events: float = 0.2  # lines of news with questions about them (events.py)
     judged: float = 0.6  # of the conversations ask for what the gold answer says; the others to copy and to find
     objects: float = 0.55  # of these tasks want a dict or JSON object
     slips: float = 0.3  # of the objects have a marked mistake (slips.py)
