@@ -79,11 +79,11 @@ def draw_events(rng: random.Random, events: Sequence[Event], *, invent: Callable
 def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple[str, str]:
     sides = {side: [name for name, sign in effects.items() if sign == mark] for side, mark in (("negative", "-"), ("positive", "+"))}
     form = rng.random()
-    if effects and form < 0.35:
+    if effects and form < 0.25:
         name = rng.choice(list(effects))
         asks = [f"{name}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {name}에 주는 영향은 무엇입니까?", f"{with_particle(name, '은')} 어떤 영향을 받습니까?", f"{name} 주가에 호재입니까, 악재입니까?"]
         return rng.choice(asks), EFFECTS[effects[name]]
-    if form < 0.6:
+    if form < 0.45:
         side = rng.choice(list(sides))
         how, answer = list_values(rng, sides[side])
         return f"{rng.choice(phrases.QUESTIONS[f'{side}_impact_stocks'])} {how}", answer
@@ -91,7 +91,7 @@ def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple
         values = {f"{side}_impact_stocks": found for side, found in sides.items()}
         meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in values)
         return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
-    if form < 0.85:
+    if form < 0.82:
         moved = [name for name, sign in effects.items() if sign != "0"]
         return rng.choice(phrases.QUESTIONS["is_stock_related"]), f"네, {', '.join(moved)} 관련 뉴스입니다." if moved else "아니요, 특정 종목과 관련이 없는 뉴스입니다."
     for one in rng.sample(told, len(told)):

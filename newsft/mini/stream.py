@@ -17,11 +17,12 @@ from newsft.mini.exercises import Conversation
 from newsft.mini.names import draw_company
 from newsft.mini.schedule import Phase
 from newsft.mini.slips import take_marks
-from newsft.mini.written import Written, vary
+from newsft.mini.written import Written, join_articles, vary
 
 SEED = 11
 LENGTHS = (128, 256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)  # few shapes: each is compiled once
 BATCH_TOKENS = 8192
+LONGEST_PAGE = 1600  # characters of two articles read as one page
 CHUNK = 512  # documents drawn together, so that those of like length share a batch
 DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없""")
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
@@ -68,6 +69,10 @@ class Stream(Dataset):
             return self._encode(draw_events(rng, self.events, invent=draw_company))
         judged = rng.random() < phase.judged
         varied = vary(rng, article, invent=draw_company if judged else partial(draw_company, listed=phase.listed), figures=rng.random() < (0.4 if judged else 0.8))
+        if judged and rng.random() < phase.joined:
+            other = vary(rng, rng.choice(self.articles), invent=draw_company, figures=False)
+            if len(varied.news) + len(other.news) <= LONGEST_PAGE and not set(varied.stocks) & set(other.stocks):
+                varied = join_articles(varied, other)
         return self._encode(exercises.draw_conversation(rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips))
 
     def _encode(self, conversation: Conversation) -> Document:

@@ -57,6 +57,21 @@ def _ordered(answer: dict, news: str) -> dict:
     return {key: sorted(value, key=news.find) if isinstance(value, list) else value for key, value in answer.items()}
 
 
+def join_articles(first: Written, second: Written) -> Written:
+    """Two articles as one page, such as a digest has, with what the answers say of both: most articles move one company, so that several and both directions would be read too rarely."""
+
+    def both(key: str) -> object:
+        one, other = first.answer[key], second.answer[key]
+        if isinstance(one, bool):
+            return one or other
+        if one and other:
+            return [*one, *other] if isinstance(one, list) else f"{one} {other}"
+        return one or other or (one if one is not None else other)
+
+    kinds = {**first.names, **second.names}
+    return Written(f"{first.news}\n\n{second.news}", {key: both(key) for key in first.answer}, {kind: [*first.names.get(kind, []), *second.names.get(kind, [])] for kind in kinds})
+
+
 def vary(rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True) -> Written:
     """The same story with other names and, with `figures`, other numbers; the particles follow the names, and news and answer change alike.
 

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from newsft.mini import names
+from newsft.mini import exercises, names
 
 SUFFIXES = names.ENDINGS
 
@@ -82,3 +82,10 @@ def test_listed_names_come_only_where_they_are_asked_for():
     drawn = [names.draw_company(rng, listed=0.5) for _ in range(300)]
     assert 0.4 < sum(name in known for name in drawn) / 300 < 0.6
     assert len(known) > 3000 and not any("펀드" in name for name in known)
+
+
+def test_drills_hold_every_common_syllable_about_alike():
+    rng = random.Random(4)
+    told = "".join(exercises.draw_drill(rng, names.draw_company, ["한 문장입니다."] * 4).messages[-1]["content"] for _ in range(1500))
+    counts = sorted(told.count(syllable) for syllable in names.SYLLABLES)
+    assert counts[len(counts) // 20] >= 7 and counts[0] > 0

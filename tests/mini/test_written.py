@@ -4,7 +4,7 @@ import pytest
 
 from newsft.mini import names
 from newsft.mini.gold import check_row
-from newsft.mini.written import Written, read_written, vary
+from newsft.mini.written import Written, join_articles, read_written, vary
 from tests.mini.test_gold import ROW
 
 
@@ -69,3 +69,30 @@ def test_figures_change_alike_in_news_and_answer_and_stay_possible(article):
 
 def test_same_seed_varies_alike(article):
     assert vary(random.Random(6), article, invent=names.draw_company) == vary(random.Random(6), article, invent=names.draw_company)
+
+
+def test_two_articles_are_read_as_one_page():
+    first, second = articles_of_both_kinds()
+    page = join_articles(first, second)
+    assert page.news == f"{first.news}\n\n{second.news}"
+    assert page.stocks == first.stocks | second.stocks and set(page.stocks.values()) == {"+", "-"}
+    assert page.answer["positive_keywords"] == first.answer["positive_keywords"]
+    assert page.answer["negative_keywords"] == second.answer["negative_keywords"]
+    assert page.answer["summary"] == f"{first.answer['summary']} {second.answer['summary']}"
+    assert page.names["company"] == [*first.names["company"], *second.names["company"]]
+
+
+def test_a_page_with_one_article_about_a_stock_is_about_that_stock():
+    first, _ = articles_of_both_kinds()
+    plain = next(article for article in read_written() if not article.answer["is_stock_related"])
+    for page in (join_articles(first, plain), join_articles(plain, first)):
+        assert page.answer["is_stock_related"] is True
+        assert page.stocks == first.stocks
+    assert join_articles(plain, plain).answer["positive_impact_stocks"] is None
+
+
+def articles_of_both_kinds() -> tuple[Written, Written]:
+    """One article with good news alone and one with bad news alone."""
+    found = read_written()
+    good = next(article for article in found if set(article.stocks.values()) == {"+"})
+    return good, next(article for article in found if set(article.stocks.values()) == {"-"} and not set(article.stocks) & set(good.stocks))
