@@ -149,7 +149,7 @@ def tokenizer_table() -> Iterator[str]:
             with tempfile.TemporaryDirectory() as work:
                 shown = rows if prompted else [row | {"system_prompt": ""} for row in rows]
                 verdicts = try_tokenizer(path, shown, Path(work))
-            cells = [verdict.replace(str(work) + "/", "").replace("|", "\\|") for verdict in verdicts]
+            cells = [cell(verdict.replace(f"{work}/", "").replace(str(path), "model")) for verdict in verdicts]
             print(name, prompted, cells, file=sys.stderr)
             yield f"| {name} | {'yes' if prompted else 'no'} | {' | '.join(cells)} |"
             if verdicts[0] == "runs" or "no chat template" in verdicts[0]:
@@ -167,20 +167,29 @@ def template_table() -> Iterator[str]:
     yield "| template | verdict |"
     yield "|---|---|"
     for name, verdict in verdicts.items():
-        yield f"| {name} | {' '.join(verdict.split()).replace('|', chr(92) + '|')} |"
+        yield f"| {name} | {cell(verdict)} |"
 
 
 TABLES = {"tokenizers": tokenizer_table, "templates": template_table}
 
 
+def cell(text: str) -> str:
+    """A verdict as a table's cell."""
+    return " ".join(text.removeprefix("error: ").split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def replace_section(text: str, heading: str, content: str) -> str:
+    """A document with the section under `heading`, which ends where the next one begins, filled anew."""
+    before, rest = text.split(f"### {heading}\n", 1)
+    following = re.search(r"^#", rest, re.MULTILINE)
+    return f"{before}### {heading}\n\n{content}\n" + (f"\n{rest[following.start() :]}" if following else "")
+
+
 def main() -> None:
     """Replace the tables named, or all."""
     for name in sys.argv[1:] or TABLES:
-        lines = "\n".join(TABLES[name]())
-        text = DOCUMENT.read_text(encoding="utf-8")
-        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        before, _, rest = text.partition(begin)
-        DOCUMENT.write_text(f"{before}{begin}\n\n{lines}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+        content = "\n".join(TABLES[name]())
+        DOCUMENT.write_text(replace_section(DOCUMENT.read_text(encoding="utf-8"), f"Seen: {name}", content), encoding="utf-8")
 
 
 if __name__ == "__main__":
