@@ -36,6 +36,89 @@ def is_byte_level(tokenizer: Any) -> bool:
     return "ByteLevel" in {decoder["type"], *(one["type"] for one in decoder.get("decoders", []))}
 
 
+def render_on_day(tokenizer: Any, messages: list[dict], *, generation_prompt: bool, day: Any) -> str:
+    """A conversation as `apply_chat_template` writes it, with the date `day` where a template asks for it. transformers 5.23 gives templates today's, whatever it is given."""
+    if "strftime_now" not in tokenizer.get_chat_template():
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation_prompt)
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    settings = {"messages": [dict(message) for message in messages], "tools": None, "documents": None, "add_generation_prompt": generation_prompt}
+    return _compile_jinja_template(tokenizer.get_chat_template()).render(**{**tokenizer.special_tokens_map, **settings, "strftime_now": lambda form: day.strftime(form)})
+
+
+def without_prefix(tokenizer: Any, *, only_first: bool = False) -> Any:
+    """A `tokenizers.Tokenizer` that puts nothing before a text (SentencePiece's `▁`, GPT-2's space), or, with `only_first`, not what goes before the first text alone.
+
+    Its model is shared. tokenizers 0.23 shows and takes the settings of its parts whole in their pickled state alone.
+    """
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers
+
+    changed = Tokenizer(tokenizer.model)
+    for name, blank in (("normalizer", normalizers.Sequence), ("pre_tokenizer", pre_tokenizers.Sequence)):
+        part = getattr(tokenizer, name)
+        if part is not None:
+            new = blank([])
+            new.__setstate__(json.dumps(_drop_prefix(json.loads(part.__getstate__()), only_first=only_first)).encode())
+            setattr(changed, name, new)
+    return changed
+
+
+def _drop_prefix(state: dict, *, only_first: bool) -> dict:
+    if state["type"] == "Sequence":
+        name = "normalizers" if "normalizers" in state else "pretokenizers"
+        kept = [_drop_prefix(one, only_first=only_first) for one in state[name] if only_first or one["type"] != "Prepend"]
+        return {"type": "Sequence", name: kept}
+    if state["type"] == "Prepend" and not only_first:
+        return {"type": "Sequence", "normalizers": []}
+    if state["type"] == "Metaspace" and (not only_first or state["prepend_scheme"] == "first"):
+        return state | {"prepend_scheme": "never"}
+    return state | {"add_prefix_space": False} if state["type"] == "ByteLevel" and not only_first else state
+
+
+def has_prefix(tokenizer: Any) -> bool:
+    """Whether a `tokenizers.Tokenizer` puts something before a text."""
+    states = [json.loads(part.__getstate__()) for part in (tokenizer.normalizer, tokenizer.pre_tokenizer) if part is not None]
+    return any(_drop_prefix(state, only_first=False) != state for state in states)
+
+
+def hide_names(tokenizer: Any, numbers: Any) -> Any:
+    """A copy of a `tokenizers.Tokenizer` whose vocabulary spells the tokens `numbers` in a way that no text does. tokenizers 0.23 lets nobody change a model but by its JSON."""
+    from tokenizers import Tokenizer
+
+    state = json.loads(tokenizer.to_str())
+    vocabulary = state["model"]["vocab"]
+    if isinstance(vocabulary, list):
+        for number in numbers:
+            vocabulary[number][0] = f"\ue000{number}\ue001"
+    else:
+        names = {number: name for name, number in vocabulary.items()}
+        for number in numbers:
+            del vocabulary[names[number]]
+            vocabulary[f"\ue000{number}\ue001"] = number
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def without_added(tokenizer: Any, names: Any) -> Any:
+    """A copy of a `tokenizers.Tokenizer` that has not added the tokens `names`, which its vocabulary has as well. tokenizers 0.23 takes nothing back that was added.
+
+    Its model is shared where the other added tokens get their ids again.
+    """
+    from tokenizers import Tokenizer
+
+    added = [(number, token) for number, token in sorted(tokenizer.get_added_tokens_decoder().items(), key=lambda item: item[0]) if token.content not in names]
+    changed = Tokenizer(tokenizer.model)
+    for name in ("normalizer", "pre_tokenizer"):
+        if getattr(tokenizer, name) is not None:
+            setattr(changed, name, getattr(tokenizer, name))
+    for _, token in added:
+        (changed.add_special_tokens if token.special else changed.add_tokens)([token])
+    if all(changed.token_to_id(token.content) == number for number, token in added):
+        return changed
+    state = json.loads(tokenizer.to_str())
+    state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in names]
+    return Tokenizer.from_str(json.dumps(state))
+
+
 def waiting_sessions(page: Any, concurrency_id: str) -> list[str]:
     """The sessions of the events that wait under a page's `concurrency_id`, the next one first. Gradio 6.31 tells a place to the browser that has it, and nobody else."""
     waiting = page._queue.event_queue_per_concurrency_id.get(concurrency_id)

@@ -1,38 +1,43 @@
 """Messages -> pieces -> token ids with labels and origins: the one way of encoding, for training, inference and display.
 
-The template's text and the messages' text are encoded apart, so what a user pastes can never become a control token.
+Control tokens are looked for in the template's text alone, so what a user pastes can never become one.
 """
 
 import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from datetime import date
+from functools import cached_property, lru_cache
 
+from jinja2 import TemplateError
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from newsft import compat
-from newsft.encoding.pieces import Piece, render_skeleton
-from newsft.errors import UserError, list_rows
+from newsft.encoding.ordinary import OrdinaryTokenizer, without_control
+from newsft.encoding.pieces import Piece, Skeleton, render_skeleton
+from newsft.encoding.stretches import ControlToken, Span, Stretch, cut_pieces, owners
+from newsft.errors import UserError, list_rows, one_line
 
 IGNORED = -100  # the label that the loss leaves out (torch.nn.CrossEntropyLoss, ignore_index)
 ELLIPSIS = " … "  # stands where the middle of a long news text was left out
 KEPT_SKELETONS = 64  # sequences of roles whose rendered template is kept; visitors of the page can send any
-
-Span = tuple[int, int]  # first character and the one after the last
+KEPT_PARTS = 1024  # template texts whose control tokens are kept
+FAILURES = (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)  # what a template raises that does not expect these messages
 
 
 @dataclass
 class Encoded:
-    """One conversation as tokens. The four lists have the same length; `offsets` has each piece's start in `text` and its tokens as the tokenizer gave them."""
+    """One conversation as tokens. The four lists have the same length; `offsets` has each stretch's start in `text` and its tokens as the tokenizer gave them."""
 
     text: str = ""
     input_ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     attention_mask: list[int] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
-    offsets: list[tuple[int, Encoding]] = field(default_factory=list, compare=False)
+    offsets: list[tuple[int, Encoding | ControlToken]] = field(default_factory=list, compare=False)
+    messages: Sequence[dict] = field(default=(), compare=False)  # of a training row: what it was made of, its news shortened where it was too long
 
     @classmethod
     def from_spans(cls, text: str, input_ids: list[int], labels: list[int], attention_mask: list[int], origins: list[str], spans: list[Span]) -> "Encoded":
@@ -54,25 +59,37 @@ class ChatFormat:
     """A tokenizer and its chat template: the one way from messages to token ids. Safe for threads.
 
     What follows from the two alone (the text around the messages, the token that ends a turn, the control tokens) is computed once, so neither
-    may be changed afterwards. Make one for each tokenizer: its lock is its own. Raises UserError for a tokenizer without template or fast form.
+    may be changed afterwards. Make one for each tokenizer: its lock is its own. `day` is the date for a template that writes one, by default today's.
+    Raises UserError for a tokenizer without template or fast form.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, day: date | None = None):
         if not tokenizer.is_fast:
             raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
         if not tokenizer.chat_template:
             raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
-        self.tokenizer = tokenizer
-        self._lock = threading.Lock()  # fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently
-        self._skeleton = lru_cache(maxsize=KEPT_SKELETONS)(partial(render_skeleton, tokenizer))
+        self.tokenizer, self.day = tokenizer, day or date.today()
+        self._lock = threading.RLock()  # fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently
+        self._skeleton = lru_cache(maxsize=KEPT_SKELETONS)(self._render_skeleton)
+        self._split_template = lru_cache(maxsize=KEPT_PARTS)(self._find_control)
 
     def __reduce__(self) -> tuple:
-        return ChatFormat, (self.tokenizer,)  # a data loader's process gets its own
+        return _rebuild, (self.tokenizer, self.day)  # a data loader's process gets its own
+
+    def on_day(self, day: date) -> "ChatFormat":
+        """The same with the date of another day."""
+        return ChatFormat(self.tokenizer, day=day)
 
     @property
     def template(self) -> str:
         """The chat template's source."""
         return self.tokenizer.get_chat_template()
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether the template writes the date."""
+        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
+        return self.render(messages) != self.on_day(date(2001, 2, 3)).render(messages)
 
     @cached_property
     def end_id(self) -> int:
@@ -92,9 +109,17 @@ class ChatFormat:
 
     @cached_property
     def control_ids(self) -> frozenset[int]:
-        """The ids that no ordinary text produces. VARCO's pad token `!` is special by name only and not among them."""
-        special = {number: token.content for number, token in self.tokenizer.added_tokens_decoder.items() if token.special}
-        return frozenset(number for number, content in special.items() if self.encode_pieces([Piece(content, "user")]).input_ids != [number])
+        """The ids that no message produces, special by name or not. VARCO's pad token `!` is special by name only and not among them."""
+        return frozenset(self._ordinary.control)
+
+    @cached_property
+    def hidden_ids(self) -> frozenset[int]:
+        """The control tokens that are no part of an answer's text; a think block is one, and its tokens are not special by name."""
+        return frozenset(number for number, token in self._ordinary.control.items() if token.special)
+
+    @cached_property
+    def _ordinary(self) -> OrdinaryTokenizer:
+        return without_control(self.tokenizer)
 
     @cached_property
     def is_byte_level(self) -> bool:
@@ -111,17 +136,34 @@ class ChatFormat:
         parts = self._border.split(text) if self.control_ids else [text]  # at odd places stands what the pattern found
         return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
 
+    def render(self, messages: Sequence[dict], *, generation_prompt: bool = False) -> str:
+        """The template's own text of a conversation. Raises UserError where it refuses the messages."""
+        try:
+            return compat.render_on_day(self.tokenizer, list(messages), generation_prompt=generation_prompt, day=self.day)
+        except FAILURES as error:  # Gemma's refuses a system prompt, Mistral's two user messages in a row
+            roles = ", ".join(message["role"] for message in messages)
+            raise UserError(f"The chat template refuses the messages {roles}: {one_line(error)}. Change them or use another instruct model.") from error
+
     def build_pieces(self, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Piece]:
         """The conversation as pieces; joined, they are the template's own text (less a header after the last answer that nobody asked for).
 
-        `messages` are dicts with `role` and `content`. Raises UserError where there is none, or where the template drops one.
+        With `generation_prompt` what the template writes before an answer follows, which is not always what it calls its generation prompt: Qwen3's row has
+        an empty think block there. `messages` are dicts with `role` and `content`. Raises UserError where there is none, or where the template drops one.
         """
         if not messages:
             raise UserError("There is no message to encode; give at least a user message.")
-        return self._skeleton(tuple(message["role"] for message in messages), generation_prompt=generation_prompt).fill(messages)
+        roles = tuple(message["role"] for message in messages)
+        return self._skeleton((*roles, "assistant")).fill_prompt(messages) if generation_prompt else self._skeleton(roles).fill(messages)
+
+    def uninvited(self, messages: Sequence[dict]) -> str:
+        """What the template writes behind the last answer though nobody asked, and no row has."""
+        return self._skeleton(tuple(message["role"] for message in messages)).tail
+
+    def _render_skeleton(self, roles: tuple[str, ...]) -> Skeleton:
+        return render_skeleton(self.render, roles, control=[token.content for token in self._ordinary.control.values()])
 
     def encode_pieces(self, pieces: Sequence[Piece]) -> Encoded:
-        """Each piece encoded by itself: control tokens exist in template pieces only, contents stay ordinary text."""
+        """The pieces as one text, in which control tokens exist in template pieces only and contents stay ordinary text."""
         return self._encode_all([pieces])[0]
 
     def encode_prompt(self, messages: Sequence[dict]) -> Encoded:
@@ -157,28 +199,58 @@ class ChatFormat:
         return encoded
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer's ids, as the tokens spell it and without special ones."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        """The text of an answer's ids, as the tokens spell it and without the hidden ones."""
+        return self.tokenizer.decode([number for number in ids if number not in self.hidden_ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def encode_text(self, text: str) -> Encoding:
+        """The tokenizer's own tokens of a whole text that nobody pasted: whatever is spelled like a control token is one, and nothing is added.
+
+        A tokenizer that was saved with an exclamation mark as its pad token would cut `!!` in two, as no other text; here the model's own ids stay.
+        """
+        with self._lock:
+            return self._ordinary.encode_whole(text)
+
+    def _find_control(self, text: str) -> list[tuple[str, int | None]]:
+        """A template's text cut at its control tokens: the parts, each with its token's id or None. A token may take the white space around it."""
+        control, parts, reached = self._ordinary.control, [], 0
+        tokens = self.encode_text(text)
+        for number, (first, last) in zip(tokens.ids, tokens.offsets, strict=True):
+            if number not in control:
+                continue
+            first = len(text[:first].rstrip()) if control[number].lstrip else first
+            last = len(text) - len(text[last:].lstrip()) if control[number].rstrip else last
+            parts += [(text[reached:first], None), (text[max(first, reached) : last], number)]
+            reached = last
+        return [part for part in (*parts, (text[reached:], None)) if part[0]]
 
     def _encode_all(self, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
-        """Many conversations' pieces in two calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
-        texts = dict.fromkeys((piece.text, piece.origin == "template") for pieces in conversations for piece in pieces)  # a set that keeps the order
-        found: dict[tuple[str, bool], Encoding] = {}
-        for template in (True, False):
-            wanted = [text for text, is_template in texts if is_template == template]
-            found.update(zip([(text, template) for text in wanted], self._encode_texts(wanted, control_tokens=template), strict=True))
-        return [_join_pieces(pieces, found) for pieces in conversations]
-
-    def _encode_texts(self, texts: Sequence[str], *, control_tokens: bool) -> list[Encoding]:
-        """As `tokenizer(texts, add_special_tokens=False, split_special_tokens=not control_tokens)`, which spends nearly half of its time on lists that are not needed."""
-        backend = self.tokenizer.backend_tokenizer
+        """Many conversations' pieces in a few calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
+        cut = [cut_pieces(pieces, self._split_template) for pieces in conversations]
+        texts = dict.fromkeys(stretch.key for stretches in cut for stretch in stretches if stretch.control is None)  # a set that keeps the order
+        found: dict[tuple[str, str], Encoding] = {}
         with self._lock:
-            backend.no_truncation()
-            backend.no_padding()
-            backend.encode_special_tokens = not control_tokens
-            return backend.encode_batch(list(texts), add_special_tokens=False)
+            for place in {place for place, _ in texts}:
+                wanted = [key for key in texts if key[0] == place]
+                found.update(zip(wanted, self._ordinary.encode([text for _, text in wanted], place=place), strict=True))
+        return [self._join(stretches, found) for stretches in cut]
+
+    def _join(self, stretches: Sequence[Stretch], found: dict[tuple[str, str], Encoding]) -> Encoded:
+        encoded, start = Encoded(text="".join(stretch.text for stretch in stretches)), 0
+        for stretch in stretches:
+            tokens = found[stretch.key] if stretch.control is None else ControlToken([stretch.control], [(0, len(stretch.text))])
+            ids, first = tokens.ids if stretch.control is not None else self._ordinary.ids_of(tokens), 0
+            encoded.input_ids += ids
+            for part, count in owners(stretch, tokens):
+                encoded.labels += ids[first : first + count] if part.trained else [IGNORED] * count
+                encoded.origins += [part.origin] * count
+                first += count
+            encoded.offsets.append((start, tokens))
+            start += len(stretch.text)
+        encoded.attention_mask = [1] * len(encoded.input_ids)
+        return encoded
 
     def _fit(self, messages: Sequence[dict], encoded: Encoded, *, max_length: int | None, name: str) -> Encoded:
+        encoded.messages = messages
         if max_length is None or len(encoded) <= max_length:
             return encoded
         number = max((n for n, m in enumerate(messages) if m["role"] == "user"), key=lambda n: len(messages[n]["content"]), default=None)
@@ -194,21 +266,12 @@ class ChatFormat:
             encoded = self.encode_pieces(self.build_pieces(messages))
         if len(encoded) > max_length or limit <= 0:  # an answer without its news would teach the model to invent
             raise UserError(f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer.")
+        encoded.messages = messages
         return encoded
 
 
-def _join_pieces(pieces: Sequence[Piece], found: dict[tuple[str, bool], Encoding]) -> Encoded:
-    encoded, start = Encoded(text="".join(piece.text for piece in pieces)), 0
-    for piece in pieces:
-        tokens = found[piece.text, piece.origin == "template"]
-        ids = tokens.ids
-        encoded.input_ids += ids
-        encoded.labels += ids if piece.trained else [IGNORED] * len(ids)
-        encoded.origins += [piece.origin] * len(ids)
-        encoded.offsets.append((start, tokens))
-        start += len(piece.text)
-    encoded.attention_mask = [1] * len(encoded.input_ids)
-    return encoded
+def _rebuild(tokenizer: PreTrainedTokenizerBase, day: date) -> ChatFormat:
+    return ChatFormat(tokenizer, day=day)
 
 
 def shorten_middle(text: str, limit: int) -> str:

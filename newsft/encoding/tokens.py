@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import regex
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
 from newsft.encoding.checks import trained_outside
+from newsft.encoding.token_bytes import token_bytes
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,12 @@ def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[i
 
 
 def _bytes_of(chat: ChatFormat, encoded: Encoded) -> list[bytes]:
-    added, byte_of = chat.tokenizer.added_tokens_decoder, {character: number for number, character in bytes_to_unicode().items()}
-    written = [encoded.text[first:last].encode("utf-8") for first, last in encoded.spans]
-    if not chat.is_byte_level:
-        return written
-    names = chat.tokenizer.convert_ids_to_tokens(encoded.input_ids)
-    return [written[i] if number in added else bytes(byte_of[character] for character in names[i]) for i, number in enumerate(encoded.input_ids)]
+    """Every token's bytes: those that its name tells, else those of its characters, each of which is one token's alone.
+
+    The tokens of a character's bytes share its place; so does the space that SentencePiece puts before a text with the text's first character.
+    """
+    found, ends = [], [first for first, _ in encoded.spans[1:]] + [len(encoded.text)]
+    for number, (first, last), following in zip(encoded.input_ids, encoded.spans, ends, strict=True):
+        own = token_bytes(chat, number)
+        found.append(encoded.text[first : min(last, max(following, first))].encode("utf-8") if own is None else own)
+    return found

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from newsft.encoding.fidelity import find_id_difference, find_text_difference
 from newsft.inference.types import Comparison, Engine, Receipt
 
 # What can be wrong with a comparison; the page's texts have the same names.
-NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE = "no_difference", "other_ids", "no_prefix", "other_base"
+NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE, OTHER_TEXT = "no_difference", "other_ids", "no_prefix", "other_base", "other_text"
 
 
 def hash_ids(ids: list[int]) -> str:
@@ -31,10 +32,12 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
         base_fingerprint=models.base_fingerprint,
         adapter_fingerprint=models.adapter_fingerprint,
         data_fingerprint=run.get("data_fingerprint"),
+        template_day=engine.chat.day.isoformat() if engine.chat.is_dated else None,
         difference=comparison.difference,
         alarms=(),
     )
-    return replace(receipt, alarms=tuple(_find_alarms(receipt, run)))
+    alarms = [*_find_alarms(receipt, run), *([OTHER_TEXT] if find_text_difference(engine.chat, row.messages, row) or find_id_difference(engine.chat, row.messages, row) else [])]
+    return replace(receipt, alarms=tuple(alarms))
 
 
 def _find_alarms(receipt: Receipt, run: dict) -> Iterator[str]:

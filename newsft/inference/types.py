@@ -169,3 +169,4 @@ class Receipt:
     data_fingerprint: str | None  # of the rows that the adapter was trained on
     difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
     alarms: tuple[str, ...]
+    template_day: str | None = None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none

@@ -4,7 +4,7 @@ Every fault starts from the correct pieces of `encoding/chat.py` and spoils one 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
 from newsft.encoding.pieces import Piece
@@ -97,11 +97,5 @@ def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
 
 
 def _encode_unprotected(chat: ChatFormat, pieces: Sequence[Piece]) -> Encoded:
-    """The pieces where nothing tells a user's text from the template's: what is spelled like a control token is one."""
-    parts = []  # each as it is encoded, and whose it is, whatever it becomes
-    for piece in pieces:
-        for text, control in [(piece.text, True)] if piece.origin == "template" else chat.split_at_control(piece.text):
-            parts.append((Piece(text, "template" if control else piece.origin, piece.trained), piece.origin))
-    encoded = chat.encode_pieces([part for part, _ in parts])
-    encoded.origins = [origin for (_, origin), (_, tokens) in zip(parts, encoded.offsets, strict=True) for _ in tokens.ids]
-    return encoded
+    """The pieces where nothing tells a user's text from the template's: what is spelled like a control token is one, whosever text it is in."""
+    return chat.encode_pieces([replace(piece, unprotected=True) for piece in pieces])

@@ -16,10 +16,11 @@ from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_model, fingerprint_template
 from newsft.models import adapter_files, distributed, memory
 from newsft.models.hub import find_files
-from newsft.models.run_record import read_run
+from newsft.models.run_record import read_run, template_day
 from newsft.paths import short_path
 
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
+TEKKEN = "tekken.json"  # Mistral's own form of a tokenizer
 BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
 
 
@@ -59,9 +60,11 @@ def choose_device() -> tuple[str, torch.dtype]:
 
 def load_chat(folder: Path) -> ChatFormat:
     """The folder's tokenizer with its chat template; UserError where there is none."""
+    if (folder / TEKKEN).exists() and not (folder / "tokenizer.json").exists():
+        raise UserError(f"{folder} has its tokenizer as {TEKKEN} alone, which only Mistral's own library reads; use a copy of the model that ships tokenizer.json and a chat template.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
     return ChatFormat(tokenizer)
 
@@ -125,7 +128,14 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
-    return Loaded(base.chat, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+    chat = on_day_of(base.chat, run)
+    return Loaded(chat, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+
+
+def on_day_of(chat: ChatFormat, run: dict | None) -> ChatFormat:
+    """The chat format with the date that a run's rows had: prompts of another day would begin no row."""
+    day = template_day(run or {})
+    return chat if day is None or day == chat.day else chat.on_day(day)
 
 
 def _check_belongs(run: dict, base: Loaded, source: str) -> None:

@@ -1,6 +1,7 @@
 """What training wrote beside the adapter: which base, data and settings it was made with."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 from newsft.errors import UserError
@@ -17,6 +18,12 @@ def read_run(folder: Path) -> dict | None:
         run = json.loads(path.read_text(encoding="utf-8"))
         if missing := [name for name in ("recipe", "system_prompt", "base_fingerprint") if name not in run]:
             raise ValueError(f"it has no {', '.join(missing)}")
+        template_day(run)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked.") from error
     return run
+
+
+def template_day(run: dict) -> date | None:
+    """The date that the run's chat template wrote into every row; None where it writes none, or an earlier version did not note it."""
+    return date.fromisoformat(run["template_day"]) if run.get("template_day") else None

@@ -111,12 +111,17 @@ def choose_checkpoint(output: Path, *, resume: bool, tell: Callable[[str], None]
     raise UserError(f"{output} holds no whole checkpoint to resume from{found}; run the same command without --resume.")
 
 
+def read_about(checkpoint: Path) -> dict:
+    """What is known of the run that wrote a whole checkpoint (`record.describe_run`)."""
+    return json.loads((checkpoint / RUN_FILE).read_text(encoding="utf-8"))
+
+
 def check_same_run(checkpoint: Path, about: dict) -> list[str]:
     """What differs between the run that wrote `checkpoint` and this one (`about`: `record.describe_run`) and may change the last digits.
 
     Raises UserError where base, data, settings or the number of processes differ: the adapter would be that of neither run.
     """
-    before = json.loads((checkpoint / RUN_FILE).read_text(encoding="utf-8"))
+    before = read_about(checkpoint)
     changed = [
         what for name, what in (("base_fingerprint", "another base model"), ("data_fingerprint", "other rows"), ("template_fingerprint", "another chat template")) if before[name] != about[name]
     ]

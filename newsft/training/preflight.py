@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import ELLIPSIS, IGNORED, Encoded
+from newsft.encoding.chat import IGNORED, Encoded
 from newsft.encoding.checks import check_row
+from newsft.encoding.fidelity import find_id_difference, find_text_difference, joins_answer
 from newsft.errors import list_rows
 from newsft.models import distributed
 from newsft.models.load import Loaded
 from newsft.recipe import Recipe
 
 FAILURES = {
-    "one_bos": "more than one beginning-of-text token",
+    "one_bos": "more beginning-of-text tokens than the chat template writes",
     "labels": "no label: nothing would be trained",
     "end_of_turn": "the end-of-turn token is not the last label: the model would not learn to stop",
     "only_answers": "a token that no answer holds is trained",
     "no_forged": "a message holds a control token",
     "prefix": "the prompt is not an id-prefix of the row: inference would ask for something else",
+    "no_gap": "the row has something between the prompt and the first label: the model would be asked for what it was never trained to begin with",
 }
+FIDELITY = (find_text_difference, find_id_difference)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Preflight:
     trained_tokens: int
     longest: int
     shortened: list[int]  # training rows that lost the middle of their news
+    joined: list[int]  # training rows whose prompt and answer the tokenizer by itself would join
     steps: int
     failures: list[str]
 
@@ -41,7 +45,12 @@ class Preflight:
         ]
         if self.shortened:
             lines.append(f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {list_rows(self.shortened)}")
-        lines += [f"FAILED: {failure}" for failure in self.failures] or ["checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is a prefix of its row"]
+        if self.joined:
+            lines.append(f"in {len(self.joined)} row(s) the tokenizer would join the prompt's end with the answer's beginning; prompt and row are both cut there: {list_rows(self.joined)}")
+        passed = (
+            "checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is its row up to the first label, text and ids are the template's and the tokenizer's own"
+        )
+        lines += [f"FAILED: {failure}" for failure in self.failures] or [passed]
         return "\n".join(f"  {line}" for line in lines)
 
 
@@ -51,26 +60,34 @@ def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe, *, first: int 
 
 
 def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0) -> Preflight:
-    """Check the invariants of every row (one BOS, a label, end of turn trained, prompt is an id-prefix); its rows are counted from `first`."""
+    """Check every row (see `checks.CHECKS`), and that text and ids are the template's and the tokenizer's own; the rows are counted from `first`."""
     failed: dict[str, list[int]] = {}
-    shortened = []
+    shortened, joined = [], []
+    chat, differences = loaded.chat, {}
     for number, (row, one) in enumerate(zip(rows, encoded, strict=True), first):
-        held = check_row(loaded.chat, row_messages(row), one)
-        if not held["prefix"] and ELLIPSIS in one.text and len(one) <= recipe.max_length < _prompt_length(loaded, row) + sum(label != IGNORED for label in one.labels):
+        messages = one.messages or row_messages(row)  # those of a shortened row
+        if list(messages) != row_messages(row):
             shortened.append(number)
-            held["prefix"] = True  # the prompt of the shortened news is; the whole news would not fit
-        for name in (name for name, holds in held.items() if not holds):
-            failed.setdefault(FAILURES[name], []).append(number)
+        for name, holds in check_row(chat, messages, one).items():
+            if not holds:
+                failed.setdefault(FAILURES[name], []).append(number)
+        found = [difference for find in FIDELITY if (difference := find(chat, messages, one))]
+        if found:  # where the text differs, the ids do for the same reason
+            differences.setdefault(number, found[0])
+        elif joins_answer(chat, messages, one):
+            joined.append(number)
+    failures = [f"{what} (rows {list_rows(numbers)})" for what, numbers in failed.items()]
+    if differences:
+        failures.append(
+            f"{len(differences)} row(s) are not what template and tokenizer make of their messages (rows {list_rows(list(differences))}). Row {min(differences)}: {differences[min(differences)]}"
+        )
     return Preflight(
         rows=len(rows),
         tokens=sum(map(len, encoded)),
         trained_tokens=sum(label != IGNORED for one in encoded for label in one.labels),
         longest=max(map(len, encoded)),
         shortened=shortened,
+        joined=joined,
         steps=recipe.steps(len(rows), processes=distributed.count()),
-        failures=[f"{what} (rows {list_rows(numbers)})" for what, numbers in failed.items()],
+        failures=failures,
     )
-
-
-def _prompt_length(loaded: Loaded, row: dict) -> int:
-    return len(loaded.chat.encode_prompt(row_messages(row)[:-1]))

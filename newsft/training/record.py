@@ -29,6 +29,7 @@ def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
         "system_prompt": prompts.most_common(1)[0][0],
         "base_fingerprint": loaded.fingerprint,
         "template_fingerprint": fingerprint_template(loaded.chat.template),
+        "template_day": loaded.chat.day.isoformat() if loaded.chat.is_dated else None,
         "data_fingerprint": split.fingerprint,
         "rows": len(split.train),
         "processes": distributed.count(),

@@ -10,7 +10,7 @@ from newsft.data.review import review
 from newsft.data.rows import Split, load_rows, split_rows
 from newsft.errors import UserError
 from newsft.models import distributed
-from newsft.models.load import Loaded, load_base
+from newsft.models.load import Loaded, load_base, on_day_of
 from newsft.paths import short_path
 from newsft.recipe import Recipe
 from newsft.training import checkpoints
@@ -36,6 +36,10 @@ def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: C
         checkpoint = checkpoints.choose_checkpoint(folder, resume=resume, tell=tell)
         loaded = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention)
         tell(loaded.describe())
+        if checkpoint:
+            loaded.chat = on_day_of(loaded.chat, checkpoints.read_about(checkpoint))
+        if loaded.chat.is_dated:
+            tell(f"the chat template writes the date: every row has {loaded.chat.day}, and so will every prompt to this adapter")
         check(loaded, split)
         about = describe_run(loaded, split, recipe)
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:

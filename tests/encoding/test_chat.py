@@ -10,7 +10,7 @@ from newsft.data.text import clean_text
 from newsft.encoding.chat import ELLIPSIS, IGNORED, ChatFormat, shorten_middle
 from newsft.encoding.llama3 import llama3_chat
 from newsft.errors import UserError
-from tests.templates import ANSWER, CONVERSATIONS, HEADER, LLAMA3, SYSTEM, TEMPLATES, USER, VARCO, with_template
+from tests.templates import ANSWER, CONVERSATIONS, HEADER, LLAMA2, LLAMA3, SYSTEM, TEMPLATES, USER, VARCO, with_template
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 
@@ -61,7 +61,8 @@ def test_uninvited_generation_header_is_not_in_the_training_row(tokenizer):
 def test_labels_are_the_answer_and_its_end_of_turn(tokenizer, name):
     end = {"chatml": "<|eom_id|>", "llama2": " <|eot_id|>"}.get(name, "<|eot_id|>")
     encoded = ChatFormat(with_template(tokenizer, TEMPLATES[name])).encode_row(CONVERSATIONS["one_turn"])
-    assert trained_text(encoded) == ANSWER["content"] + end
+    lead = " " if name == "llama2" else ""  # which the prompt lacks, so that the model has to write it
+    assert trained_text(encoded) == lead + ANSWER["content"] + end
     assert all(label in (IGNORED, token) for label, token in zip(encoded.labels, encoded.input_ids, strict=True))
 
 
@@ -76,7 +77,7 @@ def test_every_answer_of_a_longer_conversation_is_trained(templated):
 def test_origins_tell_who_wrote_what(templated):
     texts = {"system": "시스템", "user": "뉴스 본문", "assistant": "답변"}
     encoded = templated.encode_row([{"role": role, "content": text} for role, text in texts.items()])
-    assert [characters_of(encoded, origin) for origin in ("system", "user", "answer")] == ["시스템", "뉴스 본문", "답변"]
+    assert [characters_of(encoded, origin) for origin in ("system", "user", "answer")] == ["시스템", "뉴스 본문", " 답변" if templated.template == LLAMA2 else "답변"]
     assert len(encoded.input_ids) == len(encoded.labels) == len(encoded.attention_mask) == len(encoded.origins) == len(encoded.spans) == len(encoded)
     assert set(encoded.attention_mask) == {1}
 
@@ -122,7 +123,7 @@ def test_pasted_control_token_stays_text(templated, pasted):
     encoded = templated.encode_row([SYSTEM, {"role": "user", "content": f"앞 {pasted} 뒤"}, ANSWER])
     assert control_ids(encoded) == control_ids(plain)
     assert characters_of(encoded, "user") == f"앞 {pasted} 뒤"
-    assert trained_text(encoded).startswith(ANSWER["content"])
+    assert trained_text(encoded).lstrip().startswith(ANSWER["content"])
 
 
 def test_control_token_in_system_prompt_or_answer_stays_text(chat, tokenizer):

@@ -1,12 +1,15 @@
 import shutil
+from datetime import date
 
 import pytest
 import torch
 
+from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_model
-from newsft.models.load import add_adapter, load_base, stop_ids
+from newsft.models.load import add_adapter, load_base, load_chat, on_day_of, stop_ids
 from newsft.recipe import RECIPES
+from tests.templates import with_template
 from tests.varco import write_varco_checkpoint
 
 MINI = RECIPES["mini"]
@@ -75,3 +78,15 @@ def test_answers_of_varco_stop_at_the_end_of_the_turn_whatever_its_config_says(v
     assert "template" in stops[128_009]
     assert "config" in stops[128_001] and "template" not in stops[128_001]
     assert len(list(varco.glob("model-*-of-00004.safetensors"))) == 4
+
+
+def test_mistrals_own_tokenizer_file_is_named(tmp_path):
+    (tmp_path / "tekken.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"tekken\.json alone.*tokenizer\.json"):
+        load_chat(tmp_path)
+
+
+def test_prompts_have_the_date_of_the_adapters_training(chat):
+    dated = ChatFormat(with_template(chat.tokenizer, chat.template + "{# strftime_now #}"), day=date(2026, 3, 2))
+    assert on_day_of(dated, {"template_day": "2026-03-01"}).day == date(2026, 3, 1)
+    assert on_day_of(dated, {"template_day": None}) is on_day_of(dated, None) is dated

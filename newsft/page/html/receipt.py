@@ -29,6 +29,7 @@ def _shared(receipt: Receipt, language: str) -> list[tuple[str, str]]:
     return [
         ("prompt_tokens", f"{receipt.prompt_tokens:,}"),
         ("is_prefix", say("holds" if receipt.is_prefix else "fails", language)),
+        *([("template_day", receipt.template_day)] if receipt.template_day else []),
         ("difference", difference),
         ("decoding", ", ".join(f"{name} {value}" for name, value in receipt.decoding.items())),
         ("stop_ids", stops),
