@@ -7,11 +7,12 @@ from html import escape
 from itertools import groupby
 
 from newsft.encoding.tokens import Token
-from newsft.page.texts import lesson, say
+from newsft.page.texts import lesson, say, say_all
 
 BLOCK = 200  # chips in one block; the browser skips the layout of blocks that are out of sight
 MARKS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽"}
 SHORT = {"template": "m", "system": "s", "user": "u", "answer": "a", "padding": "p"}
+DESCRIBED = ("id", "text", "label", "mask", "origin", "reason", "part", "parts", "control")  # fields of a Token, beside its bytes
 
 
 def show_text(text: str) -> str:
@@ -29,8 +30,7 @@ def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: 
     """
     sections = "".join(_section(origin, list(stretch), language, marked) for origin, stretch in groupby(tokens, key=lambda token: token.origin))
     listbox = f'<div class="tokens" role="listbox" aria-label="{label or say("token_list", language, count=len(tokens))}">{sections}</div>'
-    data = escape(json.dumps(describe_tokens(tokens), ensure_ascii=False, separators=(",", ":")), quote=False).replace("'", "&#39;")
-    words = escape(json.dumps(_words(language), ensure_ascii=False), quote=False).replace("'", "&#39;")
+    data, words = _attribute(describe_tokens(tokens)), _attribute(_words(language))
     buttons = "".join(
         f'<button type="button" data-tool="{tool}"{expanded}>{say("tool_" + tool, language)}</button>' for tool, expanded in (("table", ' aria-expanded="false"'), ("csv", ""), ("json", ""))
     )
@@ -40,9 +40,15 @@ def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: 
     return f"<div class=\"token-view\" data-name=\"{escape(name)}\" data-words='{words}' data-tokens='{data}'>{tools}{listbox}{aside}{table}</div>"
 
 
-def describe_tokens(tokens: Sequence[Token]) -> list[list]:
-    """Per token: text, id, label, mask, origin, reason, bytes in hex, part, parts, whether it is a control token."""
-    return [[t.text, t.id, t.label, t.mask, t.origin, t.reason, t.bytes.hex(" ").upper(), t.part, t.parts, int(t.control)] for t in tokens]
+def describe_tokens(tokens: Sequence[Token]) -> dict[str, list]:
+    """What page script reads: of each field of DESCRIBED a list with one value per token (columns, as the names would otherwise be most of the text)."""
+    columns = {name: [getattr(token, name) for token in tokens] for name in DESCRIBED}
+    return columns | {"bytes": [token.bytes.hex(" ").upper() for token in tokens]}
+
+
+def _attribute(value: object) -> str:
+    """JSON for an attribute in single quotes, which leaves JSON's many double quotes as they are."""
+    return escape(json.dumps(value, ensure_ascii=False, separators=(",", ":")), quote=False).replace("'", "&#39;")
 
 
 def _section(origin: str, tokens: list[Token], language: str, marked: Collection[int]) -> str:
@@ -64,31 +70,10 @@ def _chip(token: Token, language: str, marked: Collection[int]) -> str:
 
 
 def _words(language: str) -> dict[str, str]:
-    keys = (
-        "text",
-        "id",
-        "bytes",
-        "position",
-        "origin",
-        "mask",
-        "label",
-        "why",
-        "next",
-        "next_trained",
-        "next_ignored",
-        "next_none",
-        "mask_1",
-        "mask_0",
-        "ignored",
-        "control_token",
-        "part_of",
-        "previous_page",
-        "next_page",
-        "page_of",
-        "close",
-    )
+    """The texts that page script needs, by the names under which it asks for them."""
     origins = {f"origin_{origin}": say(f"origin_{origin}", language) for origin in SHORT}
-    return {key: say(f"token_{key}", language) for key in keys} | origins | {f"reason_{name}": text for name, text in lesson("reasons", language).items()}
+    reasons = {f"reason_{name}": text for name, text in lesson("reasons", language).items()}
+    return say_all("token_", language) | origins | reasons
 
 
 def format_counts(counts: dict[str, int], *, language: str) -> str:
