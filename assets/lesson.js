@@ -2,12 +2,13 @@
 // Texts of users reach the page only through textContent.
 (() => {
   const known = new WeakMap(); // token view -> { tokens, words, chips, at }
-  const TEXT = 0, ID = 1, LABEL = 2, MASK = 3, ORIGIN = 4, REASON = 5, BYTES = 6, PART = 7, PARTS = 8, CONTROL = 9;
   const PAGE = 200, LEAP = 25;
 
   const read = (view) => {
     if (!known.has(view)) {
-      known.set(view, { tokens: JSON.parse(view.dataset.tokens), words: JSON.parse(view.dataset.words), chips: [...view.querySelectorAll(".tokens i")], at: -1, page: 0 });
+      const columns = Object.entries(JSON.parse(view.dataset.tokens)); // name of a field -> its values, one per token
+      const tokens = columns[0][1].map((_, at) => Object.fromEntries(columns.map(([name, values]) => [name, values[at]])));
+      known.set(view, { tokens, words: JSON.parse(view.dataset.words), chips: [...view.querySelectorAll(".tokens i")], at: -1, page: 0 });
     }
     return known.get(view);
   };
@@ -18,14 +19,14 @@
     return child;
   };
   // As its chip shows it, white space made visible; a part of a split character by the chip that bears the character. Padding has no text.
-  const shown = ({ tokens, chips, words }, at) => (chips[at - tokens[at][PART] + 1].textContent || words[`origin_${tokens[at][ORIGIN]}`]) + (tokens[at][PARTS] > 1 ? ` (${tokens[at][PART]}/${tokens[at][PARTS]})` : "");
-  const label = (words, token) => (token[LABEL] < 0 ? `-100 (${words.ignored})` : String(token[LABEL]));
+  const shown = ({ tokens, chips, words }, at) => (chips[at - tokens[at].part + 1].textContent || words[`origin_${tokens[at].origin}`]) + (tokens[at].parts > 1 ? ` (${tokens[at].part}/${tokens[at].parts})` : "");
+  const label = (words, token) => (token.label < 0 ? `-100 (${words.ignored})` : String(token.label));
 
   const shift = (state, at) => {
     const { tokens, words } = state, next = tokens[at + 1];
     if (!next) return words.next_none;
-    const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next[ID] : shown(state, at + 1)));
-    return fill(next[LABEL] < 0 ? words.next_ignored : words.next_trained);
+    const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next.id : shown(state, at + 1)));
+    return fill(next.label < 0 ? words.next_ignored : words.next_trained);
   };
   const passport = (view, state, at) => {
     const { tokens, words } = state, token = tokens[at];
@@ -42,14 +43,14 @@
     const list = add(panel, "dl");
     const facts = [
       [words.position, `${at} / ${tokens.length - 1}`],
-      [words.id, token[ID] + (token[CONTROL] ? ` (${words.control_token})` : "")],
-      [words.bytes, token[BYTES]],
-      [words.origin, words[`origin_${token[ORIGIN]}`]],
-      [words.mask, `${token[MASK]} (${token[MASK] ? words.mask_1 : words.mask_0})`],
+      [words.id, token.id + (token.control ? ` (${words.control_token})` : "")],
+      [words.bytes, token.bytes],
+      [words.origin, words[`origin_${token.origin}`]],
+      [words.mask, `${token.mask} (${token.mask ? words.mask_1 : words.mask_0})`],
       [words.label, label(words, token)],
     ];
     for (const [name, value] of facts) { add(list, "dt", name); add(list, "dd", value); }
-    add(panel, "p", words[`reason_${token[REASON]}`], "why");
+    add(panel, "p", words[`reason_${token.reason}`], "why");
     add(panel, "p", shift(state, at), "shift");
   };
   const choose = (chip) => {
@@ -60,7 +61,7 @@
     chip.tabIndex = 0;
     chip.classList.add("sel");
     chip.setAttribute("aria-selected", "true");
-    chip.setAttribute("aria-label", `${shown(state, at)}, ${state.words.id} ${token[ID]}, ${state.words.label} ${label(state.words, token)}, ${state.words.mask} ${token[MASK]}, ${state.words[`origin_${token[ORIGIN]}`]}`);
+    chip.setAttribute("aria-label", `${shown(state, at)}, ${state.words.id} ${token.id}, ${state.words.label} ${label(state.words, token)}, ${state.words.mask} ${token.mask}, ${state.words[`origin_${token.origin}`]}`);
     state.chips[at + 1]?.classList.add("nx");
     state.at = at;
     passport(view, state, at);
@@ -102,7 +103,7 @@
   };
 
   const columns = ["position", "id", "text", "label", "attention_mask", "origin", "bytes"];
-  const record = (token, at) => [at, token[ID], token[TEXT], token[LABEL], token[MASK], token[ORIGIN], token[BYTES]];
+  const record = (token, at) => [at, token.id, token.text, token.label, token.mask, token.origin, token.bytes];
   const save = (name, kind, text) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: kind }));
@@ -125,7 +126,7 @@
     const grid = add(place, "table"), head = add(add(grid, "thead"), "tr"), body = add(grid, "tbody");
     for (const name of ["position", "id", "text", "label", "mask", "origin", "bytes"]) add(head, "th", words[name]).scope = "col";
     tokens.slice(first, first + PAGE).forEach((token, i) => {
-      const line = add(body, "tr", undefined, token[LABEL] < 0 ? "" : "t");
+      const line = add(body, "tr", undefined, token.label < 0 ? "" : "t");
       record(token, first + i).forEach((value, column) => add(line, "td", column === 2 ? shown(state, first + i) : column === 5 ? words[`origin_${value}`] : value));
     });
   };

@@ -21,6 +21,11 @@ def say(key: str, language: str, **values) -> str:
     return text.format(**values) if values else text
 
 
+def say_all(prefix: str, language: str) -> dict[str, str]:
+    """All texts whose keys begin with `prefix`, by the rest of their keys."""
+    return {key.removeprefix(prefix): text for key, text in _all()[language].items() if key.startswith(prefix)}
+
+
 @cache
 def _lessons() -> dict[str, dict[str, dict[str, str]]]:
     return tomllib.loads((ASSETS / "lessons.toml").read_text(encoding="utf-8"))

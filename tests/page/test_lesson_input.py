@@ -74,15 +74,15 @@ def test_odd_text_is_shown_in_every_tab_as_text(shelf, odd, name, field):
         if tab == "template":
             assert page.text.count(content) >= 2
         for row in held(shown):
-            text = "".join(token[0] for token in row)
-            assert text == shelf.chat(name).tokenizer.decode([token[1] for token in row], clean_up_tokenization_spaces=False)
+            text = "".join(row["text"])
+            assert text == shelf.chat(name).tokenizer.decode(row["id"], clean_up_tokenization_spaces=False)
             assert content in text or (tab == "lab" and field == "user")
 
 
 @pytest.mark.parametrize("odd", ODD)
 def test_own_text_never_becomes_a_control_token(shelf, odd):
     for row in held(show_row(shelf, "ko", "llama3", *own("user", ODD[odd]))):
-        assert {token[4] for token in row if token[9]} == {"template"}
+        assert {origin for origin, control in zip(row["origin"], row["control"], strict=True) if control} == {"template"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -15,11 +15,10 @@ from newsft.training.sft import build_trainer
 from tests.page.test_lesson_input import held
 
 ROWS = range(100, 991, 4)[:200]  # 99 of the test half and 101 of the training half; the row's text is told to the page by its number
-ID, LABEL, MASK = 1, 2, 3  # columns of `data-tokens`
 
 
 def columns(tokens):
-    return [[token[column] for token in tokens] for column in (ID, LABEL, MASK)]
+    return [tokens[name] for name in ("id", "label", "mask")]
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,8 @@ def test_page_shows_the_very_batch_that_the_collator_hands_to_the_trainer(shelf,
     chosen = range(200)
     batch = collate([chat.encode_row(row_messages(rows[number])) for number in chosen], pad_id=chat.pad_id)
     for place, number in enumerate(chosen):
-        _, ids, labels, mask, *_ = zip(*held(show_row(shelf, "ko", "model", "row", number, "", "", "")), strict=True)
+        shown = held(show_row(shelf, "ko", "model", "row", number, "", "", ""))
+        ids, labels, mask = shown["id"], shown["label"], shown["mask"]
         padding = batch["input_ids"].shape[1] - len(ids)
         assert batch["input_ids"][place].tolist() == [*ids, *[chat.pad_id] * padding]
         assert batch["labels"][place].tolist() == [*labels, *[-100] * padding]
@@ -69,12 +70,12 @@ def test_page_shows_the_very_batch_that_the_collator_hands_to_the_trainer(shelf,
 def test_row_is_well_formed_and_its_sums_add_up(shelf, language, name):
     shown = show_row(shelf, language, name, "row", 4, "", "", "")
     page, data_of = Page(shown), held(shown)
-    assert page.tags.count("i") == len(chips(shown)) == len(data_of)
+    assert page.tags.count("i") == len(chips(shown)) == len(data_of["id"])
     first, second = re.findall(r'<p class="sum">.*?</p>', shown)
     *origins, total = numbers(first)
     trained, ignored, again, attended, padded = numbers(second)
-    assert sum(origins) == total == again == trained + ignored == attended + padded == len(data_of)
-    assert trained == sum(token[2] != -100 for token in data_of) == sum("t" in kind for kind in kinds(shown))
+    assert sum(origins) == total == again == trained + ignored == attended + padded == len(data_of["id"])
+    assert trained == sum(label != -100 for label in data_of["label"]) == sum("t" in kind for kind in kinds(shown))
     assert "fails" not in [value for name, value in page.attributes if name == "class"] and page.text.count("✓") == 6
 
 
