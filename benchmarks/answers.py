@@ -9,13 +9,12 @@ import time
 
 import torch
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.inference.engine import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
-
-RUNS = 7
 
 
 def time_ours(engine, news: str, system_prompt: str) -> tuple[float, float, int]:
@@ -40,6 +39,9 @@ def time_generate(engine, news: str, system_prompt: str) -> float:
 
 def main() -> None:
     """Print a table and, last, one JSON line."""
+    parser = Flags(__doc__, runs=1)
+    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)
     engine = load_engine(recipe, examples=split.examples)
@@ -47,7 +49,7 @@ def main() -> None:
     system_prompt = split.train[0]["system_prompt"]
     time_ours(engine, article, system_prompt)
     ours, peer = [], []
-    for _ in range(RUNS):
+    for _ in range(arguments.runs):
         ours.append(time_ours(engine, article, system_prompt))
         peer.append(time_generate(engine, article, system_prompt))
     first, total = (statistics.median(run[column] for run in ours) for column in (0, 1))
@@ -58,7 +60,7 @@ def main() -> None:
         "both_answers_s": round(total, 2),
         "two_generate_calls_s": round(statistics.median(peer), 2),
         "speedup": round(statistics.median(peer) / total, 2),
-        "runs": RUNS,
+        "runs": arguments.runs,
     }
     print_result(result)
 

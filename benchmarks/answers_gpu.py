@@ -4,7 +4,6 @@ python -m benchmarks.varco8b                    writes the checkpoint, once
 python -m benchmarks.answers_gpu [--runs 5]
 """
 
-import argparse
 import random
 import statistics
 import tempfile
@@ -14,7 +13,9 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
+from benchmarks.varco8b import write_checkpoint
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.types import Request
 from newsft.models import memory
@@ -80,18 +81,21 @@ def _median(answer, runs: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print both and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, new_tokens=8, runs=1)
     parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
     parser.add_argument("--new-tokens", type=int, default=1024)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     ids = random.Random(2).choices(range(100, 100_000), k=PROMPT)
     with tempfile.TemporaryDirectory() as folder:
-        write_adapter(arguments.checkpoint, Path(folder))
-        asked = (arguments.checkpoint, Path(folder), ids, arguments.new_tokens, arguments.runs)
+        checkpoint, adapter = arguments.checkpoint, Path(folder) / "adapter"
+        if arguments.short:
+            checkpoint = write_checkpoint(Path(folder) / "model", hidden=64, layers=2, heads=4, shard="20MB", dtype=torch.bfloat16)
+        write_adapter(checkpoint, adapter)
+        asked = (checkpoint, adapter, ids, arguments.new_tokens, arguments.runs)
         ours, peer = time_ours(*asked), time_generate(*asked)
+        weights = memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").weights
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    weights = memory.estimate_weights(arguments.checkpoint, dtype=torch.bfloat16, quantize="none").weights
     bandwidth = next((value for card, value in BANDWIDTH.items() if card in name), None)
     result = {
         "device": name,

@@ -7,7 +7,6 @@ with that one's, everything that a tab showed with what it shows to a reader alo
 `generate` calls for each reader: measured for the first ten, without any page around them, and multiplied.
 """
 
-import argparse
 import asyncio
 import random
 import statistics
@@ -16,6 +15,7 @@ import time
 import psutil
 
 from benchmarks.answers import time_generate
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.inference.engine import load_engine
@@ -121,7 +121,7 @@ def measure_generate(rows: list[dict]) -> float:
 
 def main() -> None:
     """Print the figures and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, readers=4, tab_readers=4, think=1.0, runs=1)
     parser.add_argument("--readers", type=int, default=100, help="readers who compare")
     parser.add_argument("--tab-readers", type=int, default=100, help="readers who click through the other tabs meanwhile")
     parser.add_argument("--think", type=float, default=10.0, help="mean seconds between two clicks of one of those")

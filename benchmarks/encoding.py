@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from transformers import PreTrainedTokenizerBase
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.messages import row_messages
 from newsft.data.rows import load_rows
@@ -23,8 +24,6 @@ from newsft.lessons.faults import search_labels
 from newsft.models.load import load_chat
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
-
-RUNS = 7
 
 
 def collate_by_search(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], header: Sequence[int], end: int) -> dict:
@@ -43,8 +42,8 @@ def time_once(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def measure(chat: ChatFormat, conversations: list[list[dict]]) -> dict:
-    """The medians of alternating runs."""
+def measure(chat: ChatFormat, conversations: list[list[dict]], count: int) -> dict:
+    """The medians of `count` alternating runs."""
     tokenizer, rows = chat.tokenizer, chat.encode_rows(conversations)
     texts = [row.text for row in rows]
     header = tokenizer(answer_header(chat, conversations[0]), add_special_tokens=False)["input_ids"]
@@ -56,15 +55,18 @@ def measure(chat: ChatFormat, conversations: list[list[dict]]) -> dict:
         "encode_batch": lambda: tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False),
         "collate": lambda: [collate_by_search(tokenizer, batch, header, end) for batch in batches],
     }
-    runs = [{name: time_once(way) for name, way in ways.items()} for _ in range(RUNS)]
+    runs = [{name: time_once(way) for name, way in ways.items()} for _ in range(count)]
     found = {f"{name}_s": round(statistics.median(run[name] for run in runs), 3) for name in ways}
     return found | {f"speed_of_{name}": round(statistics.median(run[name] / run["ours"] for run in runs), 2) for name in ("encode_batch", "collate")}
 
 
 def main() -> None:
     """Print the figures and, last, one JSON line."""
+    parser = Flags(__doc__, runs=1)
+    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    arguments = parser.parse_args()
     conversations = [row_messages(row) for row in load_rows(str(ASSETS / "news.jsonl"))]
-    print_result({"runs": RUNS} | {name: measure(chat, conversations) for name, chat in (("llama3", llama3_chat()), ("mini", load_chat(ASSETS / "mini")))})
+    print_result({"runs": arguments.runs} | {name: measure(chat, conversations, arguments.runs) for name, chat in (("llama3", llama3_chat()), ("mini", load_chat(ASSETS / "mini")))})
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 python -m benchmarks.evaluation [--rows 32]
 """
 
-import argparse
 import time
 
 import torch
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.evaluation import generate
@@ -31,7 +31,7 @@ def generate_singly(engine: LocalEngine, row: dict, side: str) -> str:
 
 def main() -> None:
     """Print both speeds, their ratio and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, rows=4)
     parser.add_argument("--rows", type=int, default=0, help="only every so many-th row, so that about this many are taken; 0 takes all 495")
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]

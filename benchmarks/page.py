@@ -8,12 +8,12 @@ import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
 
-RUNS = 7
 # Times are taken inside the browser, from the click on: the first paint that shows model text, and the one that shows both figures.
 WATCH = """() => new Promise((resolve) => {
   const begun = performance.now(), times = {};
@@ -43,6 +43,9 @@ def measure(page: Page, article: str) -> dict[str, float]:
 
 def main() -> None:
     """Print the medians and, last, one JSON line."""
+    parser = Flags(__doc__, runs=1)
+    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    arguments = parser.parse_args()
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
     with serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -50,9 +53,9 @@ def main() -> None:
         page.goto(address)
         page.wait_for_selector("button#compare")
         measure(page, article)  # the first comparison also computes the system prompt's cache
-        runs = [measure(page, article) for _ in range(RUNS)]
+        runs = [measure(page, article) for _ in range(arguments.runs)]
         browser.close()
-    result = {"article_characters": len(article), "runs": RUNS}
+    result = {"article_characters": len(article), "runs": arguments.runs}
     result |= {name: round(statistics.median(run[key] for run in runs), 2) for name, key in (("first_text_s", "first"), ("both_answers_s", "both"))}
     print_result(result)
 

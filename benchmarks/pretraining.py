@@ -3,7 +3,6 @@
 python -m benchmarks.pretraining --before ../before        a worktree of commit 4c22b7d, whose trainer padded micro-batches and masked them
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -11,13 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
 
-RUNS, STEPS, WARM = 3, 24, 16  # the first steps compile one shape after the other and are not counted
 # Both trainers' own stream and step; the older one in its last phase, as its shipped weights were trained.
 HERE = """
-import argparse, time
+import time
 from transformers import AutoTokenizer
 from newsft.mini import corpus, events, pretrain, schedule, stream, written
 tokenizer = AutoTokenizer.from_pretrained("assets/mini")
@@ -53,9 +52,9 @@ print((run.tokens - tokens) / (time.perf_counter() - begun))
 """
 
 
-def measure(code: str, folder: Path) -> float:
+def measure(code: str, folder: Path, *, warm: int, steps: int) -> float:
     """Tokens per second of one process in that checkout."""
-    script = (code + TIMED).replace("{warm}", str(WARM)).replace("{steps}", str(STEPS))
+    script = (code + TIMED).replace("{warm}", str(warm)).replace("{steps}", str(steps))
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
@@ -64,15 +63,17 @@ def measure(code: str, folder: Path) -> float:
 
 def main() -> None:
     """Print a table and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Flags(__doc__, runs=1, steps=1, warm=0)
     parser.add_argument("--before", type=Path, help="an earlier checkout; without it, this one alone is measured")
-    parser.add_argument("--runs", type=int, default=RUNS, help="processes of each, of which the median counts (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="processes of each, of which the median counts (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=24, help="that are counted (default: %(default)s)")
+    parser.add_argument("--warm", type=int, default=16, help="steps before these: the first compile one shape after the other (default: %(default)s)")
     arguments = parser.parse_args()
     here, before = [], []
     for _ in range(arguments.runs):
-        here.append(measure(HERE, ASSETS.parent))
+        here.append(measure(HERE, ASSETS.parent, warm=arguments.warm, steps=arguments.steps))
         if arguments.before:
-            before.append(measure(BEFORE, arguments.before.resolve()))
+            before.append(measure(BEFORE, arguments.before.resolve(), warm=arguments.warm, steps=arguments.steps))
     found = {"tokens_per_second": round(statistics.median(here)), "before": round(statistics.median(before)) if before else None}
     found["ratio"] = round(found["tokens_per_second"] / found["before"], 2) if before else None
     print_result(json.loads(json.dumps(found)))

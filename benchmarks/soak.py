@@ -6,7 +6,6 @@ The page is one of its own on the loopback. Its exit code is 1 where a request f
 than 5 % since the first quarter of the time.
 """
 
-import argparse
 import asyncio
 import random
 import sys
@@ -18,6 +17,7 @@ import httpx
 import psutil
 
 from benchmarks.crowd import TAB_ROWS, TABS, look
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.data.text import NEWS_LIMIT
@@ -120,7 +120,7 @@ async def soak(site: Site, process: psutil.Process, rows: list[dict], *, readers
 
 def main() -> int:
     """Print the figures and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, minutes=0.4, readers=3)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--readers", type=int, default=12)
     arguments = parser.parse_args()

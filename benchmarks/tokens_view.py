@@ -7,6 +7,7 @@ import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows
 from newsft.encoding.llama3 import llama3_chat
@@ -14,7 +15,6 @@ from newsft.paths import ASSETS
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serve import serve
 
-RUNS = 7
 SIZES = (2_887, 6_000)
 TAB = "토큰·레이블·마스크"
 # From the moment the text leaves its field to the frame after the one in which the new chips stand.
@@ -41,11 +41,11 @@ def long_news(size: int) -> tuple[str, int]:
             return news.strip(), length
 
 
-def measure(page: Page, size: int) -> list[float]:
+def measure(page: Page, size: int, runs: int) -> list[float]:
     """Seconds from leaving the field to the painted chips, once a run; a short text in between."""
     news, length = long_news(size)
     times = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         for text, count in (("짧은 글", None), (news, length)):
             page.fill("#tokens-user textarea", text)
             page.focus("#tokens-user textarea")
@@ -59,6 +59,9 @@ def measure(page: Page, size: int) -> list[float]:
 
 def main() -> None:
     """Print the medians and, last, one JSON line."""
+    parser = Flags(__doc__, runs=1)
+    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    arguments = parser.parse_args()
     with serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -68,7 +71,7 @@ def main() -> None:
         page.locator("#tokens-source input").nth(2).check()
         page.fill("#tokens-system textarea", "")
         page.fill("#tokens-assistant textarea", "답")
-        results = {f"row_{size}_s": round(statistics.median(measure(page, size)), 3) for size in SIZES}
+        results = {f"row_{size}_s": round(statistics.median(measure(page, size, arguments.runs)), 3) for size in SIZES}
         browser.close()
     print_result(results)
 

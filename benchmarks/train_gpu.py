@@ -5,7 +5,6 @@ python -m benchmarks.train_gpu [--steps 10] [--runs 5]
 python -m benchmarks.train_gpu --trial                  on any CPU, under a minute: that it runs to its end; its figures say nothing of a GPU
 """
 
-import argparse
 import math
 import random
 import statistics
@@ -19,6 +18,7 @@ import torch
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from benchmarks.varco8b import write_checkpoint
 from newsft.encoding.chat import IGNORED, Encoded
@@ -110,7 +110,7 @@ def measure(checkpoint: Path, rows: list[Encoded], *, ways: list[str], steps: in
 
 def main() -> None:
     """Print the result and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, trial=True)
     parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--runs", type=int, default=5)

@@ -3,7 +3,6 @@
 python -m benchmarks.training [--steps 12] [--runs 5]
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -14,6 +13,7 @@ from unittest.mock import patch
 import torch
 from trl import SFTTrainer
 
+from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.models.load import load_base
@@ -42,7 +42,7 @@ def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]
 
 def main() -> None:
     """Print the medians of alternating runs and, last, one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, steps=1, runs=1)
     parser.add_argument("--steps", type=int, default=12, help="optimizer steps of one run")
     parser.add_argument("--runs", type=int, default=5, help="runs of each trainer, in turn")
     arguments = parser.parse_args()

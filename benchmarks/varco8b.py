@@ -3,13 +3,13 @@
 python -m benchmarks.varco8b --output work/varco8b        16 GB in four shards; with --hidden 256 --layers 2 a small one for a trial
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.flags import Flags
 from newsft.encoding import llama3
 
 HEADS = 32  # four of them share a key and value head, as in Llama 3
@@ -50,7 +50,7 @@ def write_checkpoint(folder: Path, *, hidden: int, layers: int, heads: int = HEA
 
 def main() -> None:
     """Write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__, output=Path("work/varco8b-short"), hidden=256, layers=2)
     parser.add_argument("--output", type=Path, default=Path("work/varco8b"))
     parser.add_argument("--hidden", type=int, default=4096)
     parser.add_argument("--layers", type=int, default=32)
