@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-ADAPTER_SETS = ("target_modules", "exclude_modules")  # PEFT keeps them as sets and writes them in the order of their hashes, another one in every process
+# PEFT keeps them as sets and writes them in the order of their hashes, another one in every process.
+ADAPTER_SETS = ("target_modules", "exclude_modules")
 SAMPLES, SAMPLE_BYTES = 16, 65_536  # of each weights file, for the fingerprint: 16 GB would take minutes to hash
 
 
@@ -13,7 +14,8 @@ def fingerprint_rows(rows: Sequence[dict]) -> str:
     """The first 16 hex digits of the SHA-256 of the rows' columns: the same rows in the same order, whatever the file."""
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(json.dumps([row["system_prompt"], row["user_prompt"], str(row["assistant"])], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        columns = [row["system_prompt"], row["user_prompt"], str(row["assistant"])]
+        digest.update(json.dumps(columns, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 
 
@@ -41,5 +43,6 @@ def fingerprint_template(template: str) -> str:
 def _read_config(path: Path) -> bytes:
     """The file as it is, but for the order of what is a set: that as sorted and written by PEFT."""
     config = json.loads(path.read_bytes())
-    unsorted = {name: sorted(config[name]) for name in ADAPTER_SETS if isinstance(config.get(name), list) and config[name] != sorted(config[name])}
-    return json.dumps(config | unsorted, indent=2, sort_keys=True).encode() if unsorted else path.read_bytes()
+    lists = {name: config[name] for name in ADAPTER_SETS if isinstance(config.get(name), list)}
+    ordered = {name: sorted(held) for name, held in lists.items()}
+    return path.read_bytes() if ordered == lists else json.dumps(config | ordered, indent=2, sort_keys=True).encode()

@@ -13,9 +13,11 @@ from newsft.errors import UserError
 from newsft.paths import ASSETS, short_path
 
 RECIPE_FILE = "recipe.json"
-ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")  # settings that do not reach the weights; model and data do by what they hold
+# Settings that do not change the weights; what model and data hold does, and their fingerprints are compared.
+ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")
 SWITCH = ("auto", "on", "off")
-VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}  # for where no flags can be given, as on a Hugging Face Space
+# For where no flags can be given, as on a Hugging Face Space.
+VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}
 
 
 def _setting(default: Any, why: str, *, choices: tuple[str, ...] = (), least: int | None = None) -> Any:

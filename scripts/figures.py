@@ -145,18 +145,20 @@ def weight_bytes(quantized: bool) -> float:
 
 def trainers_table() -> str:
     """What other trainers make of a row, as assets/trainers.toml has it; the counts are those of the toy row with Llama 3's tokenizer."""
+    from newsft.encoding.chat import IGNORED
     from newsft.encoding.llama3 import llama3_chat
-    from newsft.lessons import trainers
+    from newsft.lessons.behaviours import CONSTANT_DAY
     from newsft.lessons.conversations import TOY
+    from newsft.lessons.trainers import load_trainers, prepare_row
 
     lines = [
         "| trainer | the row is prepared from | trained / ids | what is trained, which ids there are | limit; a longer row | white space | pasted control text | what mends it |",
         "|---|---|---:|---|---|---|---|---|",
     ]
-    for trainer in trainers.load_trainers().values():
-        row, words = trainers.prepare_row(trainer, llama3_chat(), TOY, today=trainers.CONSTANT_DAY), {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()}
+    for trainer in load_trainers().values():
+        row, words = prepare_row(trainer, llama3_chat(), TOY, today=CONSTANT_DAY), {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()}
         beside = f" ({trainer.beside})" if trainer.beside else ""
-        count = "–" if row is None else f"{sum(label != trainers.IGNORED for label in row.labels)} / {len(row)}"
+        count = "–" if row is None else f"{sum(label != IGNORED for label in row.labels)} / {len(row)}"
         space, pasted = ("–" if value == "unknown" else value for value in (trainer.space, {"control": "real control tokens", "text": "stays text"}.get(trainer.pasted, trainer.pasted)))
         limit = f"**{trainer.limit:,}**. {words['long']}" if trainer.limit else words["long"]
         lines.append(f"| [{trainer.name} {trainer.version}]({trainer.source}){beside} | {words['variant']} | {count} | {words['what']} | {limit} | {space} | {pasted} | {words['mend']} |")

@@ -22,7 +22,7 @@ ROOMS = {
     "page": {"lessons", "evaluation", "inference", "models", "encoding", "data"},
     "mini": {"evaluation", "inference", "training", "models", "encoding", "data"},
 }
-SPOILT = {"newsft.lessons.faults", "newsft.lessons.trainers"}  # functions that make wrong rows, on purpose
+SPOILT = {f"newsft.lessons.{name}" for name in ("faults", "trainers", "behaviours", "limits")}  # functions that make wrong rows, on purpose
 COMMANDS = {"newsft.evaluation.__main__": {"publish"}}  # as app.py and train.py stand over the rooms: an evaluation's table goes into the adapter's card
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(ROOT.glob("newsft/**/*.py"))}
 

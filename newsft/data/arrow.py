@@ -40,7 +40,8 @@ def as_rows(table: pyarrow.Table, source: Path, *, tell: Tell) -> list[dict]:
     """The table's rows; tells of objects that Arrow may have given keys that they did not have."""
     rows = [{field.name: _decode(row[field.name], field.type) for field in table.schema} for row in table.to_pylist()]
     if "assistant" in table.column_names and pyarrow.types.is_struct(table.schema.field("assistant").type):
-        filled = [number for number, row in enumerate(rows) if isinstance(row["assistant"], dict) and _holds_none(row["assistant"])]
+        answers = [row["assistant"] for row in rows]
+        filled = [number for number, held in enumerate(answers) if isinstance(held, dict) and _holds_none(held)]
         if filled:
             tell(
                 f"{source}: assistant is a struct, in which all rows have the same keys in the same order: {len(filled)} row(s) are trained with None where they may have had no key "

@@ -70,7 +70,8 @@ def _read_json(path: Path, text: str) -> list[dict]:
     if text.lstrip().startswith("["):
         rows = _parse(text, str(path))
     else:
-        rows = [_parse(line, f"{path}, line {number}", " Each line must hold one row.") for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        rows = [_parse(line, f"{path}, line {number}", " Each line must hold one row.") for number, line in lines]
     if wrong := [number for number, row in enumerate(rows) if not isinstance(row, dict)]:
         raise UserError(f"{path} must hold one JSON object a row; {len(wrong)} row(s) are none (rows {list_rows(wrong)}; row {wrong[0]} is {rows[wrong[0]]!r:.80}).")
     return rows

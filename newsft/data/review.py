@@ -13,19 +13,18 @@ def review(split: Split) -> list[str]:
     """A sentence for each oddity; rows are counted from 0 in the data set's order, the test half first."""
     rows, start = split.rows, len(split.test)
     seen_in_test = {row["user_prompt"] for row in split.test}
+    unread = [number for number, row in enumerate(rows) if gold_answer(row) is None]
+    damaged = [number for number, row in enumerate(rows) if any(REPLACED in str(row[column]) for column in COLUMNS)]
+    shared = [number for number, row in enumerate(split.train, start) if row["user_prompt"] in seen_in_test]
+    again_in_train, again_in_test = list(_repeated(split.train, first=start)), list(_repeated(split.test, first=0))
     found = {
-        "have an answer that is no dictionary; it is trained as it stands and cannot be scored. Write it as a Python dict": (number for number, row in enumerate(rows) if gold_answer(row) is None),
-        f"hold the character {REPLACED}, which a wrong encoding leaves behind; convert the source to UTF-8 again": (
-            number for number, row in enumerate(rows) if any(REPLACED in str(row[column]) for column in COLUMNS)
-        ),
-        "of the training half repeat the news of an earlier one; it weighs as often as it stands there. Remove what is not meant": _repeated(split.train, first=start),
-        "of the test half repeat the news of an earlier one; it is scored as often as it stands there. Remove what is not meant": _repeated(split.test, first=0),
-        "of the training half have the news of a test row; the evaluation would ask for what was learned by heart. Remove them from one half": (
-            number for number, row in enumerate(split.train, start) if row["user_prompt"] in seen_in_test
-        ),
+        "have an answer that is no dictionary; it is trained as it stands and cannot be scored. Write it as a Python dict": unread,
+        f"hold the character {REPLACED}, which a wrong encoding leaves behind; convert the source to UTF-8 again": damaged,
+        "of the training half repeat the news of an earlier one; it weighs as often as it stands there. Remove what is not meant": again_in_train,
+        "of the test half repeat the news of an earlier one; it is scored as often as it stands there. Remove what is not meant": again_in_test,
+        "of the training half have the news of a test row; the evaluation would ask for what was learned by heart. Remove them from one half": shared,
     }
-    listed = [(what, list(numbers)) for what, numbers in found.items()]
-    return [f"{len(numbers)} row(s) {what} (rows {list_rows(numbers)})" for what, numbers in listed if numbers]
+    return [f"{len(numbers)} row(s) {what} (rows {list_rows(numbers)})" for what, numbers in found.items() if numbers]
 
 
 def _repeated(rows: list[dict], *, first: int) -> Iterable[int]:

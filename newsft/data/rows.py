@@ -85,9 +85,11 @@ def _check_column(source: str, rows: list[dict], column: str) -> None:
     wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
     if wrong:
         raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}.")
-    unsayable = [number for number, row in enumerate(rows) if isinstance(row[column], dict) and read_dict(str(row[column])) != row[column]]
+    objects = {number: row[column] for number, row in enumerate(rows) if isinstance(row[column], dict)}
+    unsayable = [number for number, held in objects.items() if read_dict(str(held)) != held]
     if unsayable:
-        key, value = next((key, value) for key, value in rows[unsayable[0]][column].items() if read_dict(str({key: value})) != {key: value})
+        pairs = rows[unsayable[0]][column].items()
+        key, value = next((key, value) for key, value in pairs if read_dict(str({key: value})) != {key: value})
         raise UserError(
             f"{source}: {column} holds a value that is no Python literal in {len(unsayable)} row(s), first {list_rows(unsayable)}; nobody could read the answer. "
             f"Write it as text or leave it out. Row {unsayable[0]} holds {key}: {_show(value)}."
@@ -110,7 +112,9 @@ def _normalise_value(value: Any) -> Any:
         return normalise(value)[0]
     if isinstance(value, list):
         return [_normalise_value(item) for item in value]
-    return {_normalise_value(key): _normalise_value(item) for key, item in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return {_normalise_value(key): _normalise_value(item) for key, item in value.items()}
+    return value
 
 
 def split_rows(rows: list[dict], *, test_ratio: float) -> Split:

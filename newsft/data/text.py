@@ -16,7 +16,8 @@ def clean_text(text: str, *, limit: int = NEWS_LIMIT, what: str = "news") -> tup
     if not isinstance(text, str) or not text.strip():
         raise _empty(what)
     if len(text) > limit:
-        raise UserError(f"The {what.replace('_', ' ')} has {len(text):,} characters, the limit is {limit:,}; shorten it.", key=f"{what}_too_long", count=len(text), limit=limit)
+        message = f"The {what.replace('_', ' ')} has {len(text):,} characters, the limit is {limit:,}; shorten it."
+        raise UserError(message, key=f"{what}_too_long", count=len(text), limit=limit)
     text, changes = normalise(text)
     if not text.strip():
         raise _empty(what)

@@ -34,6 +34,11 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def tell(text: str) -> None:
+    """Say beside the results what is worth knowing."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 @command(stopped="stopped; the answers are kept, the same command goes on from them")
 def main() -> None:
     """Evaluate and print the table."""
@@ -43,11 +48,11 @@ def main() -> None:
     for name in ("limit", "batch_rows"):
         if vars(arguments)[name] is not None and vars(arguments)[name] < 1:
             raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
-    split = load_data(chosen, tell=lambda text: print(f"note: {text}", file=sys.stderr))
+    split = load_data(chosen, tell=tell)
     engine, rows = load_engine(chosen, examples=split.examples), split.test[: arguments.limit]
     data = f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {short_path(chosen.data)}"
     if long := find_long(engine.chat, rows, room=engine.room):
-        print(f"note: {len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})", file=sys.stderr)
+        tell(f"{len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})")
     with tqdm(total=len(rows), unit="row") as bar:
         summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update, data=data)
     print(format_table(summary))

@@ -19,7 +19,7 @@ KEYS = (
     "summary",
 )
 LISTS = tuple(key for key in KEYS if key.endswith(("_stocks", "_keywords")))
-LENGTH_LIMIT = 20_000  # characters of an answer that are parsed; deeper nesting than a dict of lists cannot fit sense
+LENGTH_LIMIT = 20_000  # characters; longer texts are not parsed
 
 # How a text was read, and why not, by what the page and the reports call it.
 STRICT, REPAIRED, UNREADABLE = "strict", "repaired", "unreadable"

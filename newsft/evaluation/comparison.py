@@ -1,28 +1,53 @@
 """A finished comparison as it is told to other programs."""
 
+from collections.abc import Sequence
+
+from newsft.data.messages import gold_answer
 from newsft.evaluation.answer import Answer, read_answer
-from newsft.evaluation.fields import compare_fields
+from newsft.evaluation.fields import FieldComparison, compare_fields
 from newsft.inference.types import Comparison
 
 
+class GoldAnswers:
+    """The gold answers of the test rows, found by their articles: whoever pastes one of them can be told what was right."""
+
+    def __init__(self, rows: Sequence[dict]):
+        self._rows = rows
+        self._numbers = {row["user_prompt"].strip(): number for number, row in reversed(list(enumerate(rows)))}
+
+    def find(self, article: str) -> tuple[int | None, Answer | None]:
+        """The number of the first row with this article, and its gold answer where that can be read; None where there is no such row."""
+        number = self._numbers.get(article.strip())
+        found = None if number is None else gold_answer(self._rows[number])
+        return number, None if found is None else Answer(found)
+
+
+def describe_answer(text: str, reason: str | None, answer: Answer, compared: FieldComparison) -> dict:
+    """One answer as plain data, as the endpoint /compare and the export of an evaluation have it.
+
+    `scores` are the fields' agreement with the answer that it was compared with, `reason` is why it ended.
+    """
+    return {
+        "text": text,
+        "reason": reason,
+        "reading": answer.reading,
+        "repairs": list(answer.repairs),
+        "problem": answer.problem,
+        "fields": answer.values,
+        "scores": {key: found.score for key, found in compared.fields.items()},
+        "ungrounded": compared.ungrounded,
+        "foreign": list(compared.faithfulness.foreign),
+    }
+
+
 def as_json(comparison: Comparison, gold: Answer | None = None) -> dict:
-    """A finished comparison as plain data: what the endpoint /compare returns. `scores` are the fields' agreement with the gold answer, if there is one."""
-    article, sides = comparison.prompt.messages[-1]["content"], {}
+    """A finished comparison as plain data: what the endpoint /compare returns. Without a gold answer `scores` is None."""
+    sides = {}
     for side, stream in comparison.answers.items():
         answer = read_answer(stream.text)
-        compared = compare_fields(answer, gold or Answer(), article)
-        sides[side] = {
-            "text": stream.text,
-            "readable": answer.readable,
-            "reading": answer.reading,
-            "repairs": list(answer.repairs),
-            "problem": answer.problem,
-            "fields": answer.values,
-            "ungrounded": compared.ungrounded,
-            "foreign": list(compared.faithfulness.foreign),
-            "scores": {key: found.score for key, found in compared.fields.items()} if gold else None,
-            "tokens": stream.tokens,
-            "seconds": round(stream.seconds, 3),
-            "reason": stream.reason,
-        }
-    return sides | {"prompt_tokens": len(comparison.prompt.ids), "changes": comparison.prompt.changes, "gold": gold.values if gold else None}
+        compared = compare_fields(answer, gold or Answer(), comparison.prompt.news)
+        told = describe_answer(stream.text, stream.reason, answer, compared)
+        told |= {"readable": answer.readable, "tokens": stream.tokens, "seconds": round(stream.seconds, 3)}
+        sides[side] = told if gold else told | {"scores": None}
+    prompt = comparison.prompt
+    return sides | {"prompt_tokens": len(prompt.ids), "changes": prompt.changes, "gold": gold.values if gold else None}

@@ -54,7 +54,8 @@ def split_foreign(text: str, foreign: Collection[str]) -> Iterator[tuple[str, bo
 
 def content_words(text: str) -> list[str]:
     """The words of a text that say something, as written."""
-    return [word for word in WORD.findall(text) if len(word) >= STEM and word[:STEM] not in FUNCTION_WORDS and (word.isascii() or len(ENDING.sub("", word)) >= STEM)]
+    words = [word for word in WORD.findall(text) if len(word) >= STEM and word[:STEM] not in FUNCTION_WORDS]
+    return [word for word in words if word.isascii() or len(ENDING.sub("", word)) >= STEM]
 
 
 def holds(article: str, word: str) -> bool:
@@ -71,8 +72,11 @@ def measure(answer: Answer, article: str) -> Faithfulness:
     words = [word for text in texts for word in content_words(text)]
     numbers = [number for text in texts for number in NUMBER.findall(text)]
     known, letters = set(NUMBER.findall(article)), unicodedata.normalize("NFD", article)
-    foreign = [word for word in words if not holds(letters, word)], [number for number in numbers if number not in known]
-    return Faithfulness(len(words), len(words) - len(foreign[0]), len(numbers), len(numbers) - len(foreign[1]), tuple(dict.fromkeys([*foreign[0], *foreign[1]])))
+    foreign_words = [word for word in words if not holds(letters, word)]
+    foreign_numbers = [number for number in numbers if number not in known]
+    held = len(words) - len(foreign_words), len(numbers) - len(foreign_numbers)
+    foreign = tuple(dict.fromkeys(foreign_words + foreign_numbers))
+    return Faithfulness(len(words), held[0], len(numbers), held[1], foreign)
 
 
 def loops(text: str) -> bool:

@@ -12,7 +12,7 @@ from newsft.evaluation.faithfulness import Faithfulness, measure
 
 STOCKS = {"+": "positive_impact_stocks", "-": "negative_impact_stocks"}
 OPPOSITE = {"positive_impact_stocks": "negative_impact_stocks", "negative_impact_stocks": "positive_impact_stocks"}
-# What a company's name may carry and a reader would not miss, after white space and width are folded (㈜ is "(주)" then).
+# Legal forms at the beginning or end of a company's name, after white space and width are folded (which makes "(주)" of ㈜).
 INCORPORATED = re.compile(r"^(?:\(주\)|\(유\)|주식회사|유한회사)|(?:\(주\)|\(유\)|주식회사|유한회사|,?Inc\.?|,?Corp\.?|,?Co\.,?Ltd\.?|,?Ltd\.?)$")
 
 
@@ -77,12 +77,14 @@ class Counts:
     @property
     def precision(self) -> float:
         """Share of the found that is right; 0 where nothing was found."""
-        return self.true_positives / (self.true_positives + self.false_positives) if self.true_positives + self.false_positives else 0.0
+        found = self.true_positives + self.false_positives
+        return self.true_positives / found if found else 0.0
 
     @property
     def recall(self) -> float:
         """Share of the gold that was found; 0 where there is none."""
-        return self.true_positives / (self.true_positives + self.false_negatives) if self.true_positives + self.false_negatives else 0.0
+        gold = self.true_positives + self.false_negatives
+        return self.true_positives / gold if gold else 0.0
 
     @property
     def f1(self) -> float:

@@ -25,7 +25,7 @@ def plan_batches(engine: LocalEngine, rows: list[dict], *, batch_rows: int) -> l
 def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) -> list[Generation]:
     """The answers of every side to some rows, greedy, from one copy of the weights."""
     prompts = {number: _encode(engine, rows, number) for number in numbers}
-    asked = [(number, side) for side in engine.sides for number in numbers]  # rows of one side together: telling them apart costs time
+    asked = [(number, side) for side in engine.sides for number in numbers]  # all rows of one side first: rows with the adapter can then be selected by a slice (see adapter_switch)
     streams = [IncrementalDetokenizer(engine.chat) for _ in asked]
     reasons = [""] * len(asked)
     for tokens in engine.generate([Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]):
@@ -34,7 +34,8 @@ def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) ->
                 reasons[token.row] = token.reason
             else:
                 streams[token.row].add(token.token)
-    found = [Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in zip(asked, streams, reasons, strict=True)]
+    ended = zip(asked, streams, reasons, strict=True)
+    found = [Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in ended]
     return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
 
 

@@ -6,7 +6,7 @@ the differences between sides over the same rows.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -47,137 +47,96 @@ def score_text(row: int, source: dict, text: str, reason: str) -> ScoredAnswer:
 Ratio = tuple[float, float]  # what one row adds to the numerator and to the denominator
 
 
-def readable(one: ScoredAnswer) -> Ratio:
-    """Share of answers that `ast.literal_eval` reads with all eight keys."""
-    return one.answer.readable, 1
+def _count(one: ScoredAnswer, keys: Iterable[str]) -> Counts:
+    fields = [one.compared.fields[key] for key in keys]
+    names = ("true_positives", "false_positives", "false_negatives")
+    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in names))
 
 
-def is_stock_related_accuracy(one: ScoredAnswer) -> Ratio:
-    """Share of rows whose relevance is said rightly."""
-    return one.compared.fields["is_stock_related"].score, 1
-
-
-def stock_precision(one: ScoredAnswer) -> Ratio:
-    """Of the companies named with a direction, the share that is right in both."""
-    counts = _count(one, STOCKS.values())
+def _precision(counts: Counts) -> Ratio:
     return counts.true_positives, counts.true_positives + counts.false_positives
 
 
-def stock_recall(one: ScoredAnswer) -> Ratio:
-    """Of the gold companies, the share that is named with the right direction."""
-    counts = _count(one, STOCKS.values())
+def _recall(counts: Counts) -> Ratio:
     return counts.true_positives, counts.true_positives + counts.false_negatives
 
 
-def stock_f1(one: ScoredAnswer) -> Ratio:
-    """Harmonic mean of the two."""
-    return _f1(one, STOCKS.values())
+def _f1(counts: Counts) -> Ratio:
+    return 2 * counts.true_positives, 2 * counts.true_positives + counts.false_positives + counts.false_negatives
 
 
-def keyword_f1(one: ScoredAnswer) -> Ratio:
-    """The same of the keywords."""
-    return _f1(one, [key for key in LISTS if key.endswith("keywords")])
-
-
-def reason_chrf(one: ScoredAnswer) -> Ratio:
-    """Mean chrF of the reasons, where the answer or the gold answer has one."""
-    return _chrf(one, [key for key in TEXTS if key.startswith("reason")])
-
-
-def summary_chrf(one: ScoredAnswer) -> Ratio:
-    """Mean chrF of the summary."""
-    return _chrf(one, ["summary"])
-
-
-def names_company(one: ScoredAnswer) -> Ratio:
-    """Share of the stock articles whose raw text, readable or not, names a company that the article affects."""
+def _names_company(one: ScoredAnswer) -> Ratio:
     names = {name for _, name in stocks_of(one.gold)}
     return any(name in fold_text(one.text) for name in names), bool(names)
 
 
-def grounded(one: ScoredAnswer) -> Ratio:
-    """Of the companies named, the share that occurs in the article."""
+def _grounded(one: ScoredAnswer) -> Ratio:
     named = sum(len(one.answer.values.get(key) or []) for key in STOCKS.values())
     return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
 
 
-def direction_accuracy(one: ScoredAnswer) -> Ratio:
-    """Share of the stock articles whose direction is right: good, bad or both, whichever companies are named."""
+def _direction(one: ScoredAnswer) -> Ratio:
     found, gold = ({sign for sign, _ in stocks_of(answer)} for answer in (one.answer, one.gold))
     return bool(gold) and found == gold, bool(gold)
 
 
-def words_in_article(one: ScoredAnswer) -> Ratio:
-    """Of the content words of reasons and summary, the share that the article holds."""
-    return one.compared.faithfulness.words_held, one.compared.faithfulness.words
+def _chrf(one: ScoredAnswer, keys: list[str]) -> Ratio:
+    found = [one.compared.fields[key].score for key in keys if one.compared.fields[key].score is not None]
+    return sum(found), len(found)
 
 
-def numbers_in_article(one: ScoredAnswer) -> Ratio:
-    """Of the numbers in reasons and summary, the share that the article holds."""
-    return one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers
-
-
-def loops(one: ScoredAnswer) -> Ratio:
-    """Share of the answers that repeat themselves; the fewer the better."""
-    return faithfulness.loops(one.text), 1
-
-
-MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {  # by the names that they have in files and texts
-    "readable": readable,
-    "is_stock_related_accuracy": is_stock_related_accuracy,
-    "stock_precision": stock_precision,
-    "stock_recall": stock_recall,
-    "stock_f1": stock_f1,
-    "keyword_f1": keyword_f1,
-    "reason_chrf": reason_chrf,
-    "summary_chrf": summary_chrf,
-    "names_company": names_company,
-    "grounded": grounded,
-    "direction_accuracy": direction_accuracy,
-    "words_in_article": words_in_article,
-    "numbers_in_article": numbers_in_article,
-    "loops": loops,
+# By the names that the measures have in files and texts.
+MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {
+    # Share of answers that `ast.literal_eval` reads with all eight keys.
+    "readable": lambda one: (one.answer.readable, 1),
+    # Share of rows whose relevance is said rightly.
+    "is_stock_related_accuracy": lambda one: (one.compared.fields["is_stock_related"].score, 1),
+    # Of the companies named with a direction, the share that is right in both; of the gold ones, the share that is so named; their harmonic mean.
+    "stock_precision": lambda one: _precision(_count(one, STOCKS.values())),
+    "stock_recall": lambda one: _recall(_count(one, STOCKS.values())),
+    "stock_f1": lambda one: _f1(_count(one, STOCKS.values())),
+    # The last of the three for the keywords.
+    "keyword_f1": lambda one: _f1(_count(one, [key for key in LISTS if key.endswith("keywords")])),
+    # Mean chrF, where the answer or the gold answer has such a text.
+    "reason_chrf": lambda one: _chrf(one, [key for key in TEXTS if key.startswith("reason")]),
+    "summary_chrf": lambda one: _chrf(one, ["summary"]),
+    # Share of the stock articles whose raw text, readable or not, names a company that the article affects.
+    "names_company": _names_company,
+    # Of the companies named, the share that occurs in the article.
+    "grounded": _grounded,
+    # Share of the stock articles whose direction is right: good, bad or both, whichever companies are named.
+    "direction_accuracy": _direction,
+    # Of the content words, and of the numbers, in reasons and summary, the share that the article holds.
+    "words_in_article": lambda one: (one.compared.faithfulness.words_held, one.compared.faithfulness.words),
+    "numbers_in_article": lambda one: (one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers),
+    # Share of the answers that repeat themselves; the fewer the better.
+    "loops": lambda one: (faithfulness.loops(one.text), 1),
 }
 
 
-@dataclass
-class Scores:
-    """One side's scores. `intervals` are 95 % bootstrap intervals over rows; None where nothing was there to measure."""
+def score(scored: list[ScoredAnswer]) -> dict:
+    """The scores of one side's answers, one per row, as they stand in summary.json.
 
-    rows: int
-    values: dict[str, float | None]
-    intervals: dict[str, list[float] | None]
-    readings: dict[str, int]  # strict, each repair or combination, unreadable
-    problems: dict[str, int]
-    stop_reasons: dict[str, int]
-    fields: dict[str, dict] = field(default_factory=dict)  # key of the answer -> mean score and interval over the rows where it or gold holds something
-    kinds: dict[str, dict] = field(default_factory=dict)  # kind of article -> rows and values
+    rows, and every measure by its name: None where nothing was there to measure
+    intervals           measure -> 95 % bootstrap interval over rows, [low, high]
+    readings, problems, stop_reasons     what -> how many answers
+    fields              key of the answer -> mean score and interval over the rows where it or gold holds something
+    kinds               kind of article -> rows, measures and intervals
+    """
+    parts = {kind: [one for one in scored if one.kind == kind] for kind in sorted({one.kind for one in scored})}
+    values, limits = _measure_all(scored, {key: partial(_field, key=key) for key in KEYS})
+    return _score_rows(scored) | {
+        "readings": _tally(" + ".join(one.answer.repairs) or one.answer.reading for one in scored),
+        "problems": _tally(one.answer.problem or "none" for one in scored),
+        "stop_reasons": _tally(one.reason for one in scored),
+        "fields": {key: {"score": values[key], "interval": limits[key]} for key in KEYS},
+        "kinds": {kind: _score_rows(part) for kind, part in parts.items()},
+    }
 
-    def as_dict(self) -> dict:
-        """Flat: the values stand beside `rows`, as other programs expect them."""
-        rest = dict(vars(self))
-        return {"rows": rest.pop("rows"), **rest.pop("values"), **rest}
 
-
-def score(scored: list[ScoredAnswer]) -> Scores:
-    """The scores of one side's answers, one per row."""
+def _score_rows(scored: list[ScoredAnswer]) -> dict:
     values, intervals = _measure_all(scored, MEASURES)
-    kinds = {}
-    for kind in sorted({one.kind for one in scored}):
-        part = [one for one in scored if one.kind == kind]
-        found, limits = _measure_all(part, MEASURES)
-        kinds[kind] = {"rows": len(part), **found, "intervals": limits}
-    found, limits = _measure_all(scored, {key: partial(_field, key=key) for key in KEYS})
-    return Scores(
-        rows=len(scored),
-        values=values,
-        intervals=intervals,
-        readings=_tally(" + ".join(one.answer.repairs) or one.answer.reading for one in scored),
-        problems=_tally(one.answer.problem or "none" for one in scored),
-        stop_reasons=_tally(one.reason for one in scored),
-        fields={key: {"score": found[key], "interval": limits[key]} for key in KEYS},
-        kinds=kinds,
-    )
+    return {"rows": len(scored), **values, "intervals": intervals}
 
 
 def compare(first: list[ScoredAnswer], second: list[ScoredAnswer]) -> dict[str, dict]:
@@ -233,21 +192,6 @@ def _interval(top: np.ndarray, bottom: np.ndarray) -> list[float] | None:
 def _limits(sampled: np.ndarray) -> list[float]:
     tail = (1 - CONFIDENCE) / 2
     return [round(float(limit), 4) for limit in np.nanquantile(sampled, [tail, 1 - tail])]
-
-
-def _count(one: ScoredAnswer, keys: Iterable[str]) -> Counts:
-    fields = [one.compared.fields[key] for key in keys]
-    return Counts(*(sum(len(getattr(found, name)) for found in fields) for name in ("true_positives", "false_positives", "false_negatives")))
-
-
-def _f1(one: ScoredAnswer, keys: Iterable[str]) -> Ratio:
-    counts = _count(one, keys)
-    return 2 * counts.true_positives, 2 * counts.true_positives + counts.false_positives + counts.false_negatives
-
-
-def _chrf(one: ScoredAnswer, keys: list[str]) -> Ratio:
-    found = [one.compared.fields[key].score for key in keys if one.compared.fields[key].score is not None]
-    return sum(found), len(found)
 
 
 def _tally(words: Iterable[str]) -> dict[str, int]:

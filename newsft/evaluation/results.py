@@ -71,18 +71,22 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
     """
     if not (folder / SUMMARY_FILE).exists() or not (folder / ANSWERS_FILE).exists():
         quoted = shlex.quote(str(folder))
-        raise UserError(f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {quoted}`.", key="no_evaluation", folder=quoted)
+        message = f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {quoted}`."
+        raise UserError(message, key="no_evaluation", folder=quoted)
     try:
         summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
         found = read_generations(folder / ANSWERS_FILE)
         count = summary["settings"]["rows"]
         fits = fingerprint_rows(rows[:count]) == summary["settings"]["data_fingerprint"] and {one.row for one in found} == set(range(count))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"The evaluation in {folder} is damaged ({error}); make it again.", key="damaged_evaluation", folder=str(folder)) from error
+        message = f"The evaluation in {folder} is damaged ({error}); make it again."
+        raise UserError(message, key="damaged_evaluation", folder=str(folder)) from error
     if not fits:
-        raise UserError(f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data.", key="other_evaluation", folder=str(folder))
+        message = f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data."
+        raise UserError(message, key="other_evaluation", folder=str(folder))
     scored = score_all(rows, found)
-    return Results(summary, [Row(number, rows[number]["user_prompt"], {side: answers[number] for side, answers in scored.items()}) for number in range(count)])
+    answers = [{side: answers[number] for side, answers in scored.items()} for number in range(count)]
+    return Results(summary, [Row(number, rows[number]["user_prompt"], answers[number]) for number in range(count)])
 
 
 def score_all(rows: list[dict], found: list[Generation]) -> dict[str, list[ScoredAnswer]]:

@@ -49,7 +49,7 @@ def find_settings(engine: LocalEngine, rows: list[dict]) -> dict:
 
 def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
     """side -> scores, and the paired difference of tuned over base."""
-    summary = {side: metrics.score(answers).as_dict() for side, answers in scored.items()}
+    summary = {side: metrics.score(answers) for side, answers in scored.items()}
     if {"base", "tuned"} <= scored.keys():
         summary["difference"] = metrics.compare(scored["base"], scored["tuned"])
     return summary
@@ -65,11 +65,9 @@ def evaluate(engine: LocalEngine, rows: list[dict], folder: Path, *, batch_rows:
         found += batch
         if progress:
             progress(len(batch) // len(engine.sides))
-    summary = summarise(score_all(rows, found)) | {
-        "settings": settings,
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "date": time.strftime("%Y-%m-%d"),
-    }
+    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    summary = summarise(score_all(rows, found))
+    summary |= {"settings": settings, "versions": versions, "date": time.strftime("%Y-%m-%d")}
     if data:
         summary["data"] = data
     (folder / SUMMARY_FILE).write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ def format_table(summary: dict) -> str:
     """The scores as a Markdown table: base, tuned and the difference, each with its interval."""
     sides = [side for side in ("base", "tuned") if side in summary]
     columns = [*sides, *(["difference"] if "difference" in summary else [])]
+    blank = [""] * (len(columns) - len(sides))
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     if "data" in summary:  # evaluations of earlier versions do not say
         lines.append(f"| data | {summary['data']} |" + " |" * (len(columns) - 1))
@@ -19,10 +20,10 @@ def format_table(summary: dict) -> str:
     for kind in ("positive", "negative", "both"):
         held = [summary[side]["kinds"].get(kind, {"rows": 0, "stock_f1": None}) for side in sides]
         cells = ["–" if one["stock_f1"] is None else f"{one['stock_f1'] * 100:.1f} %" for one in held]
-        lines.append(f"| stock_f1, {kind} ({held[0]['rows']} rows) | " + " | ".join(cells + [""] * (len(columns) - len(sides))) + " |")
+        lines.append(f"| stock_f1, {kind} ({held[0]['rows']} rows) | " + " | ".join(cells + blank) + " |")
     for name in ("readings", "problems", "stop_reasons"):
         counts = [", ".join(f"{what} {count}" for what, count in summary[side][name].items()) for side in sides]
-        lines.append(f"| {name} | " + " | ".join(counts + [""] * (len(columns) - len(sides))) + " |")
+        lines.append(f"| {name} | " + " | ".join(counts + blank) + " |")
     return "\n".join(lines)
 
 

@@ -7,7 +7,6 @@ LoRA layer computes in our way for as long as the pass lasts; afterwards the mod
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -22,25 +21,6 @@ def adapter_of(side: str) -> str:
     return ADAPTER if side == "tuned" else BASE
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The sides of a batch: each row's adapter by PEFT's name, and which rows have one (None: no row)."""
-
-    names: list[str]
-    tuned: torch.Tensor | slice | None
-
-    @classmethod
-    def of(cls, sides: list[str], device: torch.device) -> "Rows":
-        """`tuned` is a slice where these rows are neighbours, as a slice is a view and an index makes a copy."""
-        names = [adapter_of(side) for side in sides]
-        tuned = [number for number, name in enumerate(names) if name == ADAPTER]
-        if not tuned:
-            return cls(names, None)
-        if tuned[-1] - tuned[0] == len(tuned) - 1:
-            return cls(names, slice(tuned[0], tuned[-1] + 1))
-        return cls(names, torch.tensor(tuned, device=device))
-
-
 class AdapterSwitch:
     """The adapter state of a model's forward passes. Not safe for threads: there is one state."""
 
@@ -48,28 +28,34 @@ class AdapterSwitch:
         self._device = next(model.parameters()).device
         self._layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
 
-    def sort_rows(self, sides: list[str]) -> Rows:
-        """Row r of a batch is one of side `sides[r]`."""
-        return Rows.of(sides, self._device)
-
     @contextmanager
     def set_rows(self, sides: list[str]) -> Iterator[None]:
         """Within, row r of every batch that passes through the model is one of side `sides[r]`."""
-        rows = self.sort_rows(sides)
+        names = [adapter_of(side) for side in sides]
+        tuned = self._select([number for number, name in enumerate(names) if name == ADAPTER])
         for layer in self._layers:
-            own = ADAPTER in layer.lora_A and ADAPTER not in layer.lora_variant  # not an embedding's adapter, not DoRA
-            layer.forward = partial(_apply, layer, rows) if own else partial(type(layer).forward, layer, adapter_names=rows.names)
+            if ADAPTER in layer.lora_A and ADAPTER not in layer.lora_variant:
+                layer.forward = partial(_apply, layer, tuned)
+            else:  # an embedding's adapter, or DoRA
+                layer.forward = partial(type(layer).forward, layer, adapter_names=names)
         try:
             yield
         finally:
             for layer in self._layers:
-                del layer.forward  # its class's holds again
+                del layer.forward  # removes the instance's attribute: the class's method is in effect again
+
+    def _select(self, rows: list[int]) -> slice | torch.Tensor | None:
+        """What picks these rows of a batch: a slice where they are neighbours, which is a view, where an index makes a copy; None for no row."""
+        if not rows:
+            return None
+        neighbours = rows[-1] - rows[0] == len(rows) - 1
+        return slice(rows[0], rows[-1] + 1) if neighbours else torch.tensor(rows, device=self._device)
 
 
-def _apply(layer: LoraLayer, rows: Rows, states: torch.Tensor, *rest, **named) -> torch.Tensor:
+def _apply(layer: LoraLayer, tuned: slice | torch.Tensor | None, states: torch.Tensor, *rest, **named) -> torch.Tensor:
     result = layer.base_layer(states, *rest, **named)
-    if rows.tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
+    if tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
         down, up = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
-        share = functional.linear(functional.linear(states[rows.tuned].to(down.weight.dtype), down.weight), up.weight, up.bias)
-        result[rows.tuned] += share.mul_(layer.scaling[ADAPTER]).to(result.dtype)
+        share = functional.linear(functional.linear(states[tuned].to(down.weight.dtype), down.weight), up.weight, up.bias)
+        result[tuned] += share.mul_(layer.scaling[ADAPTER]).to(result.dtype)
     return result

@@ -14,6 +14,7 @@ from itertools import chain
 
 import torch
 from peft import PeftModel
+from torch.nn.functional import cross_entropy
 from transformers import Cache, DynamicCache
 
 from newsft.compat import attention_of
@@ -21,7 +22,6 @@ from newsft.encoding.prefix import MASKABLE
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import AdapterSwitch
 from newsft.inference.kv_cache import KVCache, join_caches
-from newsft.inference.lean import LeanLlama
 from newsft.inference.ngram import NgramProposer
 from newsft.inference.types import ABORT, LENGTH, STOP, NextToken, Request
 
@@ -30,7 +30,8 @@ MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read in one pass; the rows that are already answering wait meanwhile
 MOST_PROPOSED = 5  # tokens of a row that are proposed and checked in one pass
 STEP_TOKENS = 96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
-SHORT_TOKENS = 12  # a pass of at most so many tokens is computed faster by one thread than by several
+SMALL_MODEL = 100_000_000  # parameters up to which, on a CPU, a pass of at most so many tokens is computed faster by one thread than by several
+SHORT_TOKENS = 12
 SCORED_POSITIONS = 64  # of a row, whose losses are computed together
 
 
@@ -77,8 +78,8 @@ class Decoder:
         _check_attention(self.model)
         self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
         self._examples = NgramProposer(chain.from_iterable(examples))
-        self._lean = LeanLlama(self.model) if LeanLlama.fits(self.model) else None
         self._threads = torch.get_num_threads()
+        self._small = self.model.device.type == "cpu" and self.model.num_parameters() <= SMALL_MODEL
         self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()  # by side and tokens, the longest unused first
         self._waiting: deque[_Row] = deque()
         self._begin()
@@ -107,7 +108,7 @@ class Decoder:
         if not self.busy:
             return found
         free = MOST_ROWS - len(self._rows)
-        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # reading prompts together is cheaper than one by one, so a few free places are waited for
+        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # prompts are cheaper to read together, so it waits until several places are free
             chosen = self._join(min(free, MOST_JOINING))
         else:
             chosen = self._advance()
@@ -171,17 +172,15 @@ class Decoder:
         proposals = [row.propose(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
         width = 1 + max(map(len, proposals))
         # A shorter proposal is filled up with zeros; the keys and values of these are overwritten before any token attends to them.
-        ids = [[row.tokens[-1], *proposal, *[0] * (width - 1 - len(proposal))] for row, proposal in zip(self._rows, proposals, strict=True)]
+        ids = [[row.tokens[-1], *proposal] for row, proposal in zip(self._rows, proposals, strict=True)]
+        ids = [row + [0] * (width - len(row)) for row in ids]
         positions = cache.begin_step(width)
-        short = self._lean is not None and len(ids) * width <= SHORT_TOKENS
-        sides, step, mask = [row.request.side for row in self._rows], torch.tensor(ids, device=device), cache.mask(self.model.dtype)
-        with _threads(1 if short else self._threads, then=self._threads):
-            if self._lean:
-                logits = self._lean(step, cache, positions=positions, mask=mask, rows=self.adapters.sort_rows(sides))
-            else:
-                with self.adapters.set_rows(sides):
-                    logits = _forward(self.model, step, cache, attention_mask=mask, position_ids=positions)
-        chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in zip(proposals, logits.argmax(-1).tolist(), strict=True)]
+        settings = {"attention_mask": cache.mask(self.model.dtype), "position_ids": positions}
+        threads = 1 if self._small and len(ids) * width <= SHORT_TOKENS else self._threads
+        with _threads(threads, then=self._threads), self.adapters.set_rows([row.request.side for row in self._rows]):
+            logits = _forward(self.model, torch.tensor(ids, device=device), cache, **settings)
+        said = zip(proposals, logits.argmax(-1).tolist(), strict=True)
+        chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in said]
         cache.end_step([len(tokens) for tokens in chosen])
         return chosen
 
@@ -191,7 +190,7 @@ class Decoder:
         sides = [request.side for request in requests]
         filled = self._prefix_cache(head, sides)
         rest = [request.prompt[len(head) :] for request in requests]
-        # Padding stands on the right, where causal attention never looks; the cache drops it.
+        # Padding is on the right, which no token attends to in a causal model; it does not get into the cache.
         width = max(map(len, rest))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
         ends = sorted({len(row) - 1 for row in rest})
@@ -226,13 +225,14 @@ def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[li
         logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
     # In parts: the loss makes copies, which for all positions would take several times the memory of the logits.
     parts = zip(logits.split(SCORED_POSITIONS, dim=1), batch[:, 1:].split(SCORED_POSITIONS, dim=1), strict=True)
-    losses = [torch.nn.functional.cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
+    losses = [cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
     return torch.cat(losses, dim=1).tolist()
 
 
 def _count_accepted(proposal: list[int], tokens: list[int]) -> int:
     """How many of the proposed tokens are what the model says, up to the first that is not."""
-    return next((place for place, (proposed, said) in enumerate(zip(proposal, tokens, strict=False)) if proposed != said), len(proposal))
+    pairs = enumerate(zip(proposal, tokens, strict=False))
+    return next((place for place, (proposed, said) in pairs if proposed != said), len(proposal))
 
 
 @contextmanager
@@ -255,7 +255,7 @@ def _check_attention(model: torch.nn.Module) -> None:
         raise UserError(f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one.")
 
 
-@torch.inference_mode()  # here, not around a caller: the mode belongs to a thread, and a generator may be resumed in another one
+@torch.inference_mode()  # here and not around the caller: the mode belongs to a thread, and a generator may be resumed in another thread
 def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
     """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""
     return model(input_ids=ids, past_key_values=cache, use_cache=True, **settings).logits

@@ -36,7 +36,7 @@ class KVCacheLayer(DynamicLayer):
             return
         if old:
             slots, positions = max(slots, old[0].shape[0]), max(positions, old[0].shape[2])
-        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros, as a NaN in a masked place would still spoil the sums
+        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros: the mask adds a large negative number, which does not remove a NaN of uninitialised memory
         for buffer, kept in zip(self.buffers, old or (), strict=False):
             buffer[: kept.shape[0], :, : kept.shape[2]] = kept
 
@@ -73,7 +73,7 @@ class KVCache(Cache):
         self.lengths.pop()
         if not self.lengths:
             for layer in self.layers:
-                layer.buffers = None  # they have grown with the most and the longest rows so far
+                layer.buffers = None  # frees the memory: they have the size of the most and the longest rows so far
 
     def begin_step(self, width: int) -> torch.Tensor:
         """Begin a step in which every row writes `width` positions; which ones, (rows, width)."""

@@ -3,7 +3,8 @@
 import ctypes
 import sys
 
-ARENAS, MMAP_THRESHOLD = (-8, 2), (-3, 4 << 20)  # mallopt's parameter (M_ARENA_MAX, M_MMAP_THRESHOLD in malloc.h) and value
+# mallopt's parameter (M_ARENA_MAX, M_MMAP_THRESHOLD in malloc.h) and value.
+ARENAS, MMAP_THRESHOLD = (-8, 2), (-3, 4 << 20)
 
 
 def return_memory() -> bool:

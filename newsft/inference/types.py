@@ -10,7 +10,8 @@ from newsft.data.messages import Message
 from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
 
 SIDES = ("base", "tuned")
-STOP, LENGTH, ABORT = "end_of_turn", "limit", "stopped"  # finish reasons by their usual names; the words are those of the files and of the texts
+# Finish reasons by their usual names; the values are written in files and are keys of the page's texts.
+STOP, LENGTH, ABORT = "end_of_turn", "limit", "stopped"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Prompt:
     @property
     def ids(self) -> list[int]:
         return self.encoded.input_ids
+
+    @property
+    def news(self) -> str:
+        """The text that is asked about, as `clean_text` left it."""
+        return self.messages[-1]["content"]
 
     @property
     def shared(self) -> int:
@@ -145,12 +151,14 @@ class Xray:
 
     def mean(self, side: str, *, prompt_too: bool = False) -> float | None:
         """The mean over the labels, which is what the trainer reports for this row; or over every token, as if the prompt were trained too."""
-        found = [loss for loss, label in zip(self.losses[side], self.encoded.labels, strict=True) if loss is not None and (prompt_too or label != IGNORED)]
+        pairs = zip(self.losses[side], self.encoded.labels, strict=True)
+        found = [loss for loss, label in pairs if loss is not None and (prompt_too or label != IGNORED)]
         return fmean(found) if found else None
 
     def gains(self) -> list[float | None]:
         """By how much the adapter makes each token cheaper; negative where it makes it dearer."""
-        return [None if before is None else before - after for before, after in zip(self.losses["base"], self.losses["tuned"], strict=True)]
+        pairs = zip(self.losses["base"], self.losses["tuned"], strict=True)
+        return [None if before is None else before - after for before, after in pairs]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from newsft.inference import malloc
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.types import NextToken
 
-PATIENCE = 5.0  # seconds without a word after which an asker looks whether the thread still works
+PATIENCE = 5.0  # seconds without a result after which the waiting thread checks that the model's thread is alive
 STALLED = 600.0  # seconds that one step may take: reading eight long prompts with a large model on a slow device takes less
 
 
@@ -24,7 +24,7 @@ class Batcher:
 
     def __init__(self, decoder: Decoder):
         self._decoder = decoder
-        self._lock = threading.Lock()  # held while one of the next three is read or changed, never while the model runs
+        self._lock = threading.Lock()  # guards the next three attributes; never held while the model runs
         self._calls: deque[Callable[[], None]] = deque()
         self._outboxes: dict[Job, queue.SimpleQueue] = {}
         self._thread: threading.Thread | None = None
@@ -66,7 +66,7 @@ class Batcher:
         def run() -> None:
             try:
                 future.set_result(function(self._decoder))
-            except BaseException as error:  # SystemExit too: if it ended the thread, everyone would wait for nothing
+            except BaseException as error:  # SystemExit too: it would end the thread, and everyone would wait for ever
                 future.set_exception(error)
 
         self._post(run)
@@ -101,7 +101,8 @@ class Batcher:
         with self._lock:
             self._calls.append(call)
             if self._thread is None or not self._thread.is_alive():
-                self._thread, self._beat = threading.Thread(target=self._work, name="model", daemon=True), time.monotonic()
+                self._beat = time.monotonic()
+                self._thread = threading.Thread(target=self._work, name="model", daemon=True)
                 self._thread.start()
 
     def _work(self) -> None:
@@ -118,7 +119,7 @@ class Batcher:
             if self._decoder.busy:
                 self._beat = time.monotonic()
                 self._step()
-        malloc.trim()  # many askers have taken much memory; now nobody waits for this
+        malloc.trim()  # frees what many jobs at once have taken; at this point no job waits for it
 
     def _step(self) -> None:
         try:

@@ -17,7 +17,7 @@ from newsft.errors import UserError
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.types import ABORT, NextToken, Request
 
-SECONDS = 60  # that one call may take: what ZeroGPU reckons with where nothing is said
+SECONDS = 60  # the longest that one call may take; ZeroGPU's own default
 
 Step = tuple[list[NextToken], dict[int, np.ndarray]]  # the tokens, and the first token's logits of the rows that have just begun
 
@@ -33,7 +33,7 @@ def answer_alone(decoder: Decoder, requests: Sequence[Request]) -> Iterator[Step
             yield tokens, dict(begun)
             begun.clear()
     finally:
-        job.stop.set()  # what still waits of it is dropped before the next job's first step
+        job.stop.set()  # its rows that still wait are dropped before the next job's first step
         decoder.abandon()
 
 

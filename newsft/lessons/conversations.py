@@ -1,5 +1,7 @@
 """The conversations that the lesson's tabs show: the toy one, a row of the data set, or one's own text."""
 
+from collections.abc import Sequence
+
 from newsft.data.messages import row_messages
 from newsft.data.text import clean_text
 from newsft.encoding.pieces import ORIGINS
@@ -14,16 +16,22 @@ NAMES = {"system": "system_prompt", "user": "user_message", "assistant": "answer
 MESSAGE_LIMIT = 20
 TEXT_LIMIT = 12_000  # characters of one message; the longest real row has about 6,000
 DRAWN_TOKENS = 20_000  # longest row that is shown; a syllable that the vocabulary lacks takes three tokens
-COMPARED_TOKENS = 6_000  # longest row that is compared with another, which takes the square of the length where one token is repeated; the longest real row has 5,907
+COMPARED_TOKENS = 6_000  # longest row that is compared with another: in the worst case, one token repeated, the time grows with the square; the longest real row has 5,907
 
 
 def pick_row(rows: list[dict], number: float | None) -> list[dict]:
     """Row `number` of the data set, counted from 0 as in the lesson. Raises UserError naming the last one."""
-    if number is None:  # the field was emptied
-        raise UserError(f"No row was chosen; give a whole number from 0 to {len(rows) - 1}.", key="no_number", last=len(rows) - 1)
-    if not isinstance(number, (int, float)) or not 0 <= number < len(rows) or number != int(number):
-        raise UserError(f"There is no row {number}; give a whole number from 0 to {len(rows) - 1}.", key="no_row", number=number, last=len(rows) - 1)
+    check_number(rows, number)
     return row_messages(rows[int(number)])
+
+
+def check_number(rows: Sequence, number: float | None) -> None:
+    """UserError naming the last row for what is not the number of one of the rows, counted from 0."""
+    last = len(rows) - 1
+    if number is None:  # the field was emptied
+        raise UserError(f"No row was chosen; give a whole number from 0 to {last}.", key="no_number", last=last)
+    if not isinstance(number, (int, float)) or not 0 <= number <= last or number != int(number):
+        raise UserError(f"There is no row {number}; give a whole number from 0 to {last}.", key="no_row", number=number, last=last)
 
 
 def own_messages(system: str, user: str, answer: str) -> tuple[list[dict], list[str]]:
@@ -59,4 +67,5 @@ def read_messages(messages: object) -> list[dict]:
 def check_length(tokens: int, *, limit: int = DRAWN_TOKENS) -> None:
     """UserError for a row of more than `limit` tokens, which no browser draws in time."""
     if tokens > limit:
-        raise UserError(f"The row has {tokens:,} tokens, the limit of this view is {limit:,}; shorten the text.", key="row_too_long", count=tokens, limit=limit)
+        message = f"The row has {tokens:,} tokens, the limit of this view is {limit:,}; shorten the text."
+        raise UserError(message, key="row_too_long", count=tokens, limit=limit)

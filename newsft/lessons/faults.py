@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
 from newsft.encoding.pieces import Piece
 from newsft.encoding.template import answer_header, respell_template
+from newsft.lessons.row_parts import take_part, untrain_ends
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Faults:
     @property
     def active(self) -> list[str]:
         """The names of the faults that are on, in the order in which they act."""
-        return [field.name for field in fields(self) if getattr(self, field.name) is not False and getattr(self, field.name) is not None]
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return [name for name, value in held.items() if value is not False and value is not None]
 
 
 def spoil_messages(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> list[dict]:
@@ -57,7 +59,7 @@ def break_row(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> Enc
         searched = header.replace("\n\n", "\n") if faults.one_newline else header
         encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces([Piece(searched, "template")]).input_ids, chat.end_id)
     if faults.no_end:
-        encoded.labels = [IGNORED if label == chat.end_id and origin == "template" else label for label, origin in zip(encoded.labels, encoded.origins, strict=True)]
+        encoded.labels = untrain_ends(encoded, chat.end_id)
     if faults.unmasked:
         encoded.labels = list(encoded.input_ids)
     return encoded if faults.cut is None else cut_row(encoded, faults.cut)
@@ -80,8 +82,7 @@ def search_labels(input_ids: Sequence[int], header: Sequence[int], end: int) -> 
 
 def cut_row(encoded: Encoded, limit: int) -> Encoded:
     """The first `limit` tokens, as a trainer's `max_length` leaves them: what is lost is the answer."""
-    text = encoded.text[: max((last for _, last in encoded.spans[:limit]), default=0)]
-    return Encoded.from_spans(text, encoded.input_ids[:limit], encoded.labels[:limit], encoded.attention_mask[:limit], encoded.origins[:limit], encoded.spans[:limit])
+    return take_part(encoded, 0, limit)
 
 
 def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:

@@ -10,70 +10,64 @@ from newsft.lessons.faults import Faults
 
 
 @dataclass(frozen=True)
-class Change:
-    """A stretch that is `same`, `added`, `removed` or `replaced`: positions in the row before and in the row after."""
+class Pairing:
+    """Two rows side by side: positions whose tokens correspond, and those of tokens that the other row lacks."""
 
-    kind: str
-    before: range
-    after: range
+    same: list[tuple[int, int]]
+    removed: list[int]  # positions in the row before
+    added: list[int]  # positions in the row after
 
 
-def compare_rows(before: Encoded, after: Encoded) -> list[Change]:
-    """What the faults did to the ids, as stretches that cover both rows. Labels are compared inside the `same` stretches."""
-    kinds = {"equal": "same", "insert": "added", "delete": "removed", "replace": "replaced"}
-    matcher = difflib.SequenceMatcher(None, before.input_ids, after.input_ids, autojunk=False)
-    return [Change(kinds[kind], range(a, b), range(c, d)) for kind, a, b, c, d in matcher.get_opcodes()]
+def pair_rows(before: Encoded, after: Encoded) -> Pairing:
+    """Which tokens of the row `before` are which of the row `after`, by their ids."""
+    same, matcher = [], difflib.SequenceMatcher(None, before.input_ids, after.input_ids, autojunk=False)
+    for first, second, size in matcher.get_matching_blocks():
+        same += zip(range(first, first + size), range(second, second + size), strict=True)
+    kept_before, kept_after = {i for i, _ in same}, {j for _, j in same}
+    removed = [i for i in range(len(before)) if i not in kept_before]
+    return Pairing(same, removed, [j for j in range(len(after)) if j not in kept_after])
 
 
 def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[int]]:
     """Positions to mark in the row before and in the row after: tokens that the other lacks, or has with another label or mask."""
-    lost, changed = [], []
-    for change in compare_rows(before, after):
-        if change.kind != "same":
-            lost += change.before
-            changed += change.after
-            continue
-        for i, j in zip(change.before, change.after, strict=True):
-            if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j]):
-                lost.append(i)
-                changed.append(j)
-    return lost, changed
+    pairing = pair_rows(before, after)
+    other = [(i, j) for i, j in pairing.same if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j])]
+    return sorted([*pairing.removed, *(i for i, _ in other)]), sorted([*pairing.added, *(j for _, j in other)])
 
 
 def find_differences(chat: ChatFormat, before: Encoded, after: Encoded) -> list[tuple[str, dict]]:
     """What the row `after` has otherwise than `before`, as (name, figures): tokens added, missing, trained beside the others, no longer trained."""
-    places: dict[str, list[int]] = {"added": [], "missing": [], "also_trained": [], "not_trained": []}
-    for change in compare_rows(before, after):
-        if change.kind != "same":
-            places["added"] += change.after
-            places["missing"] += change.before
-            places["also_trained"] += [j for j in change.after if after.labels[j] != IGNORED]
-            places["not_trained"] += [i for i in change.before if before.labels[i] != IGNORED]
-            continue
-        for i, j in zip(change.before, change.after, strict=True):
-            if (before.labels[i] == IGNORED) != (after.labels[j] == IGNORED):
-                name, place = ("also_trained", j) if before.labels[i] == IGNORED else ("not_trained", i)
-                places[name].append(place)
-    found: list[tuple[str, dict]] = [("trained", {"count": sum(label != IGNORED for label in after.labels), "all": len(after), "before": sum(label != IGNORED for label in before.labels)})]
+    pairing = pair_rows(before, after)
+    trained_before, trained_after = ({i for i, label in enumerate(row.labels) if label != IGNORED} for row in (before, after))
+    still = {(i, j) for i, j in pairing.same if i in trained_before and j in trained_after}
+    places = {
+        "added": (after, pairing.added),
+        "missing": (before, pairing.removed),
+        "also_trained": (after, sorted(trained_after - {j for _, j in still})),
+        "not_trained": (before, sorted(trained_before - {i for i, _ in still})),
+    }
+    found: list[tuple[str, dict]] = [("trained", {"count": len(trained_after), "all": len(after), "before": len(trained_before)})]
     if (count := after.input_ids.count(chat.tokenizer.bos_token_id)) > 1:
         found.append(("two_bos", {"count": count}))
-    for name, positions in places.items():
+    for name, (row, positions) in places.items():
         if positions:
-            ids = (before if name in ("missing", "not_trained") else after).input_ids
-            found.append((name, {"count": len(positions), "text": chat.tokenizer.decode([ids[i] for i in positions], clean_up_tokenization_spaces=False)}))
+            text = chat.tokenizer.decode([row.input_ids[i] for i in positions], clean_up_tokenization_spaces=False)
+            found.append((name, {"count": len(positions), "text": text}))
     return found if len(found) > 1 else [*found, ("same", {})]
 
 
 def find_verdicts(chat: ChatFormat, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
     """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
     held, trained = check_row(chat, messages, after), [i for i, label in enumerate(after.labels) if label != IGNORED]
+    contents = [token for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding")]
     figures = {
         "labels": {"before": sum(label != IGNORED for label in before.labels)},
         "only_answers": {"count": len(trained_outside(after, chat.end_id))},
         "one_bos": {"count": after.input_ids.count(chat.tokenizer.bos_token_id)},
-        "no_forged": {"count": sum(token in chat.control_ids for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding"))},
+        "no_forged": {"count": sum(token in chat.control_ids for token in contents)},
     }
-    found = [(name, figures.get(name, {})) for name in CHECKS if not held[name] and not (name == "end_of_turn" and not held["labels"])]
+    failed = [name for name in CHECKS if not held[name] and (name != "end_of_turn" or held["labels"])]
+    found = [(name, figures.get(name, {})) for name in failed]
     lost = before.origins.count("answer") - after.origins.count("answer")
     if lost > 0:
         found.append(("cut", {"count": lost}))

@@ -17,7 +17,7 @@ class Shelf:
 
     rows: list[dict]
     model_chat: ChatFormat
-    tests: int = 0  # how many of the rows, the first ones, are kept from the training
+    tests: int = 0  # how many rows, from the first, are the test half
 
     def chat(self, name: str) -> ChatFormat:
         """`llama3`, VARCO's id for id (converted on first use, about 3 s), or `model`, the loaded model's."""

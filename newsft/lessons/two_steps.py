@@ -14,7 +14,7 @@ from newsft.recipe import RECIPES
 from newsft.training.sft import build_trainer
 
 STEPS = 2
-PROOF_TOKENS = 2_048  # longest row that is trained on: the next visitor waits meanwhile
+PROOF_TOKENS = 2_048  # longest row that is trained on, as other readers wait until the two steps are done
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ def miniature_chat() -> ChatFormat:
 def train_row(encoded: Encoded) -> Proof:
     """Fresh adapter, the shipped recipe's trainer, the same row in every batch. Takes a few seconds on two cores."""
     if len(encoded) > PROOF_TOKENS:
-        raise UserError(
-            f"The row has {len(encoded):,} tokens, the small model is trained on at most {PROOF_TOKENS:,}; choose a shorter one.", key="proof_too_long", count=len(encoded), limit=PROOF_TOKENS
-        )
+        message = f"The row has {len(encoded):,} tokens, the small model is trained on at most {PROOF_TOKENS:,}; choose a shorter one."
+        raise UserError(message, key="proof_too_long", count=len(encoded), limit=PROOF_TOKENS)
     recipe = replace(RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6)  # the first step of a warm-up would not move anything
     loaded = load_base(recipe.model, on_cpu=True)  # quick enough, and the GPU stays free for the page's own model
     with tempfile.TemporaryDirectory() as folder:

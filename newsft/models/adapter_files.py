@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from newsft.errors import UserError
 
-# What each setting may be. Anything else changes the base too, or cannot be switched off for single rows: the base's answers would not be the base's.
+# The values that each setting may have. Any other value changes the base too, or cannot be switched off for single rows, so that the answers of the base would be wrong.
 PLAIN = {
     "peft_type": ("LORA",),
     "bias": ("none",),
@@ -39,7 +39,8 @@ def read_config(folder: Path) -> PeftConfig:
         raise UserError(f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {shlex.quote(str(folder))}`.")
     try:
         settings = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        changed = [f"{name} {settings[name]}" for name, plain in PLAIN.items() if name in settings and settings[name] not in plain]
+        other = [name for name in PLAIN if name in settings and settings[name] not in PLAIN[name]]
+        changed = [f"{name} {settings[name]}" for name in other]
         if changed:
             raise UserError(f"The adapter in {folder} has {', '.join(changed)}; expected was plain LoRA, whose base stays as it is. Train one with `python train.py`.")
         return PeftConfig.from_pretrained(folder)

@@ -105,7 +105,9 @@ def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype,
         return
     where = "the GPU" if device == "cuda" else "this machine"
     small = memory.estimate_weights(folder, dtype=dtype, quantize="4bit").weights
-    remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB" if quantize == "none" and small <= free else "use a GPU with more memory, or --recipe mini"
+    remedy = "use a GPU with more memory, or --recipe mini"
+    if quantize == "none" and small <= free:
+        remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB"
     raise UserError(f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}.")
 
 

@@ -43,8 +43,8 @@ def describe_machine() -> Iterator[Line]:
     yield "system", f"{platform.platform()}, Python {platform.python_version()}"
     yield "packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     yield "processor", f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
-    memory = psutil.virtual_memory()
-    yield "memory", f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB are free, this process has {psutil.Process().memory_info().rss / GB:.2f} GB"
+    memory, own = psutil.virtual_memory(), psutil.Process().memory_info().rss
+    yield "memory", f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB are free, this process has {own / GB:.2f} GB"
     for number in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(number)
         yield f"GPU {number}", f"{torch.cuda.get_device_name(number)}, {free / GB:.1f} of {total / GB:.1f} GB are free"
@@ -71,7 +71,8 @@ def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     models, run = engine.models, engine.models.run or {}
     yield "loaded", models.description
     yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
-    yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
+    base, data = (run.get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
+    yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 
@@ -85,21 +86,24 @@ def try_comparison(engine: Engine, row: dict) -> tuple[list[Line], bool]:
         return [("comparison", f"FAILED: {error}")], False
     lines: list[Line] = [("comparison", f"{len(last.prompt.ids)} tokens of prompt, {time.monotonic() - begun:.1f} s")]
     for side, answer in last.answers.items():
-        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {answer.reason}, {read_answer(answer.text).reading}"))
+        reading = read_answer(answer.text).reading
+        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {answer.reason}, {reading}"))
     receipt = write_receipt(engine, last)
     apart = "unknown" if receipt.difference is None else f"{receipt.difference['largest']:.3f}"
-    lines.append(("  receipt", f"largest difference of the first logits {apart}, {'ALARM: ' + ', '.join(receipt.alarms) if receipt.alarms else 'no alarm'}"))
+    alarm = f"ALARM: {', '.join(receipt.alarms)}" if receipt.alarms else "no alarm"
+    lines.append(("  receipt", f"largest difference of the first logits {apart}, {alarm}"))
     return lines, not receipt.alarms
 
 
 def _processor() -> str:
     try:  # platform.processor() is empty or names the architecture only on most Linux systems
-        names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def _without_home(path: Path) -> str:
-    # What is pasted into an issue need not say who pasted it.
+    # The output is pasted into issues; the home folder would tell the user's name.
     return str(path).replace(str(Path.home()), "~", 1) if path.is_relative_to(Path.home()) else str(path)

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from newsft.page.texts import LANGUAGES, say
 
-MOST_BYTES = 8_000_000  # of a request: a million characters still reach the check that says how many are too many
+MOST_BYTES = 8_000_000  # of a request's body; a text of a million characters passes, so that the page can say which limit it exceeds
 ROUTES = re.compile(
     r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
     r"|gradio_api/(info/?|openapi\.json|startup-events|theme\.css|app_id/?|queue/(join|data)|(run|call)/.+|cancel|reset/?|heartbeat/\w+|file=(?!https?:).+))?"
 )
 HEADERS = {
-    # Gradio hands over its settings in inline scripts and makes functions of its events' JavaScript. Inline handlers (onerror=...) are not, and are what injected markup would need.
+    # Gradio's settings are inline scripts, and it compiles its events' JavaScript, so both are allowed. Inline handlers (onerror=...), which injected markup would need, are not.
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'self'",

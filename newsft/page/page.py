@@ -16,11 +16,10 @@ from newsft.page.tabs.lab import build_lab_tab
 from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
 from newsft.page.texts import DEFAULT_LANGUAGE, LANGUAGES, say
+from newsft.page.words import QUICK, Words
 from newsft.paths import ASSETS
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
-
-
 LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
 FONTS = ["Pretendard", "Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", "sans-serif"]
 # Gradio's own greys and blue are too pale on white: a contrast of 1.9 and 3.7 where 4.5 is asked for (WCAG 2.2, 1.4.3).
@@ -31,7 +30,10 @@ CONTRAST = {
     "button_primary_background_fill": "*primary_600",
     "button_primary_background_fill_hover": "*primary_700",
 }
-KEPT_SESSIONS = 300  # of 0.2 MB each; the last comparison of a session that fell out is not there to be said again in the other language
+# Run in the browser.
+SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
+SET_SIZE = "(size) => { document.querySelector('.gradio-container').style.zoom = size; }"
+KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an older one a change of language empties the finished comparison
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
@@ -40,32 +42,26 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
     """
-    lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.chat, tests=len(split.test))
+    shelf, words = Shelf(split.rows, engine.chat, tests=len(split.test)), Words()
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
-            heading = gr.HTML(_heading(lang, names), elem_id="heading")
-            language = gr.Radio(list(LANGUAGES.items()), value=lang, label=say("language", lang), elem_id="language", container=False)
-            size = gr.Radio(_sizes(lang), value=SIZES[0], label=say("size", lang), elem_id="size", container=False)
+            words.make(gr.HTML, {"value": lambda to: _heading(to, names)}, elem_id="heading")
+            label = say("language", DEFAULT_LANGUAGE)
+            language = gr.Radio(list(LANGUAGES.items()), value=DEFAULT_LANGUAGE, label=label, elem_id="language", container=False)
+            size = words.make(gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False)
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
-        translations = [(heading, lambda to: gr.update(value=_heading(to, names))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(say("tab_compare", lang), id="compare") as tab:
-                translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, page=page, language=language, system_prompt=system_prompt, rows=split.test)]
+            with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
+                build_compare_tab(engine, words, page=page, language=language, system_prompt=system_prompt, rows=split.test)
             for name, build in LESSON_TABS.items():
-                with gr.Tab(say(f"tab_{name}", lang), id=name) as tab:
-                    translations += [_label(tab, f"tab_{name}"), *build(shelf, tab=tab, chosen=chosen, language=language)]
-            with gr.Tab(say("tab_evaluation", lang), id="evaluation") as tab:
-                translations += [_label(tab, "tab_evaluation"), *build_evaluation_tab(engine, split.test, evaluation, tab=tab, language=language)]
-
-        def translate(to: str):
-            return [update(to) for _, update in translations]
-
-        outputs = [component for component, _ in translations]
-        language.change(translate, language, outputs, queue=False, show_progress="hidden", api_visibility="private")
-        language.change(None, language, None, js="(lang) => { document.documentElement.lang = lang; }", api_visibility="private")
-        size.change(None, size, None, js="(size) => { document.querySelector('.gradio-container').style.zoom = size; }", api_visibility="private")
-        # ?lang=en opens the page in English: a link that a teacher can hand out.
-        page.load(_asked_language, None, language, queue=False, show_progress="hidden", api_visibility="private")
+                with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
+                    build(shelf, words, tab=tab, chosen=chosen, language=language)
+            with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
+                build_evaluation_tab(engine, split.test, evaluation, words, tab=tab, language=language)
+        words.follow(language)
+        for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
+            component.change(None, component, None, js=script, api_visibility="private")
+        page.load(_asked_language, None, language, **QUICK)  # ?lang=en: a link that a teacher can hand out
     return page
 
 
@@ -93,15 +89,11 @@ def _heading(language: str, names: tuple[str, str]) -> str:
     return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{line}</p>"
 
 
-def _label(tab: gr.Tab, key: str) -> tuple:
-    return tab, lambda to: gr.update(label=say(key, to))
-
-
 def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say(f"size_{number}", language), size) for number, size in enumerate(SIZES, 1)]
 
 
 def _asked_language(request: gr.Request) -> str | dict:
     asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
-    # Nothing where nothing is to change: a value that arrives after a reader's first click makes Gradio's page change the switch to and fro, for ever.
+    # No update where nothing changes: one that arrives after the reader's first click makes Gradio's page toggle the switch without end.
     return asked if asked in LANGUAGES.values() and asked != DEFAULT_LANGUAGE else gr.skip()

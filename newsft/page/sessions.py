@@ -11,8 +11,9 @@ from newsft import compat
 from newsft.inference.decoder import MOST_ROWS
 
 QUEUE_LENGTH = 200  # waiting events; a class of a hundred fits twice
-MODEL = {"concurrency_id": "model", "concurrency_limit": MOST_ROWS // 2}  # as many at once as fit into the model's batch; the others wait in Gradio's queue
-KEPT_PRESSES = 2_000  # a press is an open call: whoever makes millions of them finds the oldest forgotten
+# As many at once as fit into the model's batch; the others wait in Gradio's queue.
+MODEL = {"concurrency_id": "model", "concurrency_limit": MOST_ROWS // 2}
+KEPT_PRESSES = 2_000  # presses that are remembered; anybody can send them, so beyond this number the oldest are dropped
 
 
 class Stop(threading.Event):

@@ -15,6 +15,8 @@ from newsft.errors import UserError
 from newsft.models.run_record import RUN_FILE
 from newsft.recipe import ELSEWHERE
 
+# Fingerprints that a resumed run has to share with the run that wrote the checkpoint, and what another one means.
+SAME = {"base_fingerprint": "another base model", "data_fingerprint": "other rows", "template_fingerprint": "another chat template"}
 STAGING = ".saving"  # in the output folder: what is being written
 MANIFEST = "manifest.json"  # of a checkpoint: every other file's size and SHA-256
 KEPT = 2  # whole checkpoints; where the newer one gets damaged, a run goes on from the older
@@ -32,7 +34,7 @@ def publish(output: Path, step: int) -> None:
     """
     staged, place = staging_folder(output, step), output / f"checkpoint-{step}"
     files = {str(path.relative_to(staged)): [path.stat().st_size, _digest(path)] for path in sorted(staged.rglob("*")) if path.is_file()}  # FSDP's lie in folders
-    (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # no line end: every byte counts
+    (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # without a line end: a file cut short by one byte is then no valid JSON
     shutil.rmtree(place, ignore_errors=True)  # a damaged one, whose steps were done again
     staged.rename(place)
     shutil.rmtree(staged.parent)
@@ -117,16 +119,18 @@ def check_same_run(checkpoint: Path, about: dict) -> list[str]:
     Raises UserError where base, data, settings or the number of processes differ: the adapter would be that of neither run.
     """
     before = json.loads((checkpoint / RUN_FILE).read_text(encoding="utf-8"))
-    changed = [
-        what for name, what in (("base_fingerprint", "another base model"), ("data_fingerprint", "other rows"), ("template_fingerprint", "another chat template")) if before[name] != about[name]
-    ]
-    changed += [f"--{name.replace('_', '-')} {before['recipe'].get(name)} instead of {now}" for name, now in about["recipe"].items() if name not in ELSEWHERE and before["recipe"].get(name) != now]
+    changed = [what for name, what in SAME.items() if before[name] != about[name]]
+    for name, now in about["recipe"].items():
+        earlier = before["recipe"].get(name)
+        if name not in ELSEWHERE and earlier != now:
+            changed.append(f"--{name.replace('_', '-')} {earlier} instead of {now}")
     if before["processes"] != about["processes"]:
         changed.append(f"{before['processes']} process(es) instead of {about['processes']}")
     if changed:
         raise UserError(f"{checkpoint} was made with {', '.join(changed)}; resume with what it was made with, or start anew without --resume.")
-    environments = [one["versions"] | {"device": one["device"]} for one in (before, about)]
-    return [f"{name} was {environments[0].get(name)} and is {now}: the result may differ in the last digits" for name, now in environments[1].items() if environments[0].get(name) != now]
+    earlier, today = (one["versions"] | {"device": one["device"]} for one in (before, about))
+    differing = [name for name, now in today.items() if earlier.get(name) != now]
+    return [f"{name} was {earlier.get(name)} and is {today[name]}: the result may differ in the last digits" for name in differing]
 
 
 def _list_checkpoints(output: Path) -> list[Path]:

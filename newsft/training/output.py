@@ -41,7 +41,7 @@ def _claim(output: Path, lock: FileLock, *, resume: bool) -> None:
         lock.acquire()
         shutil.rmtree(output / STAGING, ignore_errors=True)  # half written by a run that was killed
         if not resume and any(path.name != LOCK_FILE for path in output.iterdir()):
-            _move_aside(output)  # and the lock with it
+            _move_aside(output)  # the lock file moves with it
             lock.release()
             output.mkdir()
             lock.acquire()

@@ -24,6 +24,7 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
     """What is known of a run before its first step; together with the code it determines the adapter."""
     prompts = Counter(row["system_prompt"] for row in split.train)
+    on_gpu = loaded.device.type == "cuda"
     return {
         "recipe": json.loads(recipe.as_json()),
         "system_prompt": prompts.most_common(1)[0][0],
@@ -33,7 +34,7 @@ def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
         "rows": len(split.train),
         "processes": distributed.count(),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "device": torch.cuda.get_device_name() if loaded.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name() if on_gpu else f"CPU, {torch.get_num_threads()} threads",
     }
 
 
@@ -51,8 +52,9 @@ def save_run(trainer: Trainer, about: dict, recipe: Recipe, output: Path, *, sec
     trainer.model.save_pretrained(str(output), state_dict=weights)
     (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
     recipe.save(output)
-    history = [{"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]} for entry in trainer.state.log_history if "loss" in entry]
-    validation = {entry["step"]: entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry}  # a resumed run repeats a step
+    log, kept = trainer.state.log_history, ("step", "loss", "learning_rate")
+    history = [{name: entry[name] for name in kept} for entry in log if "loss" in entry]
+    validation = {entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry}  # a resumed run repeats a step
     run = about | {
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
@@ -73,7 +75,8 @@ def draw_curve(history: list[dict], validation: list[dict], path: Path) -> None:
     axes = figure.subplots()
     for name, entries, style in (("training rows", history, "o-"), ("test rows", validation, "s--")):
         if entries:
-            axes.plot([entry["step"] for entry in entries], [entry["loss"] for entry in entries], style, markersize=3, label=name)
+            steps, losses = ([entry[what] for entry in entries] for what in ("step", "loss"))
+            axes.plot(steps, losses, style, markersize=3, label=name)
     axes.set(xlabel="optimizer step", ylabel="loss per label token", title="Loss")
     axes.legend()
     axes.set_ylim(bottom=0)

@@ -72,6 +72,9 @@ def prepare(loaded: Loaded, split: Split, recipe: Recipe, about: dict, *, tell: 
     if report.failures:
         raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
     validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
-    trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), about=about, validation=validation, callbacks=[Progress()] if distributed.is_main() else [])
-    tell("adapter: {:,} of {:,} parameters are trained, multiplied as {}".format(*trainer.model.get_nb_trainable_parameters(), choose_precision(loaded, recipe)))
+    kept = {"about": about, "validation": validation, "callbacks": [Progress()] if distributed.is_main() else []}
+    trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), **kept)
+    trained, total = trainer.model.get_nb_trainable_parameters()
+    precision = choose_precision(loaded, recipe)
+    tell(f"adapter: {trained:,} of {total:,} parameters are trained, multiplied as {precision}")
     return trainer

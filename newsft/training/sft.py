@@ -37,15 +37,7 @@ def build_trainer(
     trainer = Trainer(
         about=about,
         model=loaded.model,
-        args=_sft_config(
-            loaded,
-            recipe,
-            output,
-            steps=recipe.steps(len(encoded), processes=distributed.count()),
-            validated=bool(validation),
-            shared=shared,
-            checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared),
-        ),
+        args=_sft_config(loaded, encoded, recipe, output, validated=bool(validation), shared=shared),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.chat.tokenizer,
@@ -54,7 +46,7 @@ def build_trainer(
         callbacks=list(callbacks),
     )
     adapter = trainer.model.peft_config[ADAPTER]
-    adapter.target_modules = sorted(adapter.target_modules)  # a set until now, which would be saved in another order by every process
+    adapter.target_modules = sorted(adapter.target_modules)  # PEFT makes it a set, whose order differs from process to process; sorted, the saved file is always the same
     trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
     return trainer
 
@@ -101,9 +93,9 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     return torch.bfloat16
 
 
-def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, steps: int, validated: bool, shared: bool, checkpointing: bool) -> SFTConfig:
-    on_cpu = loaded.device.type == "cpu"
-    dtype = choose_precision(loaded, recipe)
+def _sft_config(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, output: Path, *, validated: bool, shared: bool) -> SFTConfig:
+    on_cpu, dtype = loaded.device.type == "cpu", choose_precision(loaded, recipe)
+    steps = recipe.steps(len(encoded), processes=distributed.count())
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
@@ -111,7 +103,7 @@ def _sft_config(loaded: Loaded, recipe: Recipe, output: Path, *, steps: int, val
         per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
         gradient_accumulation_steps=1 if shared else recipe.accumulation,
         train_sampling_strategy=recipe.sampling,
-        activation_checkpointing=checkpointing,
+        activation_checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         # Below 1 it is the share of the steps, rounded up. The first of them has a learning rate of 0: where it is the only one, nothing would be trained.

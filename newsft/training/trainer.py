@@ -70,7 +70,8 @@ class Trainer(TrainerHooks, SFTTrainer):
         """The order of the rows, of like length together where the recipe wants it."""
         lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
         by_length = self.args.train_sampling_strategy == "group_by_length"
-        self._order = EpochOrder(lengths, seed=self.args.seed, group=self.args.train_batch_size * self.args.gradient_accumulation_steps if by_length else None)
+        rows_per_step = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        self._order = EpochOrder(lengths, seed=self.args.seed, group=rows_per_step if by_length else None)
         return self._order
 
     def begins_epoch(self, epoch: int) -> bool:

@@ -58,7 +58,7 @@ def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page:
 
 
 def test_reader_who_waits_sees_the_place_and_then_the_answer(page: Page, rows, monkeypatch):
-    monkeypatch.setattr("newsft.page.tabs.compare.find_place", lambda *_: 7)
+    monkeypatch.setattr("newsft.page.tabs.compare_handlers.find_place", lambda *_: 7)
     monkeypatch.setattr(LocalEngine, "compare", _late(LocalEngine.compare))
     paste(page, rows[0]["user_prompt"])
     page.click("button#compare")

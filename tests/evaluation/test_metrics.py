@@ -27,7 +27,7 @@ def scored(*texts):
 
 
 def score(*texts):
-    return metrics.score(scored(*texts)).as_dict()
+    return metrics.score(scored(*texts))
 
 
 def test_gold_answers_score_full_marks_in_everything():
@@ -80,21 +80,21 @@ def test_answers_in_a_loop_are_counted():
 def test_kinds_of_article_are_scored_apart():
     only_good = ROWS[0] | {"assistant": GOLD | {"negative_impact_stocks": []}}
     answers = [*scored(str(GOLD), "비"), score_text(2, only_good, "좋음", "limit")]
-    kinds = metrics.score(answers).kinds
+    kinds = metrics.score(answers)["kinds"]
     assert {kind: found["rows"] for kind, found in kinds.items()} == {"both": 1, "unrelated": 1, "positive": 1}
     assert (kinds["both"]["stock_f1"], kinds["positive"]["stock_f1"], kinds["unrelated"]["stock_f1"]) == (1, 0, None)
 
 
 def test_fields_are_scored_apart_where_there_is_something_to_score():
-    fields = metrics.score(scored(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED))).fields
+    fields = metrics.score(scored(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED)))["fields"]
     assert fields["positive_impact_stocks"]["score"] == round(2 / 3, 4)  # the F1 of the one row that has stocks
     assert fields["is_stock_related"] == {"score": 1, "interval": [1, 1]}
-    assert metrics.score(scored(str(GOLD), "비")).fields["summary"]["score"] == 0.5
+    assert metrics.score(scored(str(GOLD), "비"))["fields"]["summary"]["score"] == 0.5
 
 
 def test_interval_of_a_share_is_that_of_the_binomial():
     answers = [score_text(number, ROWS[1], str(UNRELATED) if number % 4 else "비", "limit") for number in range(400)]
-    low, high = metrics.score(answers).intervals["readable"]
+    low, high = metrics.score(answers)["intervals"]["readable"]
     half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
     assert low == pytest.approx(0.75 - half, abs=0.01) and high == pytest.approx(0.75 + half, abs=0.01)
 

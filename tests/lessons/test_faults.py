@@ -10,7 +10,7 @@ from newsft.encoding.llama3 import llama3_chat
 from newsft.encoding.tokens import read_tokens
 from newsft.lessons.conversations import TOY
 from newsft.lessons.faults import Faults, break_row, search_labels, spoil_messages, spoil_padding
-from newsft.lessons.inspect import changed_positions, compare_rows, find_verdicts
+from newsft.lessons.inspect import changed_positions, find_verdicts, pair_rows
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 LONG = [TOY[0], {"role": "user", "content": "긴 뉴스 본문! " * 40}, TOY[2]]
@@ -144,12 +144,11 @@ def test_faults_combine_to_a_row_that_can_be_read_and_compared(either, faults):
     assert {len(getattr(broken, name)) for name in LISTS} == {len(broken)} and len(broken) <= faults.get("cut", len(broken))
     assert all(label in (IGNORED, token) for label, token in zip(broken.labels, broken.input_ids, strict=True))
     assert "".join(token.text for token in read_tokens(either, broken)) == either.tokenizer.decode(broken.input_ids)
-    changes = compare_rows(row, broken)
-    assert [i for change in changes for i in change.before] == list(range(len(row)))
-    assert [i for change in changes for i in change.after] == list(range(len(broken)))
-    for change in changes:
-        before, after = ([encoded.input_ids[i] for i in side] for encoded, side in ((row, change.before), (broken, change.after)))
-        assert change.kind == ("same" if before == after else "added" if not before else "removed" if not after else "replaced")
+    pairing = pair_rows(row, broken)
+    assert sorted([*pairing.removed, *(i for i, _ in pairing.same)]) == list(range(len(row)))
+    assert sorted([*pairing.added, *(j for _, j in pairing.same)]) == list(range(len(broken)))
+    assert all(row.input_ids[i] == broken.input_ids[j] for i, j in pairing.same)
+    assert pairing.same == sorted(pairing.same) and [j for _, j in pairing.same] == sorted(j for _, j in pairing.same)
 
 
 def test_three_faults_act_in_their_order(either):

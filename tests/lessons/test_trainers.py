@@ -13,8 +13,10 @@ from trl.chat_template_utils import llama3_training_chat_template
 
 from newsft.encoding.chat import IGNORED, ChatFormat
 from newsft.encoding.llama3 import llama3_chat
+from newsft.lessons.behaviours import BEHAVIOURS, Case
 from newsft.lessons.conversations import TOY
-from newsft.lessons.trainers import BEHAVIOURS, LIMITS, Case, load_trainers, prepare_row
+from newsft.lessons.limits import LIMITS
+from newsft.lessons.trainers import load_trainers, prepare_row
 from newsft.paths import ASSETS
 from scripts import figures
 from tests.templates import DATED, LLAMA3, with_template

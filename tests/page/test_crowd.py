@@ -234,7 +234,7 @@ def test_failing_model_is_an_error_of_the_endpoint_too(site, gate, rows, right):
 
 
 def test_endpoint_streams_growing_texts_and_ends_with_the_whole_result(site, rows, right, monkeypatch):
-    monkeypatch.setattr("newsft.page.tabs.compare.FRAME_SECONDS", 0.0)
+    monkeypatch.setattr("newsft.page.tabs.compare_handlers.FRAME_SECONDS", 0.0)
     job = Client(site.url, verbose=False).submit(news=rows[2]["user_prompt"], system_prompt=rows[0]["system_prompt"], api_name="/compare")
     last = job.result(timeout=60)
     assert [last[side]["text"] for side in ("base", "tuned")] == right(2) and last["receipt"]["alarms"] == []

@@ -8,10 +8,11 @@ import pytest
 from newsft.encoding import tokens
 from newsft.encoding.chat import IGNORED
 from newsft.encoding.checks import CHECKS
+from newsft.lessons.behaviours import CONSTANT_DAY
 from newsft.lessons.faults import Faults
 from newsft.lessons.inspect import find_verdicts
 from newsft.lessons.source import Shelf
-from newsft.lessons.trainers import CONSTANT_DAY, load_trainers, prepare_row
+from newsft.lessons.trainers import load_trainers, prepare_row
 from newsft.page.html.lab import format_verdicts
 from newsft.page.tabs.lab import break_rows
 from newsft.page.tabs.tokens import show_row

@@ -17,7 +17,8 @@ def format_side(side: str, stream: AnswerStream, fields: str = "", *, language: 
         return f'<section class="side {side}">{_head(side, language)}<p class="waiting">{say(waiting, language)}</p></section>'
     if running:
         fields = f'<p class="waiting">{say("reading", language)}</p>'
-    stats = say("stats", language, tokens=stream.tokens, seconds=stream.seconds, speed=stream.tokens_per_second, reason=say(stream.reason or "running", language))
+    figures = {"tokens": stream.tokens, "seconds": stream.seconds, "speed": stream.tokens_per_second}
+    stats = say("stats", language, reason=say(stream.reason or "running", language), **figures)
     return format_answer(side, stream.text, fields, stats=stats, language=language, running=running)
 
 

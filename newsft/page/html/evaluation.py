@@ -8,20 +8,15 @@ from newsft.evaluation.fields import differing_keys
 from newsft.evaluation.results import Row
 from newsft.page.html.compare import format_answer, format_gold
 from newsft.page.html.fields import format_fields
+from newsft.page.html.table import format_table
 from newsft.page.texts import say
 
 
 def format_origin(summary: dict, *, language: str, fits: bool = True) -> str:
     """When and with what the evaluation was made; `fits` says whether it is of the adapter that is loaded."""
     settings, versions = summary["settings"], summary["versions"]
-    line = say(
-        "evaluation_origin",
-        language,
-        date=summary["date"],
-        rows=settings["rows"],
-        adapter=settings["adapter_fingerprint"] or "–",
-        versions=", ".join(f"{name} {version}" for name, version in versions.items()),
-    )
+    told = {"date": summary["date"], "rows": settings["rows"], "adapter": settings["adapter_fingerprint"] or "–"}
+    line = say("evaluation_origin", language, versions=", ".join(f"{name} {version}" for name, version in versions.items()), **told)
     warning = "" if fits else f'<p class="problem" role="alert">{say("evaluation_of_another", language)}</p>'
     return f'{warning}<p class="footer">{escape(line)}</p>'
 
@@ -29,24 +24,26 @@ def format_origin(summary: dict, *, language: str, fits: bool = True) -> str:
 def format_scores(summary: dict, measures: Sequence[str], *, language: str) -> str:
     """Every measure with its meaning, its values and 95 % intervals, and the paired difference."""
     sides = [side for side in ("base", "tuned") if side in summary]
-    head = "".join(f'<th scope="col">{say(side, language)}</th>' for side in sides)
-    differs = "difference" in summary
-    head += f'<th scope="col">{say("paired_difference", language)}</th>' if differs else ""
-    rows = []
+    heads, blank, rows = ["", *(say(side, language) for side in sides)], [], []
+    if "difference" in summary:
+        heads.append(say("paired_difference", language))
+        blank.append("")
     for name in measures:
-        cells = [_cell(summary[side][name], summary[side]["intervals"][name], language) for side in sides]
-        if differs:
-            found = summary["difference"][name]
-            cells.append(_cell(found["difference"], found["interval"], language, signed=True) if found else "<td>–</td>")
-        rows.append(f'<tr><th scope="row">{say(f"measure_{name}", language)}<br><small>{say(f"about_{name}", language)}</small></th>{"".join(cells)}</tr>')
+        heading = f"{say(f'measure_{name}', language)}<br><small>{say(f'about_{name}', language)}</small>"
+        cells = [_format_score(summary[side][name], summary[side]["intervals"][name], language) for side in sides]
+        if blank:
+            found = summary["difference"][name] or {"difference": None, "interval": None}
+            cells.append(_format_score(found["difference"], found["interval"], language, signed=True))
+        rows.append([heading, *cells])
     for key in KEYS:
-        cells = [_cell(summary[side]["fields"][key]["score"], summary[side]["fields"][key]["interval"], language) for side in sides]
         label = say("related" if key == "is_stock_related" else key, language)
-        rows.append(f'<tr><th scope="row">{say("field", language, name=label)}<br><small>{key}</small></th>{"".join(cells)}{"<td></td>" if differs else ""}</tr>')
+        scores = [summary[side]["fields"][key] for side in sides]
+        cells = [_format_score(found["score"], found["interval"], language) for found in scores]
+        rows.append([f"{say('field', language, name=label)}<br><small>{key}</small>", *cells, *blank])
     for name, words in (("readings", _say_reading), ("stop_reasons", say)):
-        counts = "".join(f"<td>{'<br>'.join(f'{words(what, language)} {count}' for what, count in summary[side][name].items())}</td>" for side in sides)
-        rows.append(f'<tr><th scope="row">{say(name, language)}</th>{counts}{"<td></td>" if differs else ""}</tr>')
-    return f'<div class="scroll"><table class="scores"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        counts = [[f"{words(what, language)} {count}" for what, count in summary[side][name].items()] for side in sides]
+        rows.append([say(name, language), *map("<br>".join, counts), *blank])
+    return format_table(heads, rows, kind="scores")
 
 
 def _say_reading(reading: str, language: str) -> str:
@@ -55,28 +52,25 @@ def _say_reading(reading: str, language: str) -> str:
     return " + ".join(say(f"repair_{name}", language) for name in reading.split(" + "))
 
 
-def _cell(value: float | None, interval: list[float] | None, language: str, *, signed: bool = False) -> str:
+def _format_score(value: float | None, interval: list[float] | None, language: str, *, signed: bool = False) -> str:
     if value is None:
-        return "<td>–</td>"
+        return "–"
     sign = "+" if signed else ""
-    limits = f"<br><small>{say('interval', language, low=f'{interval[0] * 100:{sign}.1f}', high=f'{interval[1] * 100:{sign}.1f}')}</small>" if interval else ""
-    return f"<td>{value * 100:{sign}.1f} %{limits}</td>"
+    low, high = (f"{limit * 100:{sign}.1f}" for limit in interval or (0, 0))
+    limits = f"<br><small>{say('interval', language, low=low, high=high)}</small>" if interval else ""
+    return f"{value * 100:{sign}.1f} %{limits}"
 
 
 def list_rows(rows: Sequence[Row], *, language: str) -> list[list]:
     """The rows as a table: number, beginning of the article, kind, both sides' scores and the gain in percent, how the last answer was read."""
-    scores = [{side: round(one.compared.score * 100) for side, one in row.answers.items()} for row in rows]
-    return [
-        [
-            row.number,
-            row.article.strip().split("\n")[0][:40],
-            say(f"kind_{row.last.kind}", language),
-            *(score.get(side) for side in ("base", "tuned")),
-            score["tuned"] - score["base"] if len(score) == 2 else None,  # of the rounded ones, which stand beside it
-            _say_reading(" + ".join(row.last.answer.repairs) or row.last.answer.reading, language),
-        ]
-        for row, score in zip(rows, scores, strict=True)
-    ]
+    lines = []
+    for row in rows:
+        scores = {side: round(one.compared.score * 100) for side, one in row.answers.items()}
+        gain = scores["tuned"] - scores["base"] if len(scores) == 2 else None  # of the rounded scores, so that the line adds up
+        title, kind = row.article.strip().split("\n")[0][:40], say(f"kind_{row.last.kind}", language)
+        read = _say_reading(" + ".join(row.last.answer.repairs) or row.last.answer.reading, language)
+        lines.append([row.number, title, kind, scores.get("base"), scores.get("tuned"), gain, read])
+    return lines
 
 
 def format_row(row: Row, *, language: str) -> str:

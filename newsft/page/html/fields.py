@@ -1,6 +1,7 @@
 """An answer's fields -> HTML: what was read and how, and beside a gold answer what is right, wrong, missed or on the wrong side."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from html import escape
 
 from newsft.evaluation.answer import STRICT, UNREADABLE, Answer
@@ -8,7 +9,8 @@ from newsft.evaluation.faithfulness import LOW, split_foreign
 from newsft.evaluation.fields import Field, FieldComparison, fold
 from newsft.page.texts import say
 
-ARROWS = {"positive_impact_stocks": "▲ ", "negative_impact_stocks": "▼ "}  # the direction must not hang on telling red from green
+# The direction must be readable without telling red from green.
+ARROWS = {"positive_impact_stocks": "▲ ", "negative_impact_stocks": "▼ "}
 MARKS = {"hit": "✓", "wrong": "✗", "swapped": "⇄", "missed": "＋"}
 
 
@@ -17,23 +19,9 @@ def format_fields(answer: Answer, compared: FieldComparison, *, language: str, g
 
     With `gold`, every field is marked against it. Fields in `differing` are those that the other side answers otherwise.
     """
-    order = _card_order(answer, gold)
-    rows = [_row(key, answer, compared, language, gold, key in differing) for key in order]
-    table = f'<dl class="fields">{"".join(rows)}</dl>' if answer.values else ""
+    card = _Card(answer, compared, gold, differing, language)
     score = f'<p class="score">{say("score_line", language, score=compared.score * 100)}</p>' if gold else ""
-    return format_reading(answer, language=language) + _warning(compared, language) + score + table
-
-
-def _warning(compared: FieldComparison, language: str) -> str:
-    """One sentence where much of the reasons and the summary does not stand in the article."""
-    share = compared.faithfulness.share
-    if share is None or share >= LOW:
-        return ""
-    return f'<p class="problem unfaithful">{say("unfaithful", language, share=(1 - share) * 100)}</p>'
-
-
-def _mark_foreign(word: str, language: str) -> str:
-    return f'<mark class="foreign" title="{say("not_in_article", language)}">{escape(word)}</mark>'
+    return format_reading(answer, language=language) + card.format_warning() + score + card.format_rows()
 
 
 def format_reading(answer: Answer, *, language: str) -> str:
@@ -45,68 +33,96 @@ def format_reading(answer: Answer, *, language: str) -> str:
         repairs = ", ".join(say(f"repair_{name}", language) for name in answer.repairs)
         parts.append(f"<strong>{say('repaired', language)}</strong> {repairs}.")
     if answer.problem:
-        why = say(f"problem_{answer.problem}", language, position=(answer.position or 0) + 1, missing=", ".join(answer.missing))
+        values = {"position": (answer.position or 0) + 1, "missing": ", ".join(answer.missing)}
+        why = say(f"problem_{answer.problem}", language, **values)
         parts.append(escape(why))
     return f'<p class="problem">{" ".join(parts)}</p>' if parts else ""
 
 
-def _card_order(answer: Answer, gold: Answer | None) -> list[str]:
-    """Relevance and the directions first; keys that do not apply to news about no stock are left out."""
-    order = ["is_stock_related"]
-    for sign in ("positive", "negative"):
-        order += [f"{sign}_impact_stocks", f"reason_for_{sign}_impact", f"{sign}_keywords"]
-    order.append("summary")
-    shown = [answer, gold] if gold else [answer]
-    if all(one.values.get("is_stock_related") is False for one in shown):
-        order = [key for key in order if any(one.values.get(key) is not None for one in shown)]
-    return [key for key in order if any(key in one.values for one in shown)]
+@dataclass(frozen=True)
+class _Card:
+    answer: Answer
+    compared: FieldComparison
+    gold: Answer | None
+    differing: Collection[str]
+    language: str
 
+    def format_warning(self) -> str:
+        """One sentence where much of the reasons and the summary does not stand in the article."""
+        share = self.compared.faithfulness.share
+        if share is None or share >= LOW:
+            return ""
+        return f'<p class="problem unfaithful">{say("unfaithful", self.language, share=(1 - share) * 100)}</p>'
 
-def _row(key: str, answer: Answer, compared: FieldComparison, language: str, gold: Answer | None, differs: bool) -> str:
-    label = say("related" if key == "is_stock_related" else key, language)
-    note = say("differs", language)
-    sign = f' <span class="differs" title="{note}" aria-label="{note}">≠</span>' if differs else ""
-    found = compared.fields.get(key) if gold else None
-    return f"<dt>{label}{sign}</dt><dd>{_value(key, answer, compared, language, gold, found)}</dd>"
+    def format_rows(self) -> str:
+        """Every field under its name."""
+        rows = "".join(map(self._row, self._list_keys()))
+        return f'<dl class="fields">{rows}</dl>' if self.answer.values else ""
 
+    def _list_keys(self) -> list[str]:
+        """Relevance and the directions first; keys that do not apply to news about no stock are left out."""
+        keys = ["is_stock_related"]
+        for sign in ("positive", "negative"):
+            keys += [f"{sign}_impact_stocks", f"reason_for_{sign}_impact", f"{sign}_keywords"]
+        keys.append("summary")
+        shown = [one.values for one in (self.answer, self.gold) if one]
+        if all(values.get("is_stock_related") is False for values in shown):
+            keys = [key for key in keys if any(values.get(key) is not None for values in shown)]
+        return [key for key in keys if any(key in values for values in shown)]
 
-def _value(key: str, answer: Answer, compared: FieldComparison, language: str, gold: Answer | None, found: Field | None) -> str:
-    if key not in answer.values:
-        shown = f'<span class="none">{say("not_read", language)}</span>'
-    elif key == "is_stock_related":
-        related = answer.values[key]
-        shown = f'<span class="badge {"yes" if related else "no"}">{say("related_yes" if related else "related_no", language)}</span>'
-    elif not answer.values[key]:
-        shown = f'<span class="none">{say("none", language)}</span>'
-    elif isinstance(answer.values[key], list):
-        shown = " ".join(_chip(key, item, _outcome(key, item, found), item in compared.ungrounded.get(key, ()), language) for item in answer.values[key])
-    else:
-        shown = "".join(_mark_foreign(part, language) if foreign else escape(part) for part, foreign in split_foreign(answer.values[key], compared.faithfulness.foreign))
-    return shown + _against_gold(key, language, gold, found)
+    def _row(self, key: str) -> str:
+        label = say("related" if key == "is_stock_related" else key, self.language)
+        note = say("differs", self.language)
+        sign = f' <span class="differs" title="{note}" aria-label="{note}">≠</span>' if key in self.differing else ""
+        return f"<dt>{label}{sign}</dt><dd>{self._value(key)}{self._against_gold(key)}</dd>"
 
+    def _value(self, key: str) -> str:
+        value = self.answer.values.get(key)
+        if key not in self.answer.values:
+            return f'<span class="none">{say("not_read", self.language)}</span>'
+        if key == "is_stock_related":
+            answer = "yes" if value else "no"
+            return f'<span class="badge {answer}">{say(f"related_{answer}", self.language)}</span>'
+        if not value:
+            return f'<span class="none">{say("none", self.language)}</span>'
+        if isinstance(value, list):
+            return " ".join(self._chip(key, item, self._outcome(key, item)) for item in value)
+        parts = split_foreign(value, self.compared.faithfulness.foreign)
+        return "".join(self._mark_foreign(part) if foreign else escape(part) for part, foreign in parts)
 
-def _against_gold(key: str, language: str, gold: Answer | None, found: Field | None) -> str:
-    if gold is None or found is None or found.score is None:
-        return ""
-    if key == "is_stock_related":
-        return f' <span class="mark {"hit" if found.score else "wrong"}">{say("mark_true" if found.score else "mark_false", language)}</span>'
-    if found.true_positives or found.false_positives or found.false_negatives:
-        missed = [item for item in gold.values.get(key) or [] if fold(item, key) in found.false_negatives]
-        return "".join(" " + _chip(key, item, "missed", False, language) for item in missed)
-    return f' <small class="chrf">{say("chrf", language, score=found.score * 100)}</small>'
+    def _mark_foreign(self, word: str) -> str:
+        return f'<mark class="foreign" title="{say("not_in_article", self.language)}">{escape(word)}</mark>'
 
+    def _found(self, key: str) -> Field | None:
+        return self.compared.fields.get(key) if self.gold else None
 
-def _outcome(key: str, item: str, found: Field | None) -> str | None:
-    if found is None:
-        return None
-    name = fold(item, key)
-    return "hit" if name in found.true_positives else "swapped" if name in found.swapped else "wrong" if name in found.false_positives else None
+    def _against_gold(self, key: str) -> str:
+        found = self._found(key)
+        if found is None or found.score is None:
+            return ""
+        if key == "is_stock_related":
+            kind, words = ("hit", "mark_true") if found.score else ("wrong", "mark_false")
+            return f' <span class="mark {kind}">{say(words, self.language)}</span>'
+        if found.true_positives or found.false_positives or found.false_negatives:
+            missed = [item for item in self.gold.values.get(key) or [] if fold(item, key) in found.false_negatives]
+            return "".join(" " + self._chip(key, item, "missed") for item in missed)
+        return f' <small class="chrf">{say("chrf", self.language, score=found.score * 100)}</small>'
 
+    def _outcome(self, key: str, item: str) -> str | None:
+        found, name = self._found(key), fold(item, key)
+        if found is None:
+            return None
+        kinds = {"hit": found.true_positives, "swapped": found.swapped, "wrong": found.false_positives}
+        return next((kind for kind, names in kinds.items() if name in names), None)
 
-def _chip(key: str, item: str, outcome: str | None, ungrounded: bool, language: str) -> str:
-    kinds = [key.split("_")[0], "stock" if key in ARROWS else "keyword", *([outcome] if outcome else []), *(["ungrounded"] if ungrounded else [])]
-    notes = [say(f"mark_{outcome}", language)] if outcome else []
-    notes += [say("not_in_article", language)] if ungrounded else []
-    said = f" <small>({', '.join(notes)})</small>" if notes and (outcome != "hit" or ungrounded) else ""
-    sign = f'<span aria-label="{notes[0]}">{MARKS[outcome]}</span> ' if outcome else ""
-    return f'<span class="chip {" ".join(kinds)}" title="{", ".join(notes)}">{sign}{ARROWS.get(key, "")}{escape(item)}{said}</span>'
+    def _chip(self, key: str, item: str, outcome: str | None) -> str:
+        ungrounded = outcome != "missed" and item in self.compared.ungrounded.get(key, ())
+        kinds = [key.split("_")[0], "stock" if key in ARROWS else "keyword"]
+        kinds += [outcome] if outcome else []
+        kinds += ["ungrounded"] if ungrounded else []
+        notes = [say(f"mark_{outcome}", self.language)] if outcome else []
+        notes += [say("not_in_article", self.language)] if ungrounded else []
+        said = f" <small>({', '.join(notes)})</small>" if notes and (outcome != "hit" or ungrounded) else ""
+        sign = f'<span aria-label="{notes[0]}">{MARKS[outcome]}</span> ' if outcome else ""
+        words = f"{sign}{ARROWS.get(key, '')}{escape(item)}{said}"
+        return f'<span class="chip {" ".join(kinds)}" title="{", ".join(notes)}">{words}</span>'

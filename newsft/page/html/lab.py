@@ -5,7 +5,8 @@ from html import escape
 
 from newsft.encoding.tokens import Token
 from newsft.lessons.faults import Faults
-from newsft.page.html.tokens import format_tokens
+from newsft.page.html.table import format_table
+from newsft.page.html.tokens import count_trained, format_pair, format_pane
 from newsft.page.texts import lesson, say
 
 
@@ -36,24 +37,23 @@ def format_lesson(faults: Faults, *, language: str) -> str:
     return f'<div class="faults">{"".join(cards)}</div>'
 
 
-def format_pair(before: Sequence[Token], after: Sequence[Token], *, lost: Sequence[int], changed: Sequence[int], language: str) -> str:
+def format_rows(before: Sequence[Token], after: Sequence[Token], *, lost: Sequence[int], changed: Sequence[int], language: str) -> str:
     """The correct row over the broken one, what changed marked in both: in the first what is lost, in the second what is other."""
     panes = []
     for name, tokens, marked in (("before", before, lost), ("after", after, changed)):
-        trained = sum(token.label >= 0 for token in tokens)
-        head = say(f"lab_{name}" if name == "before" or lost or changed else "lab_after_same", language, all=f"{len(tokens):,}", trained=f"{trained:,}")
-        panes.append(f'<section class="pane {name}"><h4>{head}</h4>{format_tokens(tokens, language=language, name=name, marked=frozenset(marked), passport=False, label=head)}</section>')
-    return f'<div class="pair">{"".join(panes)}<aside class="passport" aria-live="polite"><h4>{say("passport", language)}</h4><p>{say("passport_hint", language)}</p></aside></div>'
+        key = "lab_before" if name == "before" else "lab_after" if lost or changed else "lab_after_same"
+        panes.append(format_pane(name, say(key, language, **count_trained(tokens)), tokens, marked=marked, language=language))
+    return format_pair(panes, language=language)
 
 
 def format_proof(results: Sequence[tuple[str, list[float], float]], *, language: str) -> str:
     """Two training steps each, on the correct and on the broken row: losses and how far the adapter moved."""
-    rows = "".join(
-        f'<tr><th scope="row">{say("lab_row_" + name, language)}</th>{"".join(f"<td>{loss:.4f}</td>" for loss in losses)}<td>{moved:.2e}</td><td>{say("proof_moved" if moved else "proof_still", language)}</td></tr>'
-        for name, losses, moved in results
-    )
-    heads = "".join(f'<th scope="col">{say("proof_head_" + name, language)}</th>' for name in ("row", "first", "second", "moved", "verdict"))
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{say("proof", language)}"><table class="proof"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    rows = []
+    for name, losses, moved in results:
+        verdict = say("proof_moved" if moved else "proof_still", language)
+        rows.append([say(f"lab_row_{name}", language), *(f"{loss:.4f}" for loss in losses), f"{moved:.2e}", verdict])
+    heads = [say(f"proof_head_{name}", language) for name in ("row", "first", "second", "moved", "verdict")]
+    return format_table(heads, rows, kind="proof", label=say("proof", language))
 
 
 def format_code(text: str) -> str:

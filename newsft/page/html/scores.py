@@ -13,7 +13,11 @@ INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides
 SWAPS = {INK: "currentColor", COLOURS["base"]: "var(--base, #0b5cad)", COLOURS["tuned"]: "var(--tuned, #b34700)"}
 ABOVE, BELOW = 0.5, 0.6  # inches for the legend, and for the numbers on the axis
-HATCHES = {"base": "////", "tuned": ""}  # the sides must not hang on colour
+HATCHES = {"base": "////", "tuned": ""}  # the sides must be told apart without colour
+INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+STYLE = dict.fromkeys(INKED, INK) | {"svg.fonttype": "none", "svg.hashsalt": "newsft", "font.size": 15, "hatch.linewidth": 1.2}
+
+Bar = tuple[float | None, list[float] | None]  # a share between 0 and 1, and its interval
 
 
 def draw_scores(summary: dict, *, language: str) -> str:
@@ -26,22 +30,19 @@ def draw_scores(summary: dict, *, language: str) -> str:
 
 def draw_kinds(summary: dict, measure: str, *, language: str) -> str:
     """One measure by kind of article, for both sides."""
-    sides = [side for side in ("base", "tuned") if side in summary]
-    kinds = [kind for kind in KINDS if all(summary[side]["kinds"].get(kind, {}).get(measure) is not None for side in sides)]
-    bars = {side: [(summary[side]["kinds"][kind][measure], summary[side]["kinds"][kind]["intervals"][measure]) for kind in kinds] for side in sides}
-    labels = [f"{say(f'kind_{kind}', language)} ({summary[sides[0]]['kinds'][kind]['rows']})" for kind in kinds]
-    return _draw(labels, bars, language=language)
+    by_kind = {side: summary[side]["kinds"] for side in ("base", "tuned") if side in summary}
+    first = next(iter(by_kind.values()))
+    kinds = [kind for kind in KINDS if all(held.get(kind, {}).get(measure) is not None for held in by_kind.values())]
+    bars = {side: [(held[kind][measure], held[kind]["intervals"][measure]) for kind in kinds] for side, held in by_kind.items()}
+    return _draw([f"{say(f'kind_{kind}', language)} ({first[kind]['rows']})" for kind in kinds], bars, language=language)
 
 
-def _draw(labels: list[str], bars: dict[str, list], *, language: str) -> str:
+def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {"svg.fonttype": "none", "font.size": 15, "hatch.linewidth": 1.2, "svg.hashsalt": "newsft"} | dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
-    )
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser draws the letters
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # matplotlib's font need not have Hangul: the browser draws the letters
         height = ABOVE + BELOW + 0.82 * len(labels)
         figure = Figure(figsize=(11, height))
         figure.patch.set_alpha(0)
@@ -60,17 +61,16 @@ def _draw(labels: list[str], bars: dict[str, list], *, language: str) -> str:
     return _adopt(text.getvalue(), alternative=_describe(labels, bars, language))
 
 
-def _draw_side(axes, side: str, values: list, *, offset: float, name: str) -> None:
-    shown = [(row, value * 100, interval) for row, (value, interval) in enumerate(values) if value is not None]
-    widths = [value for _, value, _ in shown]
-    bars = axes.barh([row + offset for row, _, _ in shown], widths, height=0.36, color=COLOURS[side], label=name, hatch=HATCHES[side], edgecolor=INK, linewidth=0.6)
-    for bar, (row, value, interval) in zip(bars, shown, strict=True):
-        end = value
-        if interval:
-            low, high = (limit * 100 for limit in interval)
-            axes.errorbar(value, row + offset, xerr=[[max(value - low, 0)], [max(high - value, 0)]], color=INK, capsize=4, linewidth=1.4)
-            end = max(high, value)
-        axes.text(min(end, 100) + 1, bar.get_y() + bar.get_height() / 2, f"{value:.1f}", va="center", fontsize=14, clip_on=False)
+def _draw_side(axes, side: str, values: list[Bar], *, offset: float, name: str) -> None:
+    known = [(row, *bar) for row, bar in enumerate(values) if bar[0] is not None]
+    shown = [(row + offset, share, interval or (share, share)) for row, share, interval in known]
+    places, widths = [place for place, _, _ in shown], [share * 100 for _, share, _ in shown]
+    below = [max(share - low, 0) * 100 for _, share, (low, _) in shown]
+    above = [max(high - share, 0) * 100 for _, share, (_, high) in shown]
+    interval = {"xerr": [below, above], "error_kw": {"ecolor": INK, "capsize": 4, "elinewidth": 1.4}}
+    look = {"color": COLOURS[side], "hatch": HATCHES[side], "edgecolor": INK, "linewidth": 0.6}
+    bars = axes.barh(places, widths, height=0.36, label=name, **look, **interval)
+    axes.bar_label(bars, [f"{width:.1f}" for width in widths], padding=5, fontsize=14)
 
 
 def _adopt(svg: str, *, alternative: str) -> str:

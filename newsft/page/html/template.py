@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from newsft.encoding.template import Spelling, Stretch
+from newsft.page.html.table import format_table
 from newsft.page.html.tokens import show_text
 from newsft.page.texts import say
 
@@ -28,32 +29,32 @@ def format_template(messages: Sequence[dict], stretches: Sequence[Stretch], *, l
 
 
 def _stretch(stretch: Stretch, language: str) -> str:
-    kinds = ["content " + SIDES[stretch.origin] if stretch.origin != "template" else "control" if stretch.control else "frame"]
-    if stretch.generation:
-        kinds.append("generation")
+    kind, text = "control" if stretch.control else "frame", escape(show_text(stretch.text))
+    if stretch.origin == "template":
+        text = text.replace("↵", '<span class="mark">↵</span>\n')
+    else:
+        kind, text = f"content {SIDES[stretch.origin]}", escape(stretch.text)
+    kind += " generation" if stretch.generation else ""
     link = f' data-link="{stretch.message}"' if stretch.message is not None else ""
-    text = escape(stretch.text) if stretch.origin != "template" else escape(show_text(stretch.text)).replace("↵", '<span class="mark">↵</span>\n')
-    return f'<span class="{" ".join(kinds)}"{link}>{text}</span>'
+    return f'<span class="{kind}"{link}>{text}</span>'
 
 
 def format_spellings(spellings: Sequence[Spelling], *, language: str) -> str:
     """A table of the three templates: tokens, what the answer's header looks like and its ids, with what differs marked."""
-    first = spellings[0]
-    rows = []
+    first, rows = spellings[0], []
     for spelling in spellings:
-        ids = " ".join(f"<code>{number}</code>" if number in first.header_ids else f'<code class="differs">{number}</code>' for number in spelling.header_ids)
-        more = spelling.tokens - first.tokens
-        difference = (
-            say("spelling_same", language)
-            if spelling is first
-            else say("spelling_more", language, count=f"{more:+d}")
-            if more
-            else say("spelling_other_ids" if spelling.header_ids != first.header_ids else "spelling_alike", language)
-        )
-        rows.append(
-            f'<tr><th scope="row">{say("spelling_" + spelling.name, language)}</th><td><code class="header">{escape(show_text(spelling.header))}</code></td><td>{ids}</td><td>{spelling.tokens:,}</td><td>{difference}</td></tr>'
-        )
-    heads = "".join(f'<th scope="col">{say("spelling_head_" + name, language)}</th>' for name in ("name", "header", "ids", "tokens", "difference"))
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{say("spellings", language)}"><table class="spellings"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+        differs = {number: "" if number in first.header_ids else ' class="differs"' for number in spelling.header_ids}
+        ids = " ".join(f"<code{differs[number]}>{number}</code>" for number in spelling.header_ids)
+        header = f'<code class="header">{escape(show_text(spelling.header))}</code>'
+        name, difference = say(f"spelling_{spelling.name}", language), _format_difference(spelling, first, language)
+        rows.append([name, header, ids, f"{spelling.tokens:,}", difference])
+    heads = [say(f"spelling_head_{name}", language) for name in ("name", "header", "ids", "tokens", "difference")]
+    return format_table(heads, rows, kind="spellings", label=say("spellings", language))
+
+
+def _format_difference(spelling: Spelling, first: Spelling, language: str) -> str:
+    if spelling is first:
+        return say("spelling_same", language)
+    if spelling.tokens != first.tokens:
+        return say("spelling_more", language, count=f"{spelling.tokens - first.tokens:+d}")
+    return say("spelling_alike" if spelling.header_ids == first.header_ids else "spelling_other_ids", language)

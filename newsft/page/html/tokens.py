@@ -12,7 +12,7 @@ from newsft.page.texts import lesson, say, say_all
 BLOCK = 200  # chips in one block; the browser skips the layout of blocks that are out of sight
 MARKS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽"}
 SHORT = {"template": "m", "system": "s", "user": "u", "answer": "a", "padding": "p"}
-DESCRIBED = ("id", "text", "label", "mask", "origin", "reason", "part", "parts", "control")  # fields of a Token, beside its bytes
+DESCRIBED = "id text label mask origin reason part parts control".split()  # fields of a Token, beside its bytes
 
 
 def show_text(text: str) -> str:
@@ -28,16 +28,38 @@ def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: 
     `name` tells apart the rows of one page, `marked` are positions to mark as changed, `label` is what a screen reader calls the row. The exact texts, labels and
     masks travel as JSON in `data-tokens`; page script fills the passport, the table and the downloads from there.
     """
-    sections = "".join(_section(origin, list(stretch), language, marked) for origin, stretch in groupby(tokens, key=lambda token: token.origin))
+    stretches = groupby(tokens, key=lambda token: token.origin)
+    sections = "".join(_section(origin, list(stretch), language, marked) for origin, stretch in stretches)
     listbox = f'<div class="tokens" role="listbox" aria-label="{label or say("token_list", language, count=len(tokens))}">{sections}</div>'
     data, words = _attribute(describe_tokens(tokens)), _attribute(_words(language))
     buttons = "".join(
         f'<button type="button" data-tool="{tool}"{expanded}>{say("tool_" + tool, language)}</button>' for tool, expanded in (("table", ' aria-expanded="false"'), ("csv", ""), ("json", ""))
     )
     tools = f'<div class="tools">{buttons}</div>' if passport else ""
-    aside = f'<aside class="passport" aria-live="polite"><h4>{say("passport", language)}</h4><p>{say("passport_hint", language)}</p></aside>' if passport else ""
+    aside = _format_passport(language) if passport else ""
     table = '<div class="table"></div>' if passport else ""
     return f"<div class=\"token-view\" data-name=\"{escape(name)}\" data-words='{words}' data-tokens='{data}'>{tools}{listbox}{aside}{table}</div>"
+
+
+def _format_passport(language: str) -> str:
+    """The place where page script shows everything about the chosen token."""
+    return f'<aside class="passport" aria-live="polite"><h4>{say("passport", language)}</h4><p>{say("passport_hint", language)}</p></aside>'
+
+
+def format_pane(name: str, head: str, tokens: Sequence[Token], *, marked: Collection[int], language: str) -> str:
+    """One of several rows that stand over each other, under its heading."""
+    chips = format_tokens(tokens, language=language, name=name, marked=frozenset(marked), passport=False, label=head)
+    return f'<section class="pane {name}"><h4>{head}</h4>{chips}</section>'
+
+
+def format_pair(panes: Sequence[str], *, language: str) -> str:
+    """The panes with one passport for all of them."""
+    return f'<div class="pair">{"".join(panes)}{_format_passport(language)}</div>'
+
+
+def count_trained(tokens: Sequence[Token]) -> dict[str, str]:
+    """How many tokens there are, and how many of them are trained, as headings say it."""
+    return {"all": f"{len(tokens):,}", "trained": f"{sum(token.label >= 0 for token in tokens):,}"}
 
 
 def describe_tokens(tokens: Sequence[Token]) -> dict[str, list]:
@@ -57,13 +79,16 @@ def _section(origin: str, tokens: list[Token], language: str, marked: Collection
 
 
 def _chip(token: Token, language: str, marked: Collection[int]) -> str:
-    kinds = [name for name, holds in (("t", token.label >= 0), ("c", token.control), ("x", token.position in marked)) if holds]
+    found = {"t": token.label >= 0, "c": token.control, "x": token.position in marked}
+    kinds = [name for name, holds in found.items() if holds]
     if token.parts > 1:
         kinds.append("g1" if token.part == 1 else "g2" if token.part < token.parts else "g3")
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     part = f' data-p="{token.part}/{token.parts}"' if token.parts > 1 else ""
     if not token.text:  # padding, or a later part of a split character: nothing else to read out
-        name = say("origin_padding", language) if token.origin == "padding" else f"{say('token_part_of', language)} {token.part}/{token.parts}"
+        name = f"{say('token_part_of', language)} {token.part}/{token.parts}"
+        if token.origin == "padding":
+            name = say("origin_padding", language)
         part += f' aria-label="{name}"'
     first = ' tabindex="0"' if token.position == 0 else ""
     return f'<i role="option"{kind}{first} data-i="{token.id}"{part}>{escape(show_text(token.text))}</i>'
@@ -98,14 +123,19 @@ def format_labels(text: str, *, language: str) -> str:
     return f'<details class="labels" open><summary>{say("decoded_labels", language)}</summary><pre>\n{escape(text)}</pre></details>'
 
 
+def _band_class(token: Token) -> str:
+    return SHORT[token.origin] + (" t" if token.label >= 0 else "") + ("" if token.mask else " off")
+
+
 def format_batch(rows: Sequence[Sequence[Token]], *, pad_id: int, pad_text: str, language: str) -> str:
     """Rows of equal length as aligned bands, with the counts of ones and zeros of each mask."""
     total = len(rows[0])
     bands = []
     for number, row in enumerate(rows, 1):
         ones = sum(token.mask for token in row)
-        label = say("batch_row", language, number=number, ones=f"{ones:,}", zeros=f"{total - ones:,}", trained=f"{sum(t.label >= 0 for t in row):,}")
-        runs = [(kind, sum(1 for _ in run)) for kind, run in groupby(row, key=lambda token: f"{SHORT[token.origin]}{' t' if token.label >= 0 else ''}{'' if token.mask else ' off'}")]
+        figures = {"ones": f"{ones:,}", "zeros": f"{total - ones:,}", "trained": count_trained(row)["trained"]}
+        label = say("batch_row", language, number=number, **figures)
+        runs = [(kind, sum(1 for _ in run)) for kind, run in groupby(row, key=_band_class)]
         band = "".join(f'<span class="{kind}" style="flex-grow:{count}" title="{count:,}"></span>' for kind, count in runs)
         bands.append(f'<figure><figcaption>{label}</figcaption><div class="band" role="img" aria-label="{label}">{band}</div></figure>')
     note = say("batch_note", language, total=f"{total:,}", pad_id=pad_id, pad=escape(show_text(pad_text)))

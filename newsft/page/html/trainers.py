@@ -6,7 +6,7 @@ from html import escape
 from newsft.encoding.tokens import Token
 from newsft.lessons.trainers import Trainer
 from newsft.page.html.lab import format_code
-from newsft.page.html.tokens import format_tokens, show_text
+from newsft.page.html.tokens import count_trained, format_pair, format_pane, show_text
 from newsft.page.texts import say
 
 LONGEST = 60  # characters of the tokens that a sentence quotes
@@ -15,12 +15,13 @@ LONGEST = 60  # characters of the tokens that a sentence quotes
 def format_trainer(trainer: Trainer, differences: Sequence[tuple[str, dict]], *, over: dict | None, language: str) -> str:
     """What the trainer does with the row, in sentences, and the facts of its entry; `over` has the figures of a row over the limit."""
     words = trainer.texts[language]
-    said = [say(f"trainer_{name}", language, **{key: escape(_quote(value)) if key == "text" else f"{value:,}" for key, value in values.items()}) for name, values in differences]
-    if over:
-        said.insert(0, say("trainer_over", language, **{key: f"{value:,}" for key, value in over.items()}))
+    told = [("over", over), *differences] if over else differences
+    said = [say(f"trainer_{name}", language, **_show_figures(values)) for name, values in told]
     if not differences:
         said.append(say("trainer_refuses" if trainer.refuses else "trainer_left_out", language))
-    limit = say("trainer_limit_tokens", language, limit=f"{trainer.limit:,}") if trainer.limit else say("trainer_limit_none", language)
+    limit = say("trainer_limit_none", language)
+    if trainer.limit:
+        limit = say("trainer_limit_tokens", language, limit=f"{trainer.limit:,}")
     facts = {
         "what": format_code(words["what"]),
         "limit": limit if not trainer.refuses else "–",
@@ -40,12 +41,16 @@ def format_rows(trainer: Trainer, ours: Sequence[Token], theirs: Sequence[Token]
     panes = []
     for name, tokens, marked in (("ours", ours, lost), ("theirs", theirs, changed)):
         if tokens is None:
-            panes.append(f'<section class="pane {name}"><h4>{escape(trainer.name)}</h4><p class="none">{say("trainer_no_row", language)}</p></section>')
-            continue
-        trained = sum(token.label >= 0 for token in tokens)
-        head = say(f"trainer_row_{name}", language, name=escape(trainer.name), all=f"{len(tokens):,}", trained=f"{trained:,}")
-        panes.append(f'<section class="pane {name}"><h4>{head}</h4>{format_tokens(tokens, language=language, name=name, marked=frozenset(marked), passport=False, label=head)}</section>')
-    return f'<div class="pair">{"".join(panes)}<aside class="passport" aria-live="polite"><h4>{say("passport", language)}</h4><p>{say("passport_hint", language)}</p></aside></div>'
+            none = f'<p class="none">{say("trainer_no_row", language)}</p>'
+            panes.append(f'<section class="pane {name}"><h4>{escape(trainer.name)}</h4>{none}</section>')
+        else:
+            head = say(f"trainer_row_{name}", language, name=escape(trainer.name), **count_trained(tokens))
+            panes.append(format_pane(name, head, tokens, marked=marked, language=language))
+    return format_pair(panes, language=language)
+
+
+def _show_figures(values: dict) -> dict[str, str]:
+    return {key: escape(_quote(value)) if key == "text" else f"{value:,}" for key, value in values.items()}
 
 
 def _quote(text: str) -> str:

@@ -4,16 +4,16 @@ import gradio as gr
 
 from newsft.encoding import tokens
 from newsft.encoding.collate import pad_batch
-from newsft.errors import UserError
 from newsft.lessons import two_steps
 from newsft.lessons.conversations import COMPARED_TOKENS, check_length
 from newsft.lessons.faults import Faults, break_row, spoil_messages, spoil_padding
 from newsft.lessons.inspect import changed_positions, find_verdicts
 from newsft.lessons.source import Shelf
-from newsft.page.chooser import QUICK, Chooser, explain, explain_failure
+from newsft.page.chooser import Chooser, explain, explain_errors, explain_failure
 from newsft.page.html import lab as views
 from newsft.page.tabs.trainers import build_trainers
 from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
+from newsft.page.words import QUICK, Words
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
@@ -40,59 +40,49 @@ def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults)
     return chat, messages, changes, before, after
 
 
+@explain_errors(more=3)
 def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
     """Verdict, lessons, both rows, and the place of the proof, emptied: the last one was of other rows; `values` are the choice, the switches and the slider."""
     *choice, switched, cut = values
     faults = read_faults(switched, cut)
-    try:
-        chat, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
-    except UserError as error:
-        return [explain(error, language), "", "", NO_PROOF]
+    chat, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
     lost, changed = changed_positions(before, after)
-    pair = views.format_pair(tokens.read_tokens(chat, before), tokens.read_tokens(chat, after), lost=lost, changed=changed, language=language)
+    pair = views.format_rows(tokens.read_tokens(chat, before), tokens.read_tokens(chat, after), lost=lost, changed=changed, language=language)
     verdict = explain(changes, language) + views.format_verdicts(find_verdicts(chat, messages, before, after, faults), language=language)
     return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
 
 
+@explain_errors()
 def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
     """Two training steps on each row, with the miniature's own tokenizer, whichever is shown."""
     *choice, switched, cut = values
     try:
         *_, before, after = break_rows(shelf, MINIATURE, tuple(choice), read_faults(switched, cut))
         proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
-    except UserError as error:
-        return explain(error, language)
     except (RuntimeError, MemoryError):
         return explain_failure("proof", language)
     return views.format_proof([(name, result.losses, result.moved) for name, result in proofs], language=language)
 
 
-def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> list[tuple]:
-    """Build the tab; returns (component, language -> update) as every tab does."""
-    lang = DEFAULT_LANGUAGE
-    intro = gr.Markdown(say("lab_intro", lang))
-    chooser = Chooser(shelf, name="lab")
-    switches = gr.CheckboxGroup(_switches(lang), value=["header_spaces"], label=say("lab_switches", lang), elem_id="switches")
+def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
+    """Build the tab."""
+    words.make(gr.Markdown, {"value": "lab_intro"})
+    chooser = Chooser(shelf, words, name="lab")
+    shown = {"label": "lab_switches", "choices": _switches}
+    switches = words.make(gr.CheckboxGroup, shown, value=["header_spaces"], elem_id="switches")
     with gr.Row(elem_classes="chooser"):
-        cut = gr.Slider(NO_CUT, 2048, NO_CUT, step=1, label=lesson("cut", lang)["switch"], info=say("lab_cut_note", lang), elem_id="cut")
-        reset = gr.Button(say("lab_reset", lang), elem_id="lab-reset")
-        run = gr.Button(say("proof_run", lang), variant="primary", elem_id="proof-run")
-    verdict, proof = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="verdict"), gr.HTML(elem_id="proof")
-    explained, pair = gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
+        shown = {"label": lambda to: lesson("cut", to)["switch"], "info": "lab_cut_note"}
+        cut = words.make(gr.Slider, shown, minimum=NO_CUT, maximum=2048, value=NO_CUT, step=1, elem_id="cut")
+        reset = words.make(gr.Button, {"value": "lab_reset"}, elem_id="lab-reset")
+        run = words.make(gr.Button, {"value": "proof_run"}, variant="primary", elem_id="proof-run")
+    verdict = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", DEFAULT_LANGUAGE)}</p>', elem_id="verdict")
+    proof, explained, pair = gr.HTML(elem_id="proof"), gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
     inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
     chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
     reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
-    run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
-    trainers = build_trainers(shelf, chooser, tab=tab, chosen=chosen, language=language)
-    return [
-        (intro, lambda to: gr.update(value=say("lab_intro", to))),
-        (switches, lambda to: gr.update(label=say("lab_switches", to), choices=_switches(to))),
-        (cut, lambda to: gr.update(label=lesson("cut", to)["switch"], info=say("lab_cut_note", to))),
-        (reset, lambda to: gr.update(value=say("lab_reset", to))),
-        (run, lambda to: gr.update(value=say("proof_run", to))),
-        *chooser.translations,
-        *trainers,
-    ]
+    training = {"api_visibility": "private", "concurrency_id": "training", "concurrency_limit": 1}
+    run.click(lambda *values: prove(shelf, *values), inputs, proof, **training)
+    build_trainers(shelf, words, chooser, tab=tab, chosen=chosen, language=language)
 
 
 def _switches(language: str) -> list[tuple[str, str]]:

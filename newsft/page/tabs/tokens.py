@@ -8,20 +8,19 @@ from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.lessons.conversations import check_length, read_messages
 from newsft.lessons.source import Shelf
-from newsft.page.chooser import Chooser, explain
+from newsft.page.chooser import Chooser, explain, explain_errors
 from newsft.page.html import tokens as views
 from newsft.page.texts import DEFAULT_LANGUAGE, say
+from newsft.page.words import Words
 
 
+@explain_errors()
 def show_row(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
     """The row's sums, badges, decoded labels and chips."""
-    try:
-        messages, changes = shelf.messages(*choice)
-        chat = shelf.chat(tokenizer_name)
-        encoded = chat.encode_row(messages)
-        check_length(len(encoded))
-    except UserError as error:
-        return explain(error, language)
+    messages, changes = shelf.messages(*choice)
+    chat = shelf.chat(tokenizer_name)
+    encoded = chat.encode_row(messages)
+    check_length(len(encoded))
     parts = [
         explain(changes, language),
         views.format_counts(tokens.count_tokens(encoded), language=language),
@@ -32,18 +31,17 @@ def show_row(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
     return "".join(parts)
 
 
+@explain_errors()
 def show_batch(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
     """The chosen row collated with a second one of the data set, which is the last of `choice`."""
     *first, second = choice
-    try:
-        conversations = [shelf.messages(*chosen)[0] for chosen in (first, ("row", second, "", "", ""))]
-        chat = shelf.chat(tokenizer_name)
-        padded = pad_batch([chat.encode_row(messages) for messages in conversations], pad_id=chat.pad_id)
-        check_length(len(padded[0]))
-    except UserError as error:
-        return explain(error, language)
+    conversations = [shelf.messages(*chosen)[0] for chosen in (first, ("row", second, "", "", ""))]
+    chat = shelf.chat(tokenizer_name)
+    padded = pad_batch([chat.encode_row(messages) for messages in conversations], pad_id=chat.pad_id)
+    check_length(len(padded[0]))
     read = [tokens.read_tokens(chat, row) for row in padded]
-    return views.format_batch(read, pad_id=chat.pad_id, pad_text=chat.tokenizer.convert_ids_to_tokens(chat.pad_id), language=language)
+    pad_text = chat.tokenizer.convert_ids_to_tokens(chat.pad_id)
+    return views.format_batch(read, pad_id=chat.pad_id, pad_text=pad_text, language=language)
 
 
 def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") -> dict:
@@ -66,25 +64,23 @@ def describe_row(shelf: Shelf, messages: list[dict], tokenizer: str = "llama3") 
     }
 
 
-def build_tokens_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> list[tuple]:
-    """Build the tab; returns (component, language -> update) as every tab does."""
-    lang, last = DEFAULT_LANGUAGE, len(shelf.rows) - 1
-    intro = gr.Markdown(say("tokens_intro", lang))
-    chooser = Chooser(shelf, name="tokens")
-    row = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="row")
-    with gr.Accordion(say("batch", lang), open=True, elem_id="batch") as accordion:
-        note = gr.Markdown(say("batch_intro", lang))
-        second = gr.Number(1, label=say("second_row", lang, last=last), precision=0, elem_id="second-row")
+def build_tokens_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
+    """Build the tab."""
+    last = len(shelf.rows) - 1
+    words.make(gr.Markdown, {"value": "tokens_intro"})
+    chooser = Chooser(shelf, words, name="tokens")
+    row = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", DEFAULT_LANGUAGE)}</p>', elem_id="row")
+    with words.make(gr.Accordion, {"label": "batch"}, open=True, elem_id="batch"):
+        words.make(gr.Markdown, {"value": "batch_intro"})
+        label = {"label": lambda to: say("second_row", to, last=last)}
+        second = words.make(gr.Number, label, value=1, precision=0, elem_id="second-row")
         bands = gr.HTML(elem_id="bands")
-    chooser.on_change(lambda *values: [show_row(shelf, *values[:-1]), show_batch(shelf, *values)], [second], [row, bands], tab=tab, chosen=chosen, language=language)
+
+    def show(*values) -> list[str]:
+        return [show_row(shelf, *values[:-1]), show_batch(shelf, *values)]
+
+    chooser.on_change(show, [second], [row, bands], tab=tab, chosen=chosen, language=language)
     gr.api(_endpoint(shelf), api_name="tokens", queue=False)
-    return [
-        (intro, lambda to: gr.update(value=say("tokens_intro", to))),
-        (accordion, lambda to: gr.update(label=say("batch", to))),
-        (note, lambda to: gr.update(value=say("batch_intro", to))),
-        (second, lambda to: gr.update(label=say("second_row", to, last=last))),
-        *chooser.translations,
-    ]
 
 
 def _endpoint(shelf: Shelf):
