@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.pieces import Piece
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.paths import ASSETS
 
 # Llama 3.1's template writes this before every system prompt; that of 3.2 and ms-swift's have the day of the run in it.
