@@ -83,6 +83,11 @@ class ChatFormat:
         return frozenset(self._ordinary.control)
 
     @cached_property
+    def added_ids(self) -> frozenset[int]:
+        """The ids of all added tokens, control tokens or not; the tokenizer makes their list anew whenever it is asked."""
+        return frozenset(self.tokenizer.added_tokens_decoder)
+
+    @cached_property
     def hidden_ids(self) -> frozenset[int]:
         """The control tokens that are no part of an answer's text; a think block is one, and its tokens are not special by name."""
         return frozenset(number for number, token in self._ordinary.control.items() if token.special)
