@@ -21,7 +21,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from benchmarks.varco8b import write_checkpoint
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.models import memory
 from newsft.models.load import load_base
 from newsft.recipe import RECIPES

@@ -145,8 +145,8 @@ def weight_bytes(quantized: bool) -> float:
 
 def trainers_table() -> str:
     """What other trainers make of a row, as assets/trainers.toml has it; the counts are those of the toy row with Llama 3's tokenizer."""
-    from newsft.encoding.chat import IGNORED
     from newsft.encoding.llama3 import llama3_chat
+    from newsft.encoding.row import IGNORED
     from newsft.lessons.behaviours import CONSTANT_DAY
     from newsft.lessons.conversations import TOY
     from newsft.lessons.trainers import load_trainers, prepare_row

@@ -30,7 +30,7 @@ from newsft.encoding.tokens import read_tokens
 from newsft.errors import UserError
 from newsft.evaluation import __main__ as evaluation
 from newsft.paths import ASSETS
-from tests.tokenizers import LLAMA2, real_folders
+from tests.tokenizers import load_real, real_folders
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "tokenizers.md"
 ROWS = 8  # of the embedded rows, half of them for the training
@@ -118,9 +118,7 @@ def call(main: Callable[[], int], *arguments: str) -> str:
 
 def try_tokenizer(path: Path, rows: list[dict], work: Path) -> list[str]:
     """Verdicts of token tab, training, check and evaluation."""
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    if not tokenizer.chat_template and path.parents[1].name == "llama2":
-        tokenizer.chat_template = LLAMA2
+    tokenizer = load_real(path.parents[1].name)
     model, data, adapter = work / "model", work / "rows.jsonl", work / "adapter"
     write_model(tokenizer, model)
     data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

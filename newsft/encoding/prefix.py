@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.row import IGNORED, Encoded
 
 LEAST_PREFIX = 32  # shared tokens below which a mask costs more than it saves
 MASKABLE = ("sdpa", "eager")  # attention implementations that take a mask of our own; flash attention takes none

@@ -16,7 +16,7 @@ LONGEST = 4  # bytes of a character in UTF-8
 def token_bytes(chat: ChatFormat, number: int) -> bytes | None:
     """A token's bytes where its name tells them; None for one that is text, or nothing that the tokenizer knows."""
     name = chat.tokenizer.convert_ids_to_tokens(number)
-    if name is None or number in chat.tokenizer.added_tokens_decoder:
+    if name is None or number in chat.added_ids:
         return None
     if chat.is_byte_level:
         return bytes(BYTE_OF[character] for character in name) if all(character in BYTE_OF for character in name) else None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import regex
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.checks import trained_outside
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.encoding.token_bytes import token_bytes
 
 

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from newsft.data.messages import prompt_messages
-from newsft.encoding.chat import ChatFormat, Encoded, shorten_middle
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import Encoded, shorten_middle
 from newsft.errors import UserError
 from newsft.inference.types import Prompt
 

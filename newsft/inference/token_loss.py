@@ -1,6 +1,6 @@
 """What each token of a gold answer costs the base model and the tuned one: one forward pass of two rows, adapter off and on."""
 
-from newsft.encoding.chat import Encoded
+from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.inference.types import ScoringEngine, Xray
 

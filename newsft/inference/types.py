@@ -7,7 +7,8 @@ from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from newsft.data.messages import Message
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED, Encoded
 
 SIDES = ("base", "tuned")
 # Finish reasons by their usual names; the values are written in files and are keys of the page's texts.

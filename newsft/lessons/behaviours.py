@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.pieces import Piece
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.lessons.row_parts import find_header, find_stretches, insert_part, join_parts, relabel, take_part, untrain_ends
 
 # Llama 3.1's template writes this before every system prompt; that of 3.2 and ms-swift's have the day of the run in it.

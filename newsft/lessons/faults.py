@@ -6,8 +6,9 @@ Every fault starts from the correct pieces of `encoding/chat.py` and spoils one 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.pieces import Piece
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.encoding.template import answer_header, respell_template
 from newsft.lessons.row_parts import take_part, untrain_ends
 

@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.checks import CHECKS, check_row, trained_outside
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.lessons.faults import Faults
 
 

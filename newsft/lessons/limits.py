@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from newsft.encoding.chat import IGNORED, Encoded
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.lessons.behaviours import Case, add_text_end
 from newsft.lessons.row_parts import find_stretches, join_parts, take_part
 

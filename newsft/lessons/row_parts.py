@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED, Encoded
 
 
 def find_stretches(row: Encoded, origin: str) -> list[int]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
+from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.lessons.conversations import TOY, own_messages, pick_row
 

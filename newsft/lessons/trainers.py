@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from newsft.encoding.chat import ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import Encoded
 from newsft.lessons.behaviours import BEHAVIOURS, Case
 from newsft.lessons.limits import LIMITS
 from newsft.paths import ASSETS

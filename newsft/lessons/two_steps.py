@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from newsft.encoding.chat import ChatFormat, Encoded
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.models.load import load_base, load_chat
 from newsft.recipe import RECIPES

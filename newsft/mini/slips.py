@@ -8,7 +8,7 @@ import random
 import re
 from itertools import pairwise
 
-from newsft.encoding.chat import Span
+from newsft.encoding.stretches import Span
 
 OPEN, CLOSE = "⟦⟧"
 CUT = CLOSE + CLOSE  # behind it, the end of the string belongs to the slip too: it came too early

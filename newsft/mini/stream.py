@@ -10,7 +10,9 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from newsft.encoding.chat import IGNORED, ChatFormat, Encoded, Span
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED, Encoded
+from newsft.encoding.stretches import Span
 from newsft.mini import exercises
 from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import IGNORED, Encoded
 from newsft.encoding.checks import check_row
 from newsft.encoding.fidelity import find_id_difference, find_text_difference, joins_answer
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.errors import list_rows
 from newsft.models import distributed
 from newsft.models.load import Loaded

@@ -11,9 +11,9 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
 from newsft.compat import attention_of, has_bf16_units
-from newsft.encoding.chat import Encoded
 from newsft.encoding.collate import collate
 from newsft.encoding.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
+from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.models import distributed, memory
 from newsft.models.load import ADAPTER, Loaded

@@ -12,7 +12,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
 from newsft.compat import TrainerHooks
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.models.run_record import RUN_FILE
 from newsft.training import checkpoints
 

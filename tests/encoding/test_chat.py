@@ -7,8 +7,9 @@ import pytest
 
 from newsft.data.messages import row_messages
 from newsft.data.text import clean_text
-from newsft.encoding.chat import ELLIPSIS, IGNORED, ChatFormat, shorten_middle
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
+from newsft.encoding.row import ELLIPSIS, IGNORED, shorten_middle
 from newsft.errors import UserError
 from tests.templates import ANSWER, CONVERSATIONS, HEADER, LLAMA2, LLAMA3, SYSTEM, TEMPLATES, USER, VARCO, with_template
 

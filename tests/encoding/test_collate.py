@@ -1,7 +1,7 @@
 import torch
 
-from newsft.encoding.chat import IGNORED, Encoded
 from newsft.encoding.collate import collate
+from newsft.encoding.row import IGNORED, Encoded
 
 SHORT = Encoded(input_ids=[5, 0, 7], labels=[IGNORED, 0, 7], attention_mask=[1, 1, 1])
 LONG = Encoded(input_ids=[5, 6, 7, 8, 9], labels=[IGNORED, IGNORED, 7, 8, 9], attention_mask=[1] * 5)

@@ -7,7 +7,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from newsft.encoding import llama3
-from newsft.encoding.chat import IGNORED, ChatFormat
+from newsft.encoding.chat import ChatFormat
+from newsft.encoding.row import IGNORED
 from newsft.encoding.template import respell_template
 from newsft.lessons.conversations import TOY
 from newsft.recipe import RECIPES

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from newsft.encoding.chat import IGNORED, Encoded
 from newsft.encoding.collate import collate
 from newsft.encoding.prefix import collate_shared, shared_length
+from newsft.encoding.row import IGNORED, Encoded
 from newsft.errors import UserError
 from newsft.models.load import load_base
 from newsft.recipe import RECIPES

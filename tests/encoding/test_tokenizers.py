@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import IGNORED, ChatFormat
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.checks import CHECKS, check_row
 from newsft.encoding.fidelity import find_id_difference, find_text_difference, joins_answer
+from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import read_tokens
 from newsft.errors import UserError
 from tests.tokenizers import LAST_USER, MARKERS, NOT_SPECIAL, OPEN_THINK, SMALL, SPECIAL, TEMPLATES, THINKING, load_real, real_folders

@@ -4,10 +4,10 @@ from itertools import groupby
 import pytest
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import IGNORED
 from newsft.encoding.collate import pad_batch
 from newsft.encoding.llama3 import llama3_chat
 from newsft.encoding.pieces import Piece
+from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import count_tokens, decode_labels, read_tokens
 from newsft.lessons.conversations import TOY
 from newsft.lessons.faults import Faults, break_row, cut_row, spoil_messages, spoil_padding

@@ -10,7 +10,7 @@ import pytest
 
 from newsft.data.rows import Split, load_rows
 from newsft.data.text import NEWS_LIMIT
-from newsft.encoding.chat import ELLIPSIS
+from newsft.encoding.row import ELLIPSIS
 from newsft.errors import UserError
 from newsft.evaluation.article import encode_article, find_long
 from newsft.evaluation.run import evaluate, load_data

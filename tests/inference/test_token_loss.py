@@ -7,7 +7,7 @@ from peft import set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.errors import UserError
 from newsft.inference.token_loss import take_xray
 from newsft.models.load import load_base

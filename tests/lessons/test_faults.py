@@ -4,9 +4,9 @@ from itertools import combinations
 import pytest
 
 from newsft.data.messages import row_messages
-from newsft.encoding.chat import IGNORED
 from newsft.encoding.collate import pad_batch
 from newsft.encoding.llama3 import llama3_chat
+from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import read_tokens
 from newsft.lessons.conversations import TOY
 from newsft.lessons.faults import Faults, break_row, search_labels, spoil_messages, spoil_padding

@@ -11,8 +11,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import SFTConfig, SFTTrainer
 from trl.chat_template_utils import llama3_training_chat_template
 
-from newsft.encoding.chat import IGNORED, ChatFormat
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
+from newsft.encoding.row import IGNORED
 from newsft.lessons.behaviours import BEHAVIOURS, Case
 from newsft.lessons.conversations import TOY
 from newsft.lessons.limits import LIMITS

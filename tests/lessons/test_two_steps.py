@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from newsft.encoding.chat import IGNORED
 from newsft.encoding.llama3 import llama3_chat
+from newsft.encoding.row import IGNORED
 from newsft.lessons.conversations import TOY
 from newsft.lessons.source import Shelf
 from newsft.lessons.two_steps import STEPS, train_row

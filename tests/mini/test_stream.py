@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.mini.events import read_events
 from newsft.mini.exercises import Conversation, draw_conversation
 from newsft.mini.schedule import PHASE

@@ -6,8 +6,8 @@ import tomllib
 import pytest
 
 from newsft.encoding import tokens
-from newsft.encoding.chat import IGNORED
 from newsft.encoding.checks import CHECKS
+from newsft.encoding.row import IGNORED
 from newsft.lessons.behaviours import CONSTANT_DAY
 from newsft.lessons.faults import Faults
 from newsft.lessons.inspect import find_verdicts

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.lessons.source import Shelf
 from newsft.models.load import load_base
 from newsft.page.tabs.tokens import show_batch, show_row

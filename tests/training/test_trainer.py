@@ -6,8 +6,8 @@ import pytest
 import torch
 from trl import SFTTrainer
 
-from newsft.encoding.chat import IGNORED
 from newsft.encoding.collate import collate
+from newsft.encoding.row import IGNORED
 from newsft.errors import UserError
 from newsft.models.load import load_base
 from newsft.recipe import RECIPES

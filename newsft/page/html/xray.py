@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import Token
 from newsft.inference.types import Xray
 from newsft.page.html.table import format_table

@@ -2,7 +2,7 @@ import pytest
 
 from newsft.data.messages import row_messages
 from newsft.encoding import tokens
-from newsft.encoding.chat import IGNORED
+from newsft.encoding.row import IGNORED
 from newsft.inference.token_loss import take_xray
 from newsft.inference.types import Xray
 from newsft.page.html.tokens import show_text
