@@ -24,5 +24,6 @@ def as_json(comparison: Comparison, gold: Answer | None = None) -> dict:
             "tokens": stream.tokens,
             "seconds": round(stream.seconds, 3),
             "reason": stream.reason,
+            "error": None if stream.error is None else str(stream.error),
         }
     return sides | {"prompt_tokens": len(comparison.prompt.ids), "changes": comparison.prompt.changes, "gold": gold.values if gold else None}

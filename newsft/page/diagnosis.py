@@ -71,7 +71,8 @@ def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     models, run = engine.models, engine.models.run or {}
     yield "loaded", models.description
     yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
-    yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
+    if models.base_fingerprint:
+        yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {run.get('base_fingerprint', 'unknown')} and data {run.get('data_fingerprint', 'unknown')}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 
@@ -85,11 +86,13 @@ def try_comparison(engine: Engine, row: dict) -> tuple[list[Line], bool]:
         return [("comparison", f"FAILED: {error}")], False
     lines: list[Line] = [("comparison", f"{len(last.prompt.ids)} tokens of prompt, {time.monotonic() - begun:.1f} s")]
     for side, answer in last.answers.items():
-        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {answer.reason}, {read_answer(answer.text).reading}"))
+        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, " + (f"FAILED: {answer.error}" if answer.error else f"{answer.reason}, {read_answer(answer.text).reading}")))
     receipt = write_receipt(engine, last)
     apart = "unknown" if receipt.difference is None else f"{receipt.difference['largest']:.3f}"
+    if last.server_tokens:
+        lines.append(("  server", f"counts {', '.join(map(str, last.server_tokens.values()))} tokens of prompt"))
     lines.append(("  receipt", f"largest difference of the first logits {apart}, {'ALARM: ' + ', '.join(receipt.alarms) if receipt.alarms else 'no alarm'}"))
-    return lines, not receipt.alarms
+    return lines, not receipt.alarms and not any(answer.error for answer in last.answers.values())
 
 
 def _processor() -> str:

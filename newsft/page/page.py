@@ -40,14 +40,15 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
     """
+    served = not engine.capabilities.same_weights
     lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.chat, tests=len(split.test))
     with gr.Blocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
-            heading = gr.HTML(_heading(lang, names), elem_id="heading")
+            heading = gr.HTML(_heading(lang, names, served), elem_id="heading")
             language = gr.Radio(list(LANGUAGES.items()), value=lang, label=say("language", lang), elem_id="language", container=False)
             size = gr.Radio(_sizes(lang), value=SIZES[0], label=say("size", lang), elem_id="size", container=False)
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
-        translations = [(heading, lambda to: gr.update(value=_heading(to, names))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
+        translations = [(heading, lambda to: gr.update(value=_heading(to, names, served))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(say("tab_compare", lang), id="compare") as tab:
                 translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, page=page, language=language, system_prompt=system_prompt, rows=split.test)]
@@ -87,9 +88,9 @@ def launch_settings() -> dict:
     }
 
 
-def _heading(language: str, names: tuple[str, str]) -> str:
+def _heading(language: str, names: tuple[str, str], served: bool) -> str:
     model, adapter = map(escape, names)
-    line = say("model_line", language, model=model, adapter=adapter)
+    line = say("model_line_served" if served else "model_line", language, model=model, adapter=adapter)
     return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{line}</p>"
 
 

@@ -44,8 +44,8 @@ class CompareHandlers:
     def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
         fields = self._format_fields(comparison, language) if comparison.done else {}
-        columns = [views.format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
-        footer = views.format_footer(prompt_tokens=len(comparison.prompt.ids), changes=comparison.prompt.changes, language=language)
+        columns = [views.format_side(side, stream, fields.get(side, ""), language=language, waiting="queued", note=self._note(side, language)) for side, stream in comparison.answers.items()]
+        footer = views.format_footer(prompt_tokens=len(comparison.prompt.ids), changes=comparison.prompt.changes, language=language, sent_ids=bool(comparison.requests))
         if comparison.done:
             number, gold = self.find_gold(comparison)
             footer = (views.format_gold(gold, number, language=language) if gold else "") + footer
@@ -69,7 +69,11 @@ class CompareHandlers:
 
     def blank(self, language: str, *, waiting: str = "waiting") -> list[str]:
         """Empty columns and footer."""
-        return [*[views.format_side(side, AnswerStream(), language=language, waiting=waiting) for side in self.engine.sides], ""]
+        return [*[views.format_side(side, AnswerStream(), language=language, waiting=waiting, note=self._note(side, language)) for side in self.engine.sides], ""]
+
+    def _note(self, side: str, language: str) -> str | None:
+        """What is known of a side's model, where it is not this process's own."""
+        return None if self.engine.capabilities.same_weights else say("served_note", language, name=self.engine.adapters[side])
 
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
@@ -137,6 +141,8 @@ class CompareHandlers:
         except (RuntimeError, MemoryError) as error:
             logging.getLogger(__name__).exception("the comparison failed")
             raise gr.Error(say("error_failed", "en"), print_exception=False) from error
+        if all(stream.error for stream in last.answers.values()):
+            raise gr.Error(" ".join(str(stream.error) for stream in last.answers.values()), print_exception=False)
         number, gold = self.find_gold(last)
         receipt = asdict(write_receipt(self.engine, last))
         receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys
