@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
+from newsft.page.languages import First, LanguageMiddleware, TranslatedBlocks
 from newsft.page.middleware import SecurityMiddleware
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
@@ -42,13 +43,17 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
     """
     served = not engine.capabilities.same_weights
     lang, shelf = DEFAULT_LANGUAGE, Shelf(split.rows, engine.chat, tests=len(split.test))
-    with gr.Blocks(title="newsft", analytics_enabled=False) as page:
+    with TranslatedBlocks(title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
             heading = gr.HTML(_heading(lang, names, served), elem_id="heading")
             language = gr.Radio(list(LANGUAGES.items()), value=lang, label=say("language", lang), elem_id="language", container=False)
             size = gr.Radio(_sizes(lang), value=SIZES[0], label=say("size", lang), elem_id="size", container=False)
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
-        translations = [(heading, lambda to: gr.update(value=_heading(to, names, served))), (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to)))]
+        translations = [
+            (heading, lambda to: gr.update(value=_heading(to, names, served))),
+            (language, lambda to: gr.update(label=say("language", to))),
+            (size, lambda to: gr.update(label=say("size", to), choices=_sizes(to))),
+        ]
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(say("tab_compare", lang), id="compare") as tab:
                 translations += [_label(tab, "tab_compare"), *build_compare_tab(engine, page=page, language=language, system_prompt=system_prompt, rows=split.test)]
@@ -58,15 +63,17 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
             with gr.Tab(say("tab_evaluation", lang), id="evaluation") as tab:
                 translations += [_label(tab, "tab_evaluation"), *build_evaluation_tab(engine, split.test, evaluation, tab=tab, language=language)]
 
-        def translate(to: str):
-            return [update(to) for _, update in translations]
+        switched = [one for one in translations if not isinstance(one, First)]
 
-        outputs = [component for component, _ in translations]
+        def translate(to: str):
+            return [update(to) for _, update in switched]
+
+        outputs = [component for component, _ in switched]
         language.change(translate, language, outputs, queue=False, show_progress="hidden", api_visibility="private")
         language.change(None, language, None, js="(lang) => { document.documentElement.lang = lang; }", api_visibility="private")
         size.change(None, size, None, js="(size) => { document.querySelector('.gradio-container').style.zoom = size; }", api_visibility="private")
-        # ?lang=en opens the page in English: a link that a teacher can hand out.
-        page.load(_asked_language, None, language, queue=False, show_progress="hidden", api_visibility="private")
+    # ?lang=en opens the page in English: a link that a teacher can hand out.
+    page.translations = (*translations, First(language, lambda to: gr.update(value=to)))
     return page
 
 
@@ -84,7 +91,7 @@ def launch_settings() -> dict:
         "allowed_paths": [],
         "max_file_size": "1mb",
         "state_session_capacity": KEPT_SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware)]},
+        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware), Middleware(LanguageMiddleware)]},
     }
 
 
@@ -100,9 +107,3 @@ def _label(tab: gr.Tab, key: str) -> tuple:
 
 def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say(f"size_{number}", language), size) for number, size in enumerate(SIZES, 1)]
-
-
-def _asked_language(request: gr.Request) -> str | dict:
-    asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
-    # Nothing where nothing is to change: a value that arrives after a reader's first click makes Gradio's page change the switch to and fro, for ever.
-    return asked if asked in LANGUAGES.values() and asked != DEFAULT_LANGUAGE else gr.skip()

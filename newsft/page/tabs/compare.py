@@ -20,6 +20,7 @@ from newsft.page.chooser import QUICK
 from newsft.page.html import compare as views
 from newsft.page.html.fields import format_fields
 from newsft.page.html.receipt import format_receipt
+from newsft.page.languages import First
 from newsft.page.sessions import MODEL, QUEUE_LENGTH, Stops, find_place, is_full
 from newsft.page.texts import DEFAULT_LANGUAGE, say, say_error
 from newsft.paths import ASSETS
@@ -161,8 +162,8 @@ def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, sy
     """Build the tab; returns (component, language -> update) for everything whose label the language switch changes."""
     handlers, articles, lang = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows), json.loads(EXAMPLES.read_text(encoding="utf-8")), DEFAULT_LANGUAGE
     lesson_rows = [number for number in LESSON_ROWS if number < len(rows)]
-    examples, lesson, number, load = _build_sources([article["title"] for article in articles], lesson_rows, last=len(rows) - 1)
-    news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=7, max_lines=16, elem_id="news")
+    examples, lesson, number, load = _build_sources(articles, lesson_rows, last=len(rows) - 1)
+    news = gr.Textbox(label=say("news", lang), placeholder=say("news_placeholder", lang), lines=3, max_lines=7, elem_id="news")
     with gr.Row(elem_id="buttons"):
         compare = gr.Button(say("compare", lang), variant="primary", elem_id="compare")
         stop = gr.Button(say("stop", lang), variant="stop", elem_id="stop", interactive=False)
@@ -195,26 +196,33 @@ def build_compare_tab(engine: Engine, *, page: gr.Blocks, language: gr.Radio, sy
     language.change(handlers.translate, [language, finished], outputs, **QUICK)
     gr.api(handlers.answer, api_name="compare", **MODEL)
 
-    labels = [(examples, "examples"), (accordion, "system_prompt")]
+    first = [First(side, lambda to, place=place: gr.update(value=handlers.blank(to)[place])) for place, side in enumerate(sides)]
     values = [(load, "test_row_load"), (compare, "compare"), (stop, "stop"), (clear, "clear"), (note, "system_prompt_note"), (reset, "reset")]
     return [
+        *first,
         (news, lambda to: gr.update(label=say("news", to), placeholder=say("news_placeholder", to))),
         (lesson, lambda to: gr.update(**_lesson_rows(lesson_rows, to))),
         (number, lambda to: gr.update(label=say("test_row", to, last=len(rows) - 1))),
-        *[(component, lambda to, key=key: gr.update(label=say(key, to))) for component, key in labels],
+        (examples, lambda to: gr.update(**_example_titles(articles, to))),
+        (accordion, lambda to: gr.update(label=say("system_prompt", to))),
+        (prompt, lambda to: gr.update(label=say("system_prompt", to))),
         *[(component, lambda to, key=key: gr.update(value=say(key, to))) for component, key in values],
     ]
 
 
-def _build_sources(titles: list[str], lesson_rows: list[int], *, last: int) -> tuple[gr.Dataset, gr.Dataset, gr.Number, gr.Button]:
+def _build_sources(articles: list[dict], lesson_rows: list[int], *, last: int) -> tuple[gr.Dataset, gr.Dataset, gr.Number, gr.Button]:
     """Where an article comes from if it is not pasted: the examples, the lesson's rows, any test row by its number."""
-    lang, samples = DEFAULT_LANGUAGE, [[title] for title in titles]
-    examples = gr.Dataset(label=say("examples", lang), components=[gr.Textbox(visible=False)], samples=samples, samples_per_page=len(samples), type="index", layout="gallery", elem_id="examples")
+    lang = DEFAULT_LANGUAGE
+    examples = gr.Dataset(**_example_titles(articles, lang), components=[gr.Textbox(visible=False)], samples_per_page=len(articles), type="index", layout="gallery", elem_id="examples")
     with gr.Row(elem_id="test-rows"):
         lesson = gr.Dataset(**_lesson_rows(lesson_rows, lang), components=[gr.Textbox(visible=False)], samples_per_page=len(lesson_rows), type="index", layout="gallery", elem_id="lesson-rows")
         number = gr.Number(None, label=say("test_row", lang, last=last), precision=0, elem_id="test-row")
         load = gr.Button(say("test_row_load", lang), elem_id="test-row-load")
     return examples, lesson, number, load
+
+
+def _example_titles(articles: list[dict], language: str) -> dict:
+    return {"label": say("examples", language), "samples": [[article["title"][language]] for article in articles]}
 
 
 def _lesson_rows(numbers: list[int], language: str) -> dict:

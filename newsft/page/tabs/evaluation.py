@@ -18,6 +18,7 @@ from newsft.page.chooser import QUICK, explain, explain_failure
 from newsft.page.html import evaluation as views
 from newsft.page.html.scores import draw_kinds, draw_scores
 from newsft.page.html.xray import format_xray
+from newsft.page.languages import First
 from newsft.page.sessions import MODEL
 from newsft.page.texts import DEFAULT_LANGUAGE, say
 
@@ -154,6 +155,8 @@ def build_evaluation_tab(engine: Engine, rows: list[dict], folder: Path, *, tab:
         (number, lambda to: gr.update(label=say("open_row", to, last=len(rows) - 1))),
         (accordion, lambda to: gr.update(label=say("xray", to))),
         (note, lambda to: gr.update(value=say("xray_intro", to))),
+        First(origin, lambda to: gr.update(value=f'<p class="waiting">{say("loading_evaluation", to)}</p>')),
+        First(listing, lambda to: gr.update(headers=_headers(to), label=say("row_list", to))),
     ]
 
 

@@ -12,6 +12,7 @@ from newsft.lessons.inspect import changed_positions, find_verdicts
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import QUICK, Chooser, explain, explain_failure
 from newsft.page.html import lab as views
+from newsft.page.languages import First
 from newsft.page.tabs.trainers import build_trainers
 from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
 
@@ -85,6 +86,7 @@ def build_lab_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: gr.R
     run.click(lambda *values: prove(shelf, *values), inputs, proof, api_visibility="private", concurrency_id="training", concurrency_limit=1)
     trainers = build_trainers(shelf, chooser, tab=tab, chosen=chosen, language=language)
     return [
+        First(verdict, lambda to: gr.update(value=f'<p class="waiting">{say("loading_tokenizer", to)}</p>')),
         (intro, lambda to: gr.update(value=say("lab_intro", to))),
         (switches, lambda to: gr.update(label=say("lab_switches", to), choices=_switches(to))),
         (cut, lambda to: gr.update(label=lesson("cut", to)["switch"], info=say("lab_cut_note", to))),

@@ -8,6 +8,7 @@ from newsft.errors import UserError
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import Chooser, explain
 from newsft.page.html import template as views
+from newsft.page.languages import First
 from newsft.page.texts import DEFAULT_LANGUAGE, say
 
 
@@ -36,6 +37,7 @@ def build_template_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language:
     shown = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", lang)}</p>', elem_id="template")
     chooser.on_change(lambda *values: show_template(shelf, *values), [generation, spelling], [shown], tab=tab, chosen=chosen, language=language)
     return [
+        First(shown, lambda to: gr.update(value=f'<p class="waiting">{say("loading_tokenizer", to)}</p>')),
         (intro, lambda to: gr.update(value=say("template_intro", to))),
         (generation, lambda to: gr.update(label=say("generation_prompt", to), info=say("generation_prompt_note", to))),
         (spelling, lambda to: gr.update(label=say("spellings", to), choices=_spellings(to))),

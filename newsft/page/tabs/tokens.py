@@ -10,6 +10,7 @@ from newsft.lessons.conversations import check_length, read_messages
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import Chooser, explain
 from newsft.page.html import tokens as views
+from newsft.page.languages import First
 from newsft.page.texts import DEFAULT_LANGUAGE, say
 
 
@@ -79,6 +80,7 @@ def build_tokens_tab(shelf: Shelf, *, tab: gr.Tab, chosen: gr.State, language: g
     chooser.on_change(lambda *values: [show_row(shelf, *values[:-1]), show_batch(shelf, *values)], [second], [row, bands], tab=tab, chosen=chosen, language=language)
     gr.api(_endpoint(shelf), api_name="tokens", queue=False)
     return [
+        First(row, lambda to: gr.update(value=f'<p class="waiting">{say("loading_tokenizer", to)}</p>')),
         (intro, lambda to: gr.update(value=say("tokens_intro", to))),
         (accordion, lambda to: gr.update(label=say("batch", to))),
         (note, lambda to: gr.update(value=say("batch_intro", to))),

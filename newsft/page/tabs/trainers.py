@@ -12,6 +12,7 @@ from newsft.lessons.source import Shelf
 from newsft.lessons.trainers import load_trainers, prepare_row
 from newsft.page.chooser import QUICK, Chooser, explain
 from newsft.page.html import trainers as views
+from newsft.page.languages import First
 from newsft.page.texts import DEFAULT_LANGUAGE, say
 
 NO_LIMIT = 10**9
@@ -48,7 +49,11 @@ def build_trainers(shelf: Shelf, chooser: Chooser, *, tab: gr.Tab, chosen: gr.St
     name.input(lambda chosen_name, to: gr.update(choices=_variants(chosen_name, to), value=_variants(chosen_name, to)[0][1]), [name, language], variant, **QUICK)
     language.change(lambda chosen_name, to: gr.update(choices=_variants(chosen_name, to), label=say("trainer_variant", to)), [name, language], variant, **QUICK)
     chooser.on_change(lambda *values: show_trainer(shelf, *values), [variant], [told, rows], tab=tab, chosen=chosen, language=language)
-    return [(intro, lambda to: gr.update(value=say("trainer_intro", to))), (name, lambda to: gr.update(label=say("trainer_name", to)))]
+    return [
+        (intro, lambda to: gr.update(value=say("trainer_intro", to))),
+        (name, lambda to: gr.update(label=say("trainer_name", to))),
+        First(variant, lambda to: gr.update(choices=_variants(first.name, to), label=say("trainer_variant", to))),
+    ]
 
 
 def _names() -> list[str]:
