@@ -8,7 +8,7 @@ from newsft.inference.types import LENGTH, STOP, Comparison, Engine, Receipt
 
 # What can be wrong with a comparison; the page's texts have the same names.
 NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE = "no_difference", "other_ids", "no_prefix", "other_base"
-SAME_ANSWERS, OTHER_COUNT, CONTROL_TEXT = "same_answers", "other_count", "control_text"  # what can be seen from outside of a server
+SAME_ANSWERS, OTHER_COUNT, CONTROL_TEXT, MIXED = "same_answers", "other_count", "control_text", "mixed"  # what can be seen from outside of a server
 
 
 def hash_ids(ids: list[int]) -> str:
@@ -55,6 +55,8 @@ def _find_alarms_of_servers(engine: Engine, comparison: Comparison) -> Iterator[
     """What a comparison of models that are elsewhere shows of them. Here the logits tell more than equal texts, which two models may well write."""
     if engine.models.base_fingerprint:
         return
+    if engine.models.mixed:
+        yield MIXED
     texts, ended = {answer.text for answer in comparison.answers.values()}, all(answer.reason in (STOP, LENGTH) for answer in comparison.answers.values())
     if len(comparison.answers) > 1 and ended and len(texts) == 1:
         yield SAME_ANSWERS

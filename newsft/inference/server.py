@@ -7,7 +7,9 @@ vLLM, llama.cpp's server, `transformers serve` and others speak its API. The ser
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from newsft.models.run_record import read_run
 from newsft.recipe import Recipe
 
 STALL_SECONDS = 15.0  # without a token, before the page says so: in the middle of an answer it ends, before its first token it is looked after
+TRIED_TOKENS = 24  # of an answer at the start: enough for both models to be in one batch
 COUNT_SECONDS = 1.0  # that an ended answer waits for the server's counts
 Event = Chunk | UserError | None  # None: the stream is over
 
@@ -81,7 +84,8 @@ class RemoteEngine:
         self.takes_ids = all(dialect.takes_ids for dialect in self._dialects.values())
         for name in names.values() if self.takes_ids else ():
             self.endpoint.check_tokenizer(name, chat)
-        self.models, self.adapters = ModelInfo(f"server {self.url}: {self._describe()}", run=run), dict(names)
+        self.adapters = dict(names)
+        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run, mixed=self._mixes())
         self.decoding = self._describe_decoding()
         known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
         self.positions = min((count for count in known if count), default=None)
@@ -195,6 +199,23 @@ class RemoteEngine:
         finally:
             with self._lock:
                 self._askers -= 1
+
+    def _mixes(self) -> bool:
+        """Whether the base answers a question otherwise alone than beside the tuned model: vLLM may give both the adapter (see docs/gpu.md)."""
+        news = f"가람누리테크 {uuid.uuid4().hex}호 공장이 공급 계약을 맺었다."  # new to the server, which may keep what it has computed
+        prompt = encode_news(self.chat, news, system_prompt="요약하라.")
+
+        def ask(side: str) -> str:
+            chunks = self.endpoint.stream(self.names[side], prompt, self._dialects[side], max_new_tokens=TRIED_TOKENS)
+            return "".join(chunk.text for chunk in chunks)
+
+        try:
+            alone = ask("base")
+            with ThreadPoolExecutor(len(SIDES)) as pool:
+                beside, _ = pool.map(ask, SIDES)
+        except UserError:
+            return False  # nothing was seen; the comparison says what fails
+        return alone != beside
 
     def _describe(self) -> str:
         takes = "takes our token ids" if self.takes_ids else "takes no token ids: it makes its prompts of our messages itself"

@@ -95,6 +95,7 @@ class ModelInfo:
     base_fingerprint: str = ""  # empty where another server has the weights
     adapter_fingerprint: str | None = None
     run: dict | None = None  # what training wrote beside the adapter
+    mixed: bool = False  # whether a server was seen to answer otherwise for the base once the tuned model is asked at the same time
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The page: header, language switch, one tab per subject."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
 from newsft.page.languages import First, LanguageMiddleware, TranslatedBlocks
-from newsft.page.middleware import SecurityMiddleware
+from newsft.page.middleware import SecurityMiddleware, check_frames
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
@@ -77,8 +78,11 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
     return page
 
 
-def launch_settings() -> dict:
-    """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open."""
+def launch_settings(*, frames: Sequence[str] = ()) -> dict:
+    """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open.
+
+    `frames` are further sites that may show the page in a frame; UserError for what is no site's address.
+    """
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
         "css": STYLE.read_text(encoding="utf-8"),
@@ -91,7 +95,7 @@ def launch_settings() -> dict:
         "allowed_paths": [],
         "max_file_size": "1mb",
         "state_session_capacity": KEPT_SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware), Middleware(LanguageMiddleware)]},
+        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware, frames=check_frames(frames)), Middleware(LanguageMiddleware)]},
     }
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from newsft.inference.server import TRIED_TOKENS
+
 ANSWERS = {"stub-base": "주가가 올랐다는 소식입니다. 📈 끝!", "stub-tuned": "{'is_stock_related': True, 'summary': '주가 상승'}"}
 NAMES = {"base": "stub-base", "tuned": "stub-tuned"}
 PAUSE = 0.01  # seconds between two pieces of an answer, so that a test can stop it
@@ -30,6 +32,8 @@ class Behaviour:
     counts: Callable[[dict], int | None] | None = None  # of a prompt's tokens; the default counts ids and says nothing of text
     owner: str = "stub"
     length: int | None = None
+    mixes: bool = False
+    running: list[str] = field(default_factory=list)
     asked: list[dict] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)  # ends every stall
 
@@ -45,7 +49,7 @@ class Behaviour:
             return 400, "prompt must be a string."
         if self.reads_penalty and asked.get("repetition_penalty", 1) <= 0:
             return 400, "repetition_penalty must be greater than zero"
-        return (500, "out of memory") if self.failures.get(asked["model"]) == "refuse" and asked.get("stream") else None
+        return (500, "out of memory") if self.failures.get(asked["model"]) == "refuse" and asked.get("stream") and asked["max_tokens"] != TRIED_TOKENS else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -64,10 +68,15 @@ class _Handler(BaseHTTPRequestHandler):
         if refused := behaviour.refusal(self.path, asked):
             return self._say(refused[0], {"error": {"message": refused[1]}})
         text = behaviour.answers.get(asked["model"], "x")
+        if behaviour.mixes and asked.get("stream"):  # as vLLM with one place for adapters: whoever is asked beside the tuned model gets its adapter
+            behaviour.running.append(asked["model"])
+            time.sleep(0.2)
+            text = behaviour.answers["stub-tuned"] if "stub-tuned" in behaviour.running else text
         if not asked.get("stream"):
             choice = {"index": 0, "finish_reason": "length"} | ({"message": {"role": "assistant", "content": text[0]}} if "messages" in asked else {"text": text[0]})
             return self._say(200, {"id": "1", "object": "x", "created": 0, "model": "stub", "choices": [choice], "usage": self._usage(asked, 1)})
-        behaviour.asked.append(asked)
+        if asked["max_tokens"] != TRIED_TOKENS:  # what is tried at the start
+            behaviour.asked.append(asked)
         self._begin(200, "text/event-stream")
         try:
             self._write(asked, list(text)[: asked["max_tokens"]], whole=asked["max_tokens"] >= len(text))
@@ -76,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _write(self, asked: dict, pieces: list[str], *, whole: bool) -> None:
-        failure = self.behaviour.failures.get(asked["model"])
+        failure = self.behaviour.failures.get(asked["model"]) if asked["max_tokens"] != TRIED_TOKENS else None
         if failure == "late":
             self.behaviour.let_go.wait(60)
             failure = None

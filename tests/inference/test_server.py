@@ -10,7 +10,7 @@ from gradio_client.exceptions import AppError
 from newsft.data.rows import split_rows
 from newsft.errors import UserError
 from newsft.inference import server
-from newsft.inference.receipt import CONTROL_TEXT, OTHER_COUNT, SAME_ANSWERS, hash_ids, write_receipt
+from newsft.inference.receipt import CONTROL_TEXT, MIXED, OTHER_COUNT, SAME_ANSWERS, hash_ids, write_receipt
 from newsft.inference.server import RemoteEngine
 from newsft.inference.types import FAILED, STOP
 from newsft.page.diagnosis import print_diagnosis
@@ -106,6 +106,12 @@ def test_equal_names_are_refused_and_equal_answers_raise_the_alarm(start):
         start(names={"base": "stub-base", "tuned": "stub-base"})
     alike = start(Behaviour(answers=dict.fromkeys(ANSWERS, "같은 답")))
     assert write_receipt(alike, ask(alike)).alarms == (SAME_ANSWERS,)
+
+
+def test_server_that_gives_the_base_the_adapter_in_one_batch_is_noticed_at_the_start(start):
+    engine = start(Behaviour(mixes=True))
+    assert engine.models.mixed and MIXED in write_receipt(engine, ask(engine)).alarms
+    assert not start().models.mixed
 
 
 @pytest.mark.parametrize("failure", FAILURES)
