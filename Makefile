@@ -45,6 +45,7 @@ space:
 	rm -rf $(SPACE)/venv
 	scripts/make-venv $(PYTHON) $(SPACE)/venv
 	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code
+	$(SPACE)/venv/bin/python -m scripts.install_torch
 	$(SPACE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPACE)/code/requirements.txt
 	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code --check
 
@@ -54,9 +55,9 @@ audit:
 	work/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	work/audit/bin/pip-audit --strict --requirement requirements.txt
 
-# torch is pinned: that version is a CPU build where the index has one, and a plain `torch` is several GB of CUDA.
 $(VENV)/.demo: requirements.txt
 	scripts/make-venv $(PYTHON) $(VENV)
+	$(BIN)/python -m scripts.install_torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

@@ -38,6 +38,10 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--tuned-model", help="with --server: the fine-tuned model's name there")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to listen on; 0.0.0.0 opens the page to the network (127.0.0.1)")
     parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"), help="port to listen on (7860)")
+    frames = os.environ.get("NEWSFT_FRAME_ANCESTORS", "").split()
+    parser.add_argument(
+        "--frame-ancestors", nargs="+", metavar="SITE", default=frames, help="further sites that may show the page in a frame, such as https://lms.example.org (those in NEWSFT_FRAME_ANCESTORS)"
+    )
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--check", action="store_true", help="print versions, hardware, fingerprints, free memory and cache places, run one comparison, and end")
@@ -111,12 +115,13 @@ def serve(arguments: argparse.Namespace, setup: Setup) -> None:
     from newsft.page.page import build_page, launch_settings
     from newsft.page.sessions import QUEUE_LENGTH
 
+    settings = launch_settings(frames=arguments.frame_ancestors)
     print(setup.engine.models.description)
     run = setup.engine.models.run
     system_prompt = run["system_prompt"] if run else setup.split.rows[0]["system_prompt"]
     page = build_page(setup.engine, system_prompt=system_prompt, names=setup.names, split=setup.split, evaluation=Path(setup.recipe.evaluation))
     try:
-        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **launch_settings())
+        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **settings)
     except OSError as error:
         raise UserError(f"port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.") from error
 

@@ -18,7 +18,7 @@ ROOMS = {
     "inference": {"models", "encoding", "data"},
     "evaluation": {"inference", "models", "encoding", "data"},
     "lessons": {"training", "models", "encoding", "data"},
-    "publish": {"evaluation", "models"},
+    "publish": {"evaluation", "models", "data"},
     "page": {"lessons", "evaluation", "inference", "models", "encoding", "data"},
     "mini": {"evaluation", "inference", "training", "models", "encoding", "data"},
 }

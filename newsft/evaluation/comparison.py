@@ -48,6 +48,7 @@ def as_json(comparison: Comparison, gold: Answer | None = None) -> dict:
         compared = compare_fields(answer, gold or Answer(), comparison.prompt.news)
         told = describe_answer(stream.text, stream.reason, answer, compared)
         told |= {"readable": answer.readable, "tokens": stream.tokens, "seconds": round(stream.seconds, 3)}
+        told["error"] = None if stream.error is None else str(stream.error)
         sides[side] = told if gold else told | {"scores": None}
     prompt = comparison.prompt
     return sides | {"prompt_tokens": len(prompt.ids), "changes": prompt.changes, "gold": gold.values if gold else None}

@@ -47,7 +47,7 @@ class LocalEngine:
     `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
     """
 
-    capabilities = Capabilities(token_loss=True)
+    capabilities = Capabilities(token_loss=True, same_weights=True)
 
     def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens

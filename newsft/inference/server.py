@@ -1,28 +1,34 @@
-"""A served model in the place of the local engine: two names behind one OpenAI-compatible chat endpoint.
+"""Served models in the place of the local engine: two names behind one OpenAI-compatible server.
 
-vLLM, llama.cpp's server, `transformers serve` and others speak it. The server renders the chat template and keeps the weights, so
-what only the weights can tell (logits, the X-ray) is not to be had from here.
+vLLM, llama.cpp's server, `transformers serve` and others speak its API. The server keeps the weights, so what only the weights can tell
+(logits, the X-ray) is not to be had from here; `endpoint` has how it is asked.
 """
 
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import openai
 
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
 from newsft.errors import UserError
+from newsft.inference.endpoint import LONGEST_SILENCE, Chunk, Endpoint, silent
 from newsft.inference.engine import encode_news
-from newsft.inference.types import ABORT, LENGTH, SIDES, STOP, AnswerStream, Capabilities, Comparison, ModelInfo, Prompt, Request
-from newsft.models.load import load_chat
+from newsft.inference.types import ABORT, FAILED, LENGTH, SIDES, STOP, AnswerStream, Capabilities, Comparison, ModelInfo, Prompt, Request
+from newsft.models.hub import read_config
+from newsft.models.load import load_chat, on_day_of
 from newsft.models.run_record import read_run
 from newsft.recipe import Recipe
 
-CONNECT_SECONDS, SILENT_SECONDS = 10.0, 120.0  # until the server answers at all, and between two pieces of an answer
-REASONS = {"stop": STOP, "length": LENGTH}
+STALL_SECONDS = 15.0  # without a token, before the page says so: in the middle of an answer it ends, before its first token it is looked after
+TRIED_TOKENS = 24  # of an answer at the start: enough for both models to be in one batch
+COUNT_SECONDS = 1.0  # that an ended answer waits for the server's counts
+Event = Chunk | UserError | None  # None: the stream is over
 
 
 def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
@@ -32,27 +38,59 @@ def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
     comes from the recipe's adapter, where that folder is there.
     """
     folder = Path(recipe.model)
-    chat = load_chat(folder) if folder.is_dir() else llama3_chat()
     run = read_run(Path(recipe.adapter)) if Path(recipe.adapter).is_dir() else None
-    engine = RemoteEngine(url, names, chat, run, max_new_tokens=recipe.max_new_tokens)
-    engine.check_server()
-    return engine
+    chat = on_day_of(load_chat(folder) if folder.is_dir() else llama3_chat(), run)
+    return RemoteEngine(url, names, chat, run, max_new_tokens=recipe.max_new_tokens, positions=read_config(recipe.model).get("max_position_embeddings"))
+
+
+@dataclass
+class _Answering:
+    """One comparison while its two readers fill the queue."""
+
+    comparison: Comparison
+    stop: threading.Event
+    events: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    begun: float = field(default_factory=time.monotonic)
+    heard: dict[str, float] = field(default_factory=dict)  # side -> when its server last sent something
+    looked: dict[str, float] = field(default_factory=dict)  # side -> when it was last looked whether its server is there
+    reasons: dict[str, str] = field(default_factory=dict)  # of sides whose server may still send its counts
 
 
 class RemoteEngine:
     """Compares two served models; safe for threads, as the server is the one that shares its model.
 
-    `names` maps a side to the name that the server knows; `chat` is what the page's tabs show, `run` what training wrote beside the adapter.
+    `names` maps a side to the name that the server knows; `chat` makes the prompts and is what the page's tabs show; `run` is what training
+    wrote beside the adapter; `positions` is how many tokens the model takes, where the server does not say. Raises UserError for equal
+    names, for a server that is not there, and for one that has not got the models.
     """
 
     sides, capabilities = SIDES, Capabilities()
-    stop_ids: dict[int, list[str]] = {}  # noqa: RUF012 - the server's, and not told
 
-    def __init__(self, url: str, names: dict[str, str], chat: ChatFormat, run: dict | None, *, max_new_tokens: int):
-        self.url, self.names, self.chat, self.max_new_tokens = url, names, chat, max_new_tokens
-        self.models, self.adapters = ModelInfo(f"server {url}", run=run), dict(names)
-        self.decoding = {"method": "greedy", "max_new_tokens": max_new_tokens, "server": url}  # as far as it is known here
-        self._client = openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=openai.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS))
+    def __init__(self, url: str, names: dict[str, str], chat: ChatFormat, run: dict | None, *, max_new_tokens: int, positions: int | None = None):
+        if len(set(names.values())) < len(names):
+            raise UserError(f"--base-model and --tuned-model are both {names[SIDES[0]]}, so both columns would show one model; give the names of two.")
+        self.names, self.chat, self.max_new_tokens = names, chat, max_new_tokens
+        self.endpoint = Endpoint(url)
+        self.url = self.endpoint.url
+        listed = self.endpoint.list_models()
+        for name in names.values():
+            self.endpoint.check_name(name, listed)
+        # As in `models.load.stop_ids`, without the model's own configs, which the server follows by itself.
+        stops = {"template": chat.end_id, "tokenizer": chat.tokenizer.eos_token_id}
+        sent = list(dict.fromkeys(token for token in stops.values() if token is not None))
+        self._dialects = {side: self.endpoint.find_dialect(name, chat, sent) for side, name in names.items()}
+        told = all(dialect.told_stops for dialect in self._dialects.values())
+        self.stop_ids = {token: [source for source, one in stops.items() if one == token] for token in sent} if told else {}
+        self.takes_ids = all(dialect.takes_ids for dialect in self._dialects.values())
+        for name in names.values() if self.takes_ids else ():
+            self.endpoint.check_tokenizer(name, chat)
+        self.adapters = dict(names)
+        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run, mixed=self._mixes())
+        self.decoding = self._describe_decoding()
+        known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
+        self.positions = min((count for count in known if count), default=None)
+        if self.positions is not None and self.positions <= max_new_tokens:
+            raise UserError(f"The server's models take {self.positions:,} tokens, and --max-new-tokens alone is {max_new_tokens:,}; give fewer, or start the server with more.")
         self._askers, self._lock = 0, threading.Lock()
 
     @property
@@ -60,74 +98,136 @@ class RemoteEngine:
         """How many comparisons are being answered."""
         return self._askers
 
-    def check_server(self) -> None:
-        """Raise UserError where nobody answers at the address."""
-        try:
-            self._client.models.list()
-        except openai.APIStatusError:
-            return  # a server that does not list its models may still answer
-        except openai.OpenAIError as error:
-            raise UserError(f"No server answers at {self.url} ({type(error).__name__}); start it, or correct --server (it ends in /v1 for most servers).") from error
-
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
-        """The prompt as our own encoding writes it; the server gets the messages. Raises UserError for empty or over-long input."""
-        return encode_news(self.chat, news, system_prompt=system_prompt)
+        """The prompt as our own encoding writes it. Raises UserError for empty or over-long input."""
+        return encode_news(self.chat, news, system_prompt=system_prompt, room=None if self.positions is None else self.positions - self.max_new_tokens)
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again with every piece, done when each answer has its reason.
 
-        Raises UserError for what the server refuses and RuntimeError where it fails or falls silent.
+        A side whose server refuses, fails or falls silent ends with FAILED and its `error`; the other one goes on. Raises UserError for
+        news that cannot be asked about.
         """
-        prompt, stop = self.encode(news, system_prompt=system_prompt), stop or threading.Event()
-        comparison = Comparison(prompt, {side: Request(prompt.ids, side, prompt.shared) for side in SIDES}, {side: AnswerStream() for side in SIDES})
-        pieces: queue.SimpleQueue = queue.SimpleQueue()
-        begun = time.monotonic()
-        readers = [threading.Thread(target=self._read, args=(side, prompt, pieces, stop), daemon=True) for side in SIDES]
-        with self._lock:
-            self._askers += 1
-        try:
-            for reader in readers:
-                reader.start()
-            while not comparison.done:
-                alive = any(reader.is_alive() for reader in readers)
-                self._take(comparison, pieces, stop, time.monotonic() - begun)
-                if not alive and pieces.empty() and not comparison.done:
-                    raise RuntimeError("The threads that read from the server have died.")
-                yield comparison
-        finally:
-            stop.set()
-            with self._lock:
-                self._askers -= 1
+        prompt = self.encode(news, system_prompt=system_prompt)
+        requests = {side: Request(prompt.ids, side, prompt.shared) for side in SIDES} if self.takes_ids else {}
+        now = _Answering(Comparison(prompt, requests, {side: AnswerStream() for side in SIDES}), stop or threading.Event())
+        now.heard = dict.fromkeys(SIDES, now.begun)
+        with self._counted():
+            try:
+                for side in SIDES:
+                    threading.Thread(target=self._read, args=(side, now), daemon=True).start()
+                while not now.comparison.done:
+                    self._take(now)
+                    yield now.comparison
+            finally:
+                now.stop.set()
 
-    def _take(self, comparison: Comparison, pieces: queue.SimpleQueue, stop: threading.Event, seconds: float) -> None:
-        if stop.is_set():
-            for answer in comparison.answers.values():
+    def _take(self, now: _Answering) -> None:
+        """Take what has come, or see what has not."""
+        if now.stop.is_set():
+            for answer in now.comparison.answers.values():
                 answer.reason = answer.reason or ABORT
             return
         try:
-            side, piece, reason = pieces.get(timeout=0.2)  # often enough to notice a stop
+            side, event = now.events.get(timeout=0.2)  # often enough to notice a stop
         except queue.Empty:
-            return
-        if isinstance(piece, Exception):
-            raise piece
-        answer = comparison.answers[side]
-        answer.text, answer.tokens, answer.seconds, answer.reason = answer.text + piece, answer.tokens + bool(piece), seconds, reason
+            pass
+        else:
+            self._note(now, side, event)
+        for side, answer in now.comparison.answers.items():
+            if answer.reason is None:
+                self._watch(now, side, answer)
 
-    def _read(self, side: str, prompt: Prompt, pieces: queue.SimpleQueue, stop: threading.Event) -> None:
-        """One side's answer, piece by piece, into the queue."""
+    def _note(self, now: _Answering, side: str, event: Event) -> None:
+        answer, moment = now.comparison.answers[side], time.monotonic()
+        if answer.reason is not None:
+            return
+        if event is None:
+            answer.reason = now.reasons[side]
+        elif isinstance(event, UserError):
+            answer.reason, answer.error = FAILED, event
+        else:
+            if event.text:
+                answer.text, answer.tokens, answer.seconds = answer.text + event.text, answer.tokens + 1, moment - now.begun
+            if event.answer_tokens is not None:
+                answer.tokens = event.answer_tokens
+            if event.prompt_tokens is not None:
+                now.comparison.server_tokens[side] = event.prompt_tokens
+            if event.reason in (STOP, LENGTH):
+                now.reasons[side] = event.reason
+            elif event.reason:
+                said = f"finish_reason {event.reason}"
+                answer.reason, answer.error = FAILED, UserError(f"The server ended the answer of {self.names[side]}: {said}", key="server_failed", name=self.names[side], said=said)
+            now.heard[side], answer.silence = moment, 0
+
+    def _watch(self, now: _Answering, side: str, answer: AnswerStream) -> None:
+        """End a side that has been silent for too long, and look after a server that has not begun."""
+        silence = time.monotonic() - now.heard[side]
+        if side in now.reasons:
+            answer.reason = now.reasons[side] if silence > COUNT_SECONDS else None
+        elif silence >= (STALL_SECONDS if answer.text else LONGEST_SILENCE):
+            answer.reason, answer.error = FAILED, silent(self.names[side], silence)
+        elif silence >= STALL_SECONDS:
+            answer.silence = int(silence)
+            if time.monotonic() - now.looked.get(side, 0.0) >= STALL_SECONDS:
+                now.looked[side] = time.monotonic()
+                threading.Thread(target=self._look, args=(side, now), daemon=True).start()
+
+    def _look(self, side: str, now: _Answering) -> None:
         try:
-            settings = {"model": self.names[side], "messages": prompt.messages, "temperature": 0.0, "max_tokens": self.max_new_tokens}
-            with self._client.chat.completions.create(stream=True, **settings) as stream:
-                for chunk in stream:
-                    if stop.is_set():
-                        return
-                    for choice in chunk.choices[:1]:
-                        reason = choice.finish_reason and REASONS.get(choice.finish_reason, choice.finish_reason)
-                        pieces.put((side, choice.delta.content or "", reason))
-                        if reason:
-                            return
-            raise RuntimeError(f"The server ended {side}'s answer without a reason.")
-        except openai.APIStatusError as error:
-            pieces.put((side, UserError(f"The server refused {self.names[side]}: {error.message}", key="server_refused", said=error.message), None))
-        except (openai.OpenAIError, OSError, ValueError, RuntimeError) as error:
-            pieces.put((side, RuntimeError(f"The server at {self.url} failed while answering: {error}"), None))
+            self.endpoint.find_out(self.names[side])
+        except UserError as error:
+            now.events.put((side, error))
+
+    def _read(self, side: str, now: _Answering) -> None:
+        """One side's answer, chunk by chunk, into the queue."""
+        try:
+            for chunk in self.endpoint.stream(self.names[side], now.comparison.prompt, self._dialects[side], max_new_tokens=self.max_new_tokens):
+                if now.stop.is_set():
+                    return
+                now.events.put((side, chunk))
+            now.events.put((side, None))
+        except UserError as error:
+            now.events.put((side, error))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._askers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._askers -= 1
+
+    def _mixes(self) -> bool:
+        """Whether the base answers a question otherwise alone than beside the tuned model: vLLM may give both the adapter (see docs/gpu.md)."""
+        news = f"가람누리테크 {uuid.uuid4().hex}호 공장이 공급 계약을 맺었다."  # new to the server, which may keep what it has computed
+        prompt = encode_news(self.chat, news, system_prompt="요약하라.")
+
+        def ask(side: str) -> str:
+            chunks = self.endpoint.stream(self.names[side], prompt, self._dialects[side], max_new_tokens=TRIED_TOKENS)
+            return "".join(chunk.text for chunk in chunks)
+
+        try:
+            alone = ask("base")
+            with ThreadPoolExecutor(len(SIDES)) as pool:
+                beside, _ = pool.map(ask, SIDES)
+        except UserError:
+            return False  # nothing was seen; the comparison says what fails
+        return alone != beside
+
+    def _describe(self) -> str:
+        takes = "takes our token ids" if self.takes_ids else "takes no token ids: it makes its prompts of our messages itself"
+        return f"{takes}; models {', '.join(self.names.values())}"
+
+    def _describe_decoding(self) -> dict[str, object]:
+        greedy = all(dialect.greedy for dialect in self._dialects.values())
+        method = "greedy" if greedy else "temperature 0 (a repetition penalty of the server's is not known)"
+        return {"method": method, "max_new_tokens": self.max_new_tokens, "server": self.url, "prompt": "token ids" if self.takes_ids else "messages"}
+
+
+def _told_positions(model: dict) -> int | None:
+    """How many tokens a model takes by its server's list: vLLM and llama.cpp tell, each in its own way."""
+    meta = model.get("meta") or {}
+    return model.get("max_model_len") or meta.get("n_ctx") or meta.get("n_ctx_train")

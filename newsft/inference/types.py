@@ -9,10 +9,12 @@ from typing import Protocol, runtime_checkable
 from newsft.data.messages import Message
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import IGNORED, Encoded
+from newsft.errors import UserError
 
 SIDES = ("base", "tuned")
 # Finish reasons by their usual names; the values are written in files and are keys of the page's texts.
 STOP, LENGTH, ABORT = "end_of_turn", "limit", "stopped"
+FAILED = "failed"  # of a side whose server failed; why is in the answer's `error`
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class AnswerStream:
     tokens: int = 0
     seconds: float = 0.0
     reason: str | None = None
+    error: UserError | None = None  # why this side has FAILED
+    silence: int = 0  # seconds for which its server has sent nothing, where that is long
 
     @property
     def tokens_per_second(self) -> float:
@@ -80,9 +84,10 @@ class Comparison:
     """Both sides' answers to one prompt."""
 
     prompt: Prompt
-    requests: dict[str, Request] = field(default_factory=dict)  # side -> what it was in fact asked
+    requests: dict[str, Request] = field(default_factory=dict)  # side -> what it was in fact asked; empty where a server makes its prompt itself
     answers: dict[str, AnswerStream] = field(default_factory=dict)
     difference: dict[str, float] | None = None  # between the sides' logits for the answer's first token: largest and mean
+    server_tokens: dict[str, int] = field(default_factory=dict)  # side -> how many tokens its server counted in the prompt, where it tells
 
     @property
     def done(self) -> bool:
@@ -97,6 +102,7 @@ class ModelInfo:
     base_fingerprint: str = ""  # empty where another server has the weights
     adapter_fingerprint: str | None = None
     run: dict | None = None  # what training wrote beside the adapter
+    mixed: bool = False  # whether a server was seen to answer otherwise for the base once the tuned model is asked at the same time
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class Capabilities:
     """What not every engine can do: who wants it asks here first."""
 
     token_loss: bool = False  # whether it is a `ScoringEngine`
+    same_weights: bool = False  # whether both sides are known to be one copy of the base, with the adapter off and on
 
 
 @runtime_checkable
@@ -114,7 +121,7 @@ class Engine(Protocol):
     models: ModelInfo
     capabilities: Capabilities
     sides: tuple[str, ...]
-    adapters: dict[str, str | None]  # side -> the adapter that is on for its rows, or the name of a served model
+    adapters: dict[str, str | None]  # side -> the adapter that is on for its rows, or the name of a served model, of which no more is known
     decoding: dict[str, object]  # how the answers come about, as far as it is known
     stop_ids: dict[int, list[str]]  # token that ends an answer -> where that is said; empty where it is not known
     askers: int  # how many comparisons are being answered or wait for it
@@ -129,7 +136,8 @@ class Engine(Protocol):
                 comparison.answers["tuned"]     text "{'is_st", reason None    and in the end    text "{'is_stock_related': True, ...}", reason STOP
 
         `stop` ends both with the reason ABORT; closing the iterator does the same. Raises UserError for what the user can put right
-        and RuntimeError where the model fails or falls silent.
+        and RuntimeError where the model fails or falls silent. Where each side has a server of its own to fail, that side alone gets the
+        reason FAILED and the other goes on.
         """
 
 
@@ -166,16 +174,17 @@ class Xray:
 class Receipt:
     """A comparison's evidence. `alarms` is empty where all of it holds."""
 
-    prompt_hashes: dict[str, str]  # side -> hash of the ids that it was given
-    prompt_tokens: int
-    is_prefix: bool  # the prompt is an id-prefix of the training row with the same messages
+    prompt_hashes: dict[str, str | None]  # side -> hash of the ids that it was given; None where a server made them and does not tell
+    prompt_tokens: int  # by our own encoding
+    is_prefix: bool | None  # the prompt is an id-prefix of the training row with the same messages; None where the ids are not known
     decoding: dict[str, object]
     stop_ids: dict[int, list[str]]  # id -> where it comes from
     reasons: dict[str, str | None]  # side -> why its answer ended
-    adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row
+    adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row, or the served model's name
     base_fingerprint: str  # empty where another server has the weights
     adapter_fingerprint: str | None
-    data_fingerprint: str | None  # of the rows that the adapter was trained on
+    data_fingerprint: str | None  # of the rows that the adapter was trained on; None where another server has the adapter
     difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
     alarms: tuple[str, ...]
-    template_day: str | None = None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none
+    template_day: str | None = None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none, or where a server writes it
+    server_tokens: dict[str, int] = field(default_factory=dict)  # side -> the prompt's tokens by the server's count, where it tells

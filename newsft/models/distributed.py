@@ -16,3 +16,15 @@ def is_main() -> bool:
 def local_number() -> int:
     """This process's number on its machine, which is the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def describe_fallback(*, gpus: int) -> str | None:
+    """What `accelerate launch` does here without a word in the place of what its configuration asks for; None where it does that.
+
+    `gpus` is how many this process sees.
+    """
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not gpus:
+        return "FSDP divides the layers among GPUs and there is none here: every process holds the whole model, as with assets/accelerate/ddp.yaml."
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" and count() == 1:
+        return "accelerate launch starts one process on a CPU, however many were asked for; for several use torchrun --nproc_per_node N train.py."
+    return None

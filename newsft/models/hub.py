@@ -1,5 +1,6 @@
 """The files of a model or adapter: a local folder's, or downloaded from the hub into its cache."""
 
+import json
 from pathlib import Path
 
 from newsft.errors import UserError
@@ -28,3 +29,18 @@ def find_files(source: str, *, what: str = "model") -> Path:
         raise UserError(
             f"The {what} {source} is not in the hub's cache and the hub cannot be reached ({type(error).__name__}); connect and run `hf download {source}` once, or give a local folder."
         ) from error
+
+
+def read_config(source: str) -> dict:
+    """A model's config.json from its folder or from the hub's cache; empty where it is in neither. Never downloads."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    path: object = Path(source) / "config.json"
+    try:
+        if not Path(source).is_dir():
+            path = try_to_load_from_cache(source, "config.json")
+        config = json.loads(Path(path).read_text(encoding="utf-8")) if isinstance(path, str | Path) else {}
+    except (OSError, ValueError, HFValidationError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -71,8 +71,9 @@ def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     models, run = engine.models, engine.models.run or {}
     yield "loaded", models.description
     yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
-    base, data = (run.get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
-    yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}"
+    if models.base_fingerprint:
+        base, data = (run.get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
+        yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 
@@ -86,13 +87,15 @@ def try_comparison(engine: Engine, row: dict) -> tuple[list[Line], bool]:
         return [("comparison", f"FAILED: {error}")], False
     lines: list[Line] = [("comparison", f"{len(last.prompt.ids)} tokens of prompt, {time.monotonic() - begun:.1f} s")]
     for side, answer in last.answers.items():
-        reading = read_answer(answer.text).reading
-        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {answer.reason}, {reading}"))
+        how = f"FAILED: {answer.error}" if answer.error else f"{answer.reason}, {read_answer(answer.text).reading}"
+        lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {how}"))
     receipt = write_receipt(engine, last)
     apart = "unknown" if receipt.difference is None else f"{receipt.difference['largest']:.3f}"
+    if last.server_tokens:
+        lines.append(("  server", f"counts {', '.join(map(str, last.server_tokens.values()))} tokens of prompt"))
     alarm = f"ALARM: {', '.join(receipt.alarms)}" if receipt.alarms else "no alarm"
     lines.append(("  receipt", f"largest difference of the first logits {apart}, {alarm}"))
-    return lines, not receipt.alarms
+    return lines, not receipt.alarms and not any(answer.error for answer in last.answers.values())
 
 
 def _processor() -> str:

@@ -4,12 +4,14 @@ Gradio opens many more routes than this page needs; one of them fetches addresse
 """
 
 import re
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from newsft.errors import UserError
 from newsft.page.texts import LANGUAGES, say
 
 MOST_BYTES = 8_000_000  # of a request's body; a text of a million characters passes, so that the page can say which limit it exceeds
@@ -17,6 +19,19 @@ ROUTES = re.compile(
     r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
     r"|gradio_api/(info/?|openapi\.json|startup-events|theme\.css|app_id/?|queue/(join|data)|(run|call)/.+|cancel|reset/?|heartbeat/\w+|file=(?!https?:).+))?"
 )
+# Who may show the page in a frame besides itself: Hugging Face, where Spaces are shown, and pages of Spaces, which others may embed.
+FRAMES = ("https://huggingface.co", "https://*.hf.space")
+ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?")  # what a content security policy takes for a host, and nothing that could end its rule
+
+
+def check_frames(origins: Sequence[str]) -> tuple[str, ...]:
+    """`origins` if each is the address of a site, such as https://lms.example.org; UserError for any other."""
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise UserError(f"--frame-ancestors {origin} is no address of a site; give scheme and host alone, such as https://lms.example.org or https://*.example.org.")
+    return tuple(origins)
+
+
 HEADERS = {
     # Gradio's settings are inline scripts, and it compiles its events' JavaScript, so both are allowed. Inline handlers (onerror=...), which injected markup would need, are not.
     "Content-Security-Policy": "; ".join(
@@ -30,7 +45,6 @@ HEADERS = {
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
-            "frame-ancestors 'self' https://huggingface.co",  # where a Space is shown
         )
     ),
     "X-Content-Type-Options": "nosniff",
@@ -39,10 +53,12 @@ HEADERS = {
 
 
 class SecurityMiddleware:
-    """The ASGI middleware; `launch_settings` puts it in front of Gradio."""
+    """The ASGI middleware; `launch_settings` puts it in front of Gradio. `frames` are the sites that may show the page in a frame."""
 
-    def __init__(self, app: ASGIApp):
+    def __init__(self, app: ASGIApp, *, frames: Sequence[str] = ()):
         self.app = app
+        policy = "; ".join((HEADERS["Content-Security-Policy"], " ".join(("frame-ancestors 'self'", *FRAMES, *frames))))
+        self.headers = HEADERS | {"Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with its body counted and our headers on its answer, or refuse it."""
@@ -51,7 +67,7 @@ class SecurityMiddleware:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(self.headers)
             await send(message)
 
         taken = 0

@@ -1,5 +1,6 @@
 """The page: header, language switch, one tab per subject."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from starlette.middleware import Middleware
 from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
-from newsft.page.middleware import SecurityMiddleware
+from newsft.page.languages import LanguageMiddleware, TranslatedBlocks
+from newsft.page.middleware import SecurityMiddleware, check_frames
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
 from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
-from newsft.page.texts import DEFAULT_LANGUAGE, LANGUAGES, say
-from newsft.page.words import QUICK, Words
+from newsft.page.texts import LANGUAGES, say
+from newsft.page.words import Words
 from newsft.paths import ASSETS
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
@@ -42,12 +44,12 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
     """
-    shelf, words = Shelf(split.rows, engine.chat, tests=len(split.test)), Words()
-    with gr.Blocks(title="newsft", analytics_enabled=False) as page:
+    shelf, words, served = Shelf(split.rows, engine.chat, tests=len(split.test)), Words(), not engine.capabilities.same_weights
+    with TranslatedBlocks(words, title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
-            words.make(gr.HTML, {"value": lambda to: _heading(to, names)}, elem_id="heading")
-            label = say("language", DEFAULT_LANGUAGE)
-            language = gr.Radio(list(LANGUAGES.items()), value=DEFAULT_LANGUAGE, label=label, elem_id="language", container=False)
+            words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
+            asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
+            language = words.make(gr.Radio, {"label": "language"}, first=asked, choices=list(LANGUAGES.items()), elem_id="language", container=False)
             size = words.make(gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False)
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
@@ -61,12 +63,15 @@ def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], sp
         words.follow(language)
         for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
             component.change(None, component, None, js=script, api_visibility="private")
-        page.load(_asked_language, None, language, **QUICK)  # ?lang=en: a link that a teacher can hand out
     return page
 
 
-def launch_settings() -> dict:
-    """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open."""
+def launch_settings(*, frames: Sequence[str] = ()) -> dict:
+    """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open.
+
+    `frames` are further sites that may show the page in a frame; UserError for what is no site's address.
+    """
+    middleware = [Middleware(SecurityMiddleware, frames=check_frames(frames)), Middleware(LanguageMiddleware)]
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
         "css": STYLE.read_text(encoding="utf-8"),
@@ -79,21 +84,15 @@ def launch_settings() -> dict:
         "allowed_paths": [],
         "max_file_size": "1mb",
         "state_session_capacity": KEPT_SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityMiddleware)]},
+        "app_kwargs": {"middleware": middleware},
     }
 
 
-def _heading(language: str, names: tuple[str, str]) -> str:
+def _heading(language: str, names: tuple[str, str], served: bool) -> str:
     model, adapter = map(escape, names)
-    line = say("model_line", language, model=model, adapter=adapter)
+    line = say("model_line_served" if served else "model_line", language, model=model, adapter=adapter)
     return f"<h1>{say('title', language)}</h1><p>{say('intro', language)}</p><p class='model'>{line}</p>"
 
 
 def _sizes(language: str) -> list[tuple[str, str]]:
     return [(say(f"size_{number}", language), size) for number, size in enumerate(SIZES, 1)]
-
-
-def _asked_language(request: gr.Request) -> str | dict:
-    asked = request.query_params.get("lang", DEFAULT_LANGUAGE)
-    # No update where nothing changes: one that arrives after the reader's first click makes Gradio's page toggle the switch without end.
-    return asked if asked in LANGUAGES.values() and asked != DEFAULT_LANGUAGE else gr.skip()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import torch
+
 from newsft.data.review import review
 from newsft.data.rows import Split, load_rows, split_rows
 from newsft.errors import UserError
@@ -31,6 +33,8 @@ def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: C
     publishing, which the training knows nothing of. Raises UserError for what the user can put right.
     """
     tell(f"recipe {recipe.name}: {short_path(recipe.model)} on {short_path(recipe.data)}")
+    if fallback := distributed.describe_fallback(gpus=torch.cuda.device_count()):
+        tell(f"note: {fallback}")
     split, folder = read_rows(recipe, tell), Path(recipe.output)
     with claimed(folder, resume=resume) if distributed.is_main() else nullcontext():
         checkpoint = checkpoints.choose_checkpoint(folder, resume=resume, tell=tell)

@@ -13,7 +13,10 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils.launch import prepare_multi_gpu_env
 from safetensors.torch import load_file
 
+from newsft.errors import UserError
+from newsft.models import distributed
 from newsft.recipe import Recipe
+from newsft.training.run import run
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = "--lora-dropout 0 --max-steps 3 --log-every 1 --eval-rows 2 --save-every 50 --sampling random".split()
@@ -63,3 +66,20 @@ def test_accelerate_reads_the_shipped_configurations(monkeypatch):
 
 def test_steps_are_divided_among_the_processes():
     assert [Recipe().steps(496, processes=count) for count in (1, 2, 4)] == [372, 186, 93]
+
+
+def test_fsdp_without_a_gpu_and_one_process_in_the_place_of_several_are_told(monkeypatch):
+    for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_CPU", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert distributed.describe_fallback(gpus=0) is None
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", launch("fsdp2.yaml")["ACCELERATE_USE_FSDP"])
+    assert "there is none here" in distributed.describe_fallback(gpus=0) and distributed.describe_fallback(gpus=2) is None
+    told: list[str] = []
+    with pytest.raises(UserError):  # stops at the data, behind the start
+        run(Recipe(data="missing.jsonl"), check=None, write_card=None, tell=told.append)
+    assert torch.cuda.is_available() or any("there is none here" in line for line in told)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "false")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    assert "torchrun" in distributed.describe_fallback(gpus=0)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert distributed.describe_fallback(gpus=0) is None

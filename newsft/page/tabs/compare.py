@@ -1,13 +1,14 @@
 """The tab 답변 비교: paste or choose an article, both answers stream side by side."""
 
 import json
+from functools import partial
 
 import gradio as gr
 
 from newsft.inference.types import Engine
 from newsft.page.sessions import MODEL
 from newsft.page.tabs.compare_handlers import CompareHandlers
-from newsft.page.texts import DEFAULT_LANGUAGE, say
+from newsft.page.texts import say
 from newsft.page.words import QUICK, Words
 from newsft.paths import ASSETS
 
@@ -20,7 +21,7 @@ def build_compare_tab(engine: Engine, words: Words, *, page: gr.Blocks, language
     """Build the tab: where the article comes from, the buttons, both answers, the system prompt."""
     handlers = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows)
     said = {"label": "news", "placeholder": "news_placeholder"}
-    news = words.make(gr.Textbox, said, lines=7, max_lines=16, elem_id="news", render=False)
+    news = words.make(gr.Textbox, said, lines=3, max_lines=7, elem_id="news", render=False)
     _build_sources(words, handlers, news=news, language=language)
     news.render()
     with gr.Row(elem_id="buttons"):
@@ -28,10 +29,9 @@ def build_compare_tab(engine: Engine, words: Words, *, page: gr.Blocks, language
         stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
         clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
-    *columns, line = handlers.blank(DEFAULT_LANGUAGE)
     with gr.Row(elem_id="answers", equal_height=False):
-        sides = [gr.HTML(column, elem_id=side) for side, column in zip(engine.sides, columns, strict=True)]
-    outputs = [*sides, gr.HTML(line, elem_id="footer")]
+        sides = [words.make(gr.HTML, {}, first={"value": partial(handlers.blank_side, side)}, elem_id=side) for side in engine.sides]
+    outputs = [*sides, gr.HTML(elem_id="footer")]
     prompt = _build_system_prompt(words, system_prompt)
     finished = gr.State(None)  # the last complete comparison
 
@@ -61,9 +61,8 @@ def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox,
     gallery = {"type": "index", "layout": "gallery"}
     examples = words.make(
         gr.Dataset,
-        {"label": "examples"},
+        {"label": "examples", "samples": lambda to: [[article["title"][to]] for article in articles]},
         components=[gr.Textbox(visible=False)],
-        samples=[[article["title"]] for article in articles],
         samples_per_page=len(articles),
         elem_id="examples",
         **gallery,

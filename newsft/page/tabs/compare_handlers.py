@@ -39,9 +39,9 @@ class CompareHandlers:
         """The columns and the footer as they are now."""
         number, gold = self._gold.find(comparison.prompt.news) if comparison.done else (None, None)
         fields = self._format_fields(comparison, gold, language) if comparison.done else {}
-        columns = [views.format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
-        prompt = comparison.prompt
-        footer = views.format_footer(prompt_tokens=len(prompt.ids), changes=prompt.changes, language=language)
+        columns = [self._format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
+        prompt, sent_ids = comparison.prompt, bool(comparison.requests)
+        footer = views.format_footer(prompt_tokens=len(prompt.ids), changes=prompt.changes, language=language, sent_ids=sent_ids)
         if comparison.done:
             footer = (views.format_gold(gold, number, language=language) if gold else "") + footer
             footer += format_receipt(write_receipt(self.engine, comparison), comparison.answers, language=language)
@@ -62,8 +62,16 @@ class CompareHandlers:
 
     def blank(self, language: str, *, waiting: str = "waiting") -> list[str]:
         """Empty columns and footer."""
-        sides = self.engine.sides
-        return [*[views.format_side(side, AnswerStream(), language=language, waiting=waiting) for side in sides], ""]
+        return [*[self.blank_side(side, language, waiting=waiting) for side in self.engine.sides], ""]
+
+    def blank_side(self, side: str, language: str, *, waiting: str = "waiting") -> str:
+        """One empty column."""
+        return self._format_side(side, AnswerStream(), language=language, waiting=waiting)
+
+    def _format_side(self, side: str, stream: AnswerStream, fields: str = "", *, language: str, waiting: str) -> str:
+        """A column under what is known of its model, which of one that is not this process's own is its name."""
+        note = None if self.engine.capabilities.same_weights else say("served_note", language, name=self.engine.adapters[side])
+        return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note)
 
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
@@ -134,6 +142,8 @@ class CompareHandlers:
         except (RuntimeError, MemoryError) as error:
             logging.getLogger(__name__).exception("the comparison failed")
             raise gr.Error(say("error_failed", "en"), print_exception=False) from error
+        if all(stream.error for stream in last.answers.values()):
+            raise gr.Error(" ".join(str(stream.error) for stream in last.answers.values()), print_exception=False)
         number, gold = self._gold.find(last.prompt.news)
         receipt = asdict(write_receipt(self.engine, last))
         receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys

@@ -19,8 +19,8 @@ from newsft.page.html import evaluation as views
 from newsft.page.html.scores import draw_kinds, draw_scores
 from newsft.page.html.xray import format_xray
 from newsft.page.sessions import MODEL
-from newsft.page.texts import DEFAULT_LANGUAGE, say
-from newsft.page.words import QUICK, Words
+from newsft.page.texts import say
+from newsft.page.words import QUICK, Words, waiting
 
 COLUMNS = ("row", "article", "kind", "base_score", "tuned_score", "gain", "read")
 KINDS = ["number", "str", "str", "number", "number", "number", "str"]  # of the columns, as gr.Dataframe calls them
@@ -122,9 +122,9 @@ class EvaluationHandlers:
 
 def build_evaluation_tab(engine: Engine, rows: list[dict], folder: Path, words: Words, *, tab: gr.Tab, language: gr.Radio) -> None:
     """Build the tab."""
-    handlers, lang = EvaluationHandlers(engine, rows, folder), DEFAULT_LANGUAGE
+    handlers = EvaluationHandlers(engine, rows, folder)
     words.make(gr.Markdown, {"value": "evaluation_intro"})
-    origin = gr.HTML(f'<p class="waiting">{say("loading_evaluation", lang)}</p>', elem_id="origin")
+    origin = words.make(gr.HTML, {}, first={"value": waiting("loading_evaluation")}, elem_id="origin")
     picture = gr.HTML(elem_id="scores")
     with gr.Row(elem_id="exports"):
         exports = [words.make(gr.DownloadButton, {"label": f"export_{kind}"}, elem_id=f"export-{kind}") for kind in EXPORTS]
@@ -133,7 +133,8 @@ def build_evaluation_tab(engine: Engine, rows: list[dict], folder: Path, words: 
         kinds, table = gr.HTML(), gr.HTML()
     chosen = words.make(gr.Radio, {"label": "filter", "choices": _filters}, value=FILTERS[0], elem_id="filter")
     look = {"interactive": False, "max_height": 420, "wrap": True}
-    listing = gr.Dataframe(headers=_headers(lang), datatype=KINDS, label=say("row_list", lang), elem_id="rows", **look)
+    first = {"headers": _headers, "label": "row_list"}
+    listing = words.make(gr.Dataframe, {}, first=first, datatype=KINDS, elem_id="rows", **look)
     label = {"label": lambda to: say("open_row", to, last=len(rows) - 1)}
     number = words.make(gr.Number, label, value=None, precision=0, elem_id="open-row")
     row = gr.HTML(elem_id="opened")

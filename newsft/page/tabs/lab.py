@@ -12,8 +12,8 @@ from newsft.lessons.source import Shelf
 from newsft.page.chooser import Chooser, explain, explain_errors, explain_failure
 from newsft.page.html import lab as views
 from newsft.page.tabs.trainers import build_trainers
-from newsft.page.texts import DEFAULT_LANGUAGE, lesson, say
-from newsft.page.words import QUICK, Words
+from newsft.page.texts import lesson
+from newsft.page.words import QUICK, Words, waiting
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
@@ -75,7 +75,7 @@ def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, 
         cut = words.make(gr.Slider, shown, minimum=NO_CUT, maximum=2048, value=NO_CUT, step=1, elem_id="cut")
         reset = words.make(gr.Button, {"value": "lab_reset"}, elem_id="lab-reset")
         run = words.make(gr.Button, {"value": "proof_run"}, variant="primary", elem_id="proof-run")
-    verdict = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", DEFAULT_LANGUAGE)}</p>', elem_id="verdict")
+    verdict = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="verdict")
     proof, explained, pair = gr.HTML(elem_id="proof"), gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
     inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
     chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)

@@ -9,8 +9,8 @@ from newsft.encoding.template import respell_template
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import Chooser, explain, explain_errors
 from newsft.page.html import template as views
-from newsft.page.texts import DEFAULT_LANGUAGE, say
-from newsft.page.words import Words
+from newsft.page.texts import say
+from newsft.page.words import Words, waiting
 
 
 @explain_errors()
@@ -38,7 +38,7 @@ def build_template_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.St
         said = {"label": "generation_prompt", "info": "generation_prompt_note"}
         generation = words.make(gr.Checkbox, said, value=False, elem_id="generation-prompt")
         spelling = words.make(gr.Radio, {"label": "spellings", "choices": _spellings}, value="official", elem_id="spelling")
-    shown = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", DEFAULT_LANGUAGE)}</p>', elem_id="template")
+    shown = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="template")
     show, more = partial(show_template, shelf), [generation, spelling]
     chooser.on_change(show, more, [shown], tab=tab, chosen=chosen, language=language)
 

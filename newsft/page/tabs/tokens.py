@@ -10,8 +10,8 @@ from newsft.lessons.conversations import check_length, read_messages
 from newsft.lessons.source import Shelf
 from newsft.page.chooser import Chooser, explain, explain_errors
 from newsft.page.html import tokens as views
-from newsft.page.texts import DEFAULT_LANGUAGE, say
-from newsft.page.words import Words
+from newsft.page.texts import say
+from newsft.page.words import Words, waiting
 
 
 @explain_errors()
@@ -69,7 +69,7 @@ def build_tokens_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.Stat
     last = len(shelf.rows) - 1
     words.make(gr.Markdown, {"value": "tokens_intro"})
     chooser = Chooser(shelf, words, name="tokens")
-    row = gr.HTML(f'<p class="waiting">{say("loading_tokenizer", DEFAULT_LANGUAGE)}</p>', elem_id="row")
+    row = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="row")
     with words.make(gr.Accordion, {"label": "batch"}, open=True, elem_id="batch"):
         words.make(gr.Markdown, {"value": "batch_intro"})
         label = {"label": lambda to: say("second_row", to, last=last)}

@@ -1,6 +1,7 @@
 """The part of the tab 고장 실험실 that asks what one's own trainer would make of the row."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import gradio as gr
 
@@ -11,7 +12,7 @@ from newsft.lessons.source import Shelf
 from newsft.lessons.trainers import load_trainers, prepare_row
 from newsft.page.chooser import Chooser, explain_errors
 from newsft.page.html import trainers as views
-from newsft.page.texts import DEFAULT_LANGUAGE, say
+from newsft.page.texts import say
 from newsft.page.words import QUICK, Words
 
 NO_LIMIT = 10**9
@@ -39,10 +40,11 @@ def show_trainer(shelf: Shelf, language: str, tokenizer_name: str, *values) -> l
 
 def build_trainers(shelf: Shelf, words: Words, chooser: Chooser, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
     """Build the part below the lab."""
-    lang, first = DEFAULT_LANGUAGE, next(iter(load_trainers().values()))
+    first = next(iter(load_trainers().values()))
     words.make(gr.Markdown, {"value": "trainer_intro"})
     name = words.make(gr.Radio, {"label": "trainer_name"}, choices=_names(), value=first.name, elem_id="trainer-name")
-    variant = gr.Radio(_variants(first.name, lang), value=first.key, label=say("trainer_variant", lang), elem_id="trainer-variant")
+    variants = {"choices": partial(_variants, first.name), "label": "trainer_variant"}
+    variant = words.make(gr.Radio, {}, first=variants, value=first.key, elem_id="trainer-variant")
     told, rows = gr.HTML(elem_id="trainer"), gr.HTML(elem_id="trainer-rows")
 
     def choose(chosen_name: str, to: str) -> dict:

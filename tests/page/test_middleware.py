@@ -1,0 +1,40 @@
+"""Who may show the page in a frame."""
+
+import asyncio
+
+import pytest
+
+from newsft.errors import UserError
+from newsft.page.middleware import SecurityMiddleware, check_frames
+from newsft.page.page import launch_settings
+
+
+def policy(**settings) -> str:
+    """The content security policy of an answer."""
+    sent: list[dict] = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def keep(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/", "headers": [], "query_string": b"", "method": "GET"}
+    asyncio.run(SecurityMiddleware(app, **settings)(scope, None, keep))
+    return dict(sent[0]["headers"])[b"content-security-policy"].decode()
+
+
+def frames(said: str) -> list[str]:
+    return next(rule.split()[1:] for rule in said.split("; ") if rule.startswith("frame-ancestors"))
+
+
+def test_spaces_may_frame_the_page_and_named_sites_beside_them():
+    assert frames(policy()) == ["'self'", "https://huggingface.co", "https://*.hf.space"]
+    assert frames(policy(frames=("https://lms.example.org",)))[3:] == ["https://lms.example.org"]
+    assert launch_settings(frames=["https://lms.example.org:8443"])["app_kwargs"]["middleware"][0].kwargs["frames"] == ("https://lms.example.org:8443",)
+
+
+@pytest.mark.parametrize("wrong", ["lms.example.org", "*", "https://a.b; script-src *", "https://a.b/path", "'none'", "https://", "javascript:x"])
+def test_what_is_no_site_is_refused(wrong):
+    with pytest.raises(UserError, match="--frame-ancestors"):
+        check_frames([wrong])
