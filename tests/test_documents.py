@@ -16,7 +16,7 @@ import pytest
 import app
 import train
 from newsft.evaluation.__main__ import parse_flags
-from newsft.publish import merge
+from newsft.publish import gguf, merge
 from scripts import figures
 from tests import test_layers
 
@@ -26,14 +26,14 @@ LOG = ROOT / "benchmarks" / "LOG.md"  # history: files and flags have the names 
 DOCUMENTS = figures.DOCUMENTS
 TWINS = [READMES, [ROOT / "docs" / "classroom.md", ROOT / "docs" / "classroom.ko.md"]]
 MOST_WORDS = 900  # of a README
-PROGRAMS = {"app.py": app.parse_flags, "train.py": train.parse_flags, "newsft.evaluation": parse_flags, "newsft.publish.merge": merge.parse_flags}
+PROGRAMS = {"app.py": app.parse_flags, "train.py": train.parse_flags, "newsft.evaluation": parse_flags, "newsft.publish.merge": merge.parse_flags, "newsft.publish.gguf": gguf.parse_flags}
 FLAGS_OF = {"app.py": "docs/page.md", "train.py": "docs/training.md", "newsft.evaluation": "docs/evaluation.md"}  # the document that names every flag of a program
 ELSEWHERE = {"vllm", "docker", "transformers"}  # programs that are not installed with this project
 COMMANDS = re.compile(rf"^({'|'.join(['python3?', '.venv/bin/python', '.venv/bin/pip', '!?pip', 'make', 'torchrun', 'accelerate', 'hf', *ELSEWHERE])}) ")
 NUMBER = "N"  # stands for a number in `--limit N`
 # Flags of other programs, and commands of theirs.
 FOREIGN = re.compile(
-    r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|--mask-prompt|--max-seq-length|--train\.max_seq_length|`python -m benchmarks[^`]*`",
+    r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|--max-lora-rank|--enable-prefix-caching|--mask-prompt|--max-seq-length|--train\.max_seq_length|`python -m benchmarks[^`]*`",
     re.MULTILINE,
 )
 FILES = re.compile(r"`((?:newsft|tests|assets|benchmarks|scripts|docs)/[\w./-]*|[\w-]+\.py)`")

@@ -5,6 +5,7 @@ python -m newsft.publish.merge --recipe varco --adapter NAME --output DIR
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from newsft import recipe
 from newsft.errors import UserError, command
 from newsft.models.load import add_adapter, load_base, stop_ids
 
-GGUF = """For llama.cpp and what builds on it, make a GGUF of it with llama.cpp's own scripts:
-  python convert_hf_to_gguf.py {folder} --outfile {name}.gguf
-  llama-quantize {name}.gguf {name}-q4_k_m.gguf Q4_K_M"""
+# What transformers 5 writes of a tokenizer and version 4 cannot read or need not know.
+OTHER_VERSIONS = ("backend", "is_local", "local_files_only")
 
 
 def export(base: str, adapter: str, output: Path) -> None:
@@ -26,8 +26,16 @@ def export(base: str, adapter: str, output: Path) -> None:
     merged.generation_config.eos_token_id = sorted(stop_ids(loaded.chat, merged))  # other programs look nowhere else
     merged.save_pretrained(output)
     loaded.chat.tokenizer.save_pretrained(output)
+    _name_tokenizer(output / "tokenizer_config.json")
     for path in output.glob("*.safetensors"):
         path.chmod(0o644)  # written with 0600, which a server under another user cannot read
+
+
+def _name_tokenizer(path: Path) -> None:
+    """Name the class by which every version of transformers reads a tokenizer.json, and leave out where it was loaded from."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    kept = {name: value for name, value in config.items() if name not in OTHER_VERSIONS} | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(kept, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def parse_flags() -> argparse.Namespace:
@@ -44,7 +52,7 @@ def main() -> None:
     arguments = parse_flags()
     chosen = recipe.from_flags(arguments)
     export(chosen.model, chosen.adapter, arguments.output)
-    print(f"{chosen.adapter} merged into {chosen.model} -> {arguments.output}\n{GGUF.format(folder=arguments.output, name=arguments.output.name)}")
+    print(f"{chosen.adapter} merged into {chosen.model} -> {arguments.output}; for llama.cpp write a GGUF with python -m newsft.publish.gguf")
 
 
 if __name__ == "__main__":
