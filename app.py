@@ -32,19 +32,34 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser, only=SETTINGS)
     parser.add_argument(
-        "--server", help="address of an OpenAI-compatible server (http://127.0.0.1:8000/v1) that answers in the place of the model in this process; --model then only names the tokenizer of the tabs"
+        "--server",
+        help="address of an OpenAI-compatible server (http://127.0.0.1:8000/v1) that answers in the place of the model in this process; --model then only names the tokenizer of the tabs",
     )
     parser.add_argument("--base-model", help="with --server: the base model's name there")
     parser.add_argument("--tuned-model", help="with --server: the fine-tuned model's name there")
-    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to listen on; 0.0.0.0 opens the page to the network (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"), help="port to listen on (7860)")
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 opens the page to the network (127.0.0.1)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"), help="port to listen on (7860)"
+    )
     frames = os.environ.get("NEWSFT_FRAME_ANCESTORS", "").split()
     parser.add_argument(
-        "--frame-ancestors", nargs="+", metavar="SITE", default=frames, help="further sites that may show the page in a frame, such as https://lms.example.org (those in NEWSFT_FRAME_ANCESTORS)"
+        "--frame-ancestors",
+        nargs="+",
+        metavar="SITE",
+        default=frames,
+        help="further sites that may show the page in a frame, such as https://lms.example.org (those in NEWSFT_FRAME_ANCESTORS)",
     )
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    parser.add_argument("--check", action="store_true", help="print versions, hardware, fingerprints, free memory and cache places, run one comparison, and end")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="print versions, hardware, fingerprints, free memory and cache places, run one comparison, and end",
+    )
     return parser.parse_args()
 
 
@@ -55,7 +70,9 @@ def import_spaces() -> Callable | None:
     try:
         import spaces
     except ImportError as error:
-        raise UserError("SPACES_ZERO_GPU is set, but the package spaces is not installed; install it with: pip install spaces") from error
+        raise UserError(
+            "SPACES_ZERO_GPU is set, but the package spaces is not installed; install it with: pip install spaces"
+        ) from error
     return spaces.GPU
 
 
@@ -107,7 +124,9 @@ def load(arguments: argparse.Namespace) -> Setup:
         from newsft.inference.server import connect
 
         return Setup(chosen, connect(arguments.server, served, chosen), tuple(served.values()), split)
-    return Setup(chosen, load_local(chosen, split.examples, gpu), (Path(chosen.model).name, Path(chosen.adapter).name), split)
+    return Setup(
+        chosen, load_local(chosen, split.examples, gpu), (Path(chosen.model).name, Path(chosen.adapter).name), split
+    )
 
 
 def serve(arguments: argparse.Namespace, setup: Setup) -> None:
@@ -119,11 +138,25 @@ def serve(arguments: argparse.Namespace, setup: Setup) -> None:
     print(setup.engine.models.description)
     run = setup.engine.models.run
     system_prompt = run["system_prompt"] if run else setup.split.rows[0]["system_prompt"]
-    page = build_page(setup.engine, system_prompt=system_prompt, names=setup.names, split=setup.split, evaluation=Path(setup.recipe.evaluation))
+    page = build_page(
+        setup.engine,
+        system_prompt=system_prompt,
+        names=setup.names,
+        split=setup.split,
+        evaluation=Path(setup.recipe.evaluation),
+    )
     try:
-        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_name=arguments.host, server_port=arguments.port, share=arguments.share, inbrowser=arguments.open, **settings)
+        page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            inbrowser=arguments.open,
+            **settings,
+        )
     except OSError as error:
-        raise UserError(f"port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port.") from error
+        raise UserError(
+            f"port {arguments.port} on {arguments.host} cannot be used ({error}); give another with --port."
+        ) from error
 
 
 @command()

@@ -17,8 +17,14 @@ def parse_flags() -> argparse.Namespace:
     """The recipe's settings as flags, and --resume."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser)
-    parser.add_argument("--push-to-hub", metavar="NAME", help="upload the adapter with its card to this repository on the hub (owner/name), with the login of `hf auth login` or HF_TOKEN")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder")
+    parser.add_argument(
+        "--push-to-hub",
+        metavar="NAME",
+        help="upload the adapter with its card to this repository on the hub (owner/name), with the login of `hf auth login` or HF_TOKEN",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder"
+    )
     return parser.parse_args()
 
 
@@ -40,8 +46,12 @@ def main() -> None:
     def check(loaded: Loaded, split: Split) -> None:
         if name:
             hub.check_name(name, read_licence(chosen.model, find_files(chosen.model)))
-        if long := find_long(loaded.chat, split.test, room=loaded.model.config.max_position_embeddings - chosen.max_new_tokens):
-            tell(f"note: {len(long)} row(s) of the test half are longer than the model takes besides its answer; the evaluation leaves out the middle of their news (rows {list_rows(long)})")
+        if long := find_long(
+            loaded.chat, split.test, room=loaded.model.config.max_position_embeddings - chosen.max_new_tokens
+        ):
+            tell(
+                f"note: {len(long)} row(s) of the test half are longer than the model takes besides its answer; the evaluation leaves out the middle of their news (rows {list_rows(long)})"
+            )
 
     folder = run(
         chosen,

@@ -29,7 +29,12 @@ def time_generate(engine, news: str, system_prompt: str) -> float:
     """Seconds for two `generate` calls, adapter off and adapter on, as the lesson has it."""
     prompt = engine.encode(news, system_prompt=system_prompt).ids
     ids, model = torch.tensor([prompt]), engine.loaded.model
-    settings = {"attention_mask": torch.ones_like(ids), "max_new_tokens": engine.max_new_tokens, "do_sample": False, "eos_token_id": list(engine.stop_ids)}
+    settings = {
+        "attention_mask": torch.ones_like(ids),
+        "max_new_tokens": engine.max_new_tokens,
+        "do_sample": False,
+        "eos_token_id": list(engine.stop_ids),
+    }
     begun = time.perf_counter()
     with model.disable_adapter():
         model.generate(input_ids=ids, **settings)
@@ -40,7 +45,9 @@ def time_generate(engine, news: str, system_prompt: str) -> float:
 def main() -> None:
     """Print a table and, last, one JSON line."""
     parser = Flags(__doc__, runs=1)
-    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)

@@ -27,7 +27,10 @@ BANDWIDTH = {"H100": 3.35e12, "H200": 4.8e12, "A100": 2.04e12}  # bytes a second
 
 def write_adapter(checkpoint: Path, folder: Path) -> None:
     """A LoRA adapter of the recipe's shape whose B is not zero."""
-    model = get_peft_model(load_base(str(checkpoint)).model, LoraConfig(r=8, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    model = get_peft_model(
+        load_base(str(checkpoint)).model,
+        LoraConfig(r=8, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
+    )
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.01)
@@ -43,7 +46,9 @@ def measure(answer) -> tuple[float, float]:
     answer()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - begun, torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float("nan")
+    return time.perf_counter() - begun, torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float(
+        "nan"
+    )
 
 
 def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
@@ -51,7 +56,13 @@ def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, r
     base = load_base(str(checkpoint)).model
     tuned = PeftModel.from_pretrained(load_base(str(checkpoint)).model, adapter).eval()
     prompt = torch.tensor([ids], device=base.device)
-    settings = {"attention_mask": torch.ones_like(prompt), "min_new_tokens": count, "max_new_tokens": count, "do_sample": False, "pad_token_id": 0}
+    settings = {
+        "attention_mask": torch.ones_like(prompt),
+        "min_new_tokens": count,
+        "max_new_tokens": count,
+        "do_sample": False,
+        "pad_token_id": 0,
+    }
 
     def answer() -> None:
         for model in (base, tuned):
@@ -90,7 +101,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, adapter = arguments.checkpoint, Path(folder) / "adapter"
         if arguments.short:
-            checkpoint = write_checkpoint(Path(folder) / "model", hidden=64, layers=2, heads=4, shard="20MB", dtype=torch.bfloat16)
+            checkpoint = write_checkpoint(
+                Path(folder) / "model", hidden=64, layers=2, heads=4, shard="20MB", dtype=torch.bfloat16
+            )
         write_adapter(checkpoint, adapter)
         asked = (checkpoint, adapter, ids, arguments.new_tokens, arguments.runs)
         ours, peer = time_ours(*asked), time_generate(*asked)
@@ -104,7 +117,9 @@ def main() -> None:
         "speedup": round(peer[0] / ours[0], 2),
         "peak_gb": [round(ours[1], 1), round(peer[1], 1)],
         "memory_share": round(ours[1] / peer[1], 2),
-        "bandwidth_share": round(weights * arguments.new_tokens / ours[0] / bandwidth, 2) if bandwidth else None,  # a step has to read every weight once
+        "bandwidth_share": round(weights * arguments.new_tokens / ours[0] / bandwidth, 2)
+        if bandwidth
+        else None,  # a step has to read every weight once
         "new_tokens": arguments.new_tokens,
         "runs": arguments.runs,
     }

@@ -23,11 +23,23 @@ from newsft.recipe import RECIPES
 from tests.readers import Answered, Reader, Site
 from tests.serve import serve
 
-WORST = {"complete": min, "same_texts": min, "done_longest_s": max, "tab_failures": max, "tab_other": max, "memory_peak_mb": max}
+WORST = {
+    "complete": min,
+    "same_texts": min,
+    "done_longest_s": max,
+    "tab_failures": max,
+    "tab_other": max,
+    "memory_peak_mb": max,
+}
 WITHIN = 1.0  # seconds in which all of them press
 GENERATED = 10  # readers whose answers `generate` gives
 TAB_ROWS = 20  # rows that the tabs' readers look at
-TABS = {"template": ("template-source", "input"), "tokens": ("tokens-source", "input"), "lab": ("lab-source", "input"), "evaluation": ("open-row", "change")}
+TABS = {
+    "template": ("template-source", "input"),
+    "tokens": ("tokens-source", "input"),
+    "lab": ("lab-source", "input"),
+    "evaluation": ("open-row", "change"),
+}
 
 
 async def look(reader: Reader, tab: str, row: int) -> list:
@@ -64,7 +76,9 @@ async def watch(process: psutil.Process, sizes: list[int]) -> None:
 
 async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_readers: int, think: float) -> dict:
     """Both halves and their figures."""
-    await press_after(site, rows[0], 0)  # the first comparison also computes the system prompt's cache, the first look at a tab loads a tokenizer
+    await press_after(
+        site, rows[0], 0
+    )  # the first comparison also computes the system prompt's cache, the first look at a tab loads a tokenizer
     async with Reader(site) as reader:
         for tab in TABS:
             await look(reader, tab, 0)
@@ -73,9 +87,13 @@ async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_
     one_after_other = time.perf_counter() - begun
 
     seen, waits, sizes, chance = {}, [], [], random.Random(0)
-    others = [asyncio.create_task(click_through(site, chance, think, seen, waits)) for _ in range(tab_readers)] + [asyncio.create_task(watch(process, sizes))]
+    others = [asyncio.create_task(click_through(site, chance, think, seen, waits)) for _ in range(tab_readers)] + [
+        asyncio.create_task(watch(process, sizes))
+    ]
     begun = time.perf_counter()
-    together = await asyncio.gather(*(press_after(site, row, WITHIN * number / len(rows)) for number, row in enumerate(rows)))
+    together = await asyncio.gather(
+        *(press_after(site, row, WITHIN * number / len(rows)) for number, row in enumerate(rows))
+    )
     all_done = time.perf_counter() - begun
     failed = [task.exception() for task in others if task.done()]
     for error in failed:
@@ -92,7 +110,9 @@ async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_
         "one_after_other_s": round(one_after_other, 1),
         "ratio": round(one_after_other / all_done, 2),
         "complete": sum(one.done is not None and not one.warnings for one in together),
-        "same_texts": sum(ours.texts == theirs.texts and len(ours.texts) == 2 for ours, theirs in zip(together, queue, strict=True)),
+        "same_texts": sum(
+            ours.texts == theirs.texts and len(ours.texts) == 2 for ours, theirs in zip(together, queue, strict=True)
+        ),
         "told_a_place": sum(bool(one.places) and max(one.places) > 1 for one in together),
         "first_text_median_s": round(statistics.median(one.first or float("inf") for one in together), 1),
         "done_longest_s": round(max(one.done or float("inf") for one in together), 1),
@@ -116,14 +136,18 @@ def measure_generate(rows: list[dict]) -> float:
     """Seconds that all readers' answers take from two `generate` calls each, by the first few."""
     engine = load_engine(RECIPES["mini"])
     time_generate(engine, rows[0]["user_prompt"], rows[0]["system_prompt"])
-    return statistics.mean(time_generate(engine, row["user_prompt"], row["system_prompt"]) for row in rows[:GENERATED]) * len(rows)
+    return statistics.mean(
+        time_generate(engine, row["user_prompt"], row["system_prompt"]) for row in rows[:GENERATED]
+    ) * len(rows)
 
 
 def main() -> None:
     """Print the figures and, last, one JSON line."""
     parser = Flags(__doc__, readers=4, tab_readers=4, think=1.0, runs=1)
     parser.add_argument("--readers", type=int, default=100, help="readers who compare")
-    parser.add_argument("--tab-readers", type=int, default=100, help="readers who click through the other tabs meanwhile")
+    parser.add_argument(
+        "--tab-readers", type=int, default=100, help="readers who click through the other tabs meanwhile"
+    )
     parser.add_argument("--think", type=float, default=10.0, help="mean seconds between two clicks of one of those")
     parser.add_argument("--runs", type=int, default=5, help="how often, at the same page")
     arguments = parser.parse_args()
@@ -131,9 +155,16 @@ def main() -> None:
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
     with serve(seconds=600) as url:
         (process,) = psutil.Process().children()
-        found = [asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think)) for _ in range(arguments.runs)]
+        found = [
+            asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think))
+            for _ in range(arguments.runs)
+        ]
     result, generated = summarise(found), measure_generate(rows)
-    print_result({"runs": arguments.runs} | result | {"generate_calls_s": round(generated, 1), "generate_ratio": round(generated / result["together_s"], 2)})
+    print_result(
+        {"runs": arguments.runs}
+        | result
+        | {"generate_calls_s": round(generated, 1), "generate_ratio": round(generated / result["together_s"], 2)}
+    )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 
 
-def collate_by_search(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], header: Sequence[int], end: int) -> dict:
+def collate_by_search(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], header: Sequence[int], end: int
+) -> dict:
     """A batch as the lesson makes it: encoded row by row, labels searched for in the ids."""
     columns = []
     for text in texts:
@@ -57,16 +59,27 @@ def measure(chat: ChatFormat, conversations: list[list[dict]], count: int) -> di
     }
     runs = [{name: time_once(way) for name, way in ways.items()} for _ in range(count)]
     found = {f"{name}_s": round(statistics.median(run[name] for run in runs), 3) for name in ways}
-    return found | {f"speed_of_{name}": round(statistics.median(run[name] / run["ours"] for run in runs), 2) for name in ("encode_batch", "collate")}
+    return found | {
+        f"speed_of_{name}": round(statistics.median(run[name] / run["ours"] for run in runs), 2)
+        for name in ("encode_batch", "collate")
+    }
 
 
 def main() -> None:
     """Print the figures and, last, one JSON line."""
     parser = Flags(__doc__, runs=1)
-    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     conversations = [row_messages(row) for row in load_rows(str(ASSETS / "news.jsonl"))]
-    print_result({"runs": arguments.runs} | {name: measure(chat, conversations, arguments.runs) for name, chat in (("llama3", llama3_chat()), ("mini", load_chat(ASSETS / "mini")))})
+    print_result(
+        {"runs": arguments.runs}
+        | {
+            name: measure(chat, conversations, arguments.runs)
+            for name, chat in (("llama3", llama3_chat()), ("mini", load_chat(ASSETS / "mini")))
+        }
+    )
 
 
 if __name__ == "__main__":

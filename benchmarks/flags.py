@@ -13,7 +13,11 @@ class Flags(argparse.ArgumentParser):
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
         self._short = short
         values = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in short.items())
-        self.add_argument("--short", action="store_true", help=f"that it runs to its end, in under a minute; its figures say little ({values})")
+        self.add_argument(
+            "--short",
+            action="store_true",
+            help=f"that it runs to its end, in under a minute; its figures say little ({values})",
+        )
 
     def parse_args(self, given: Sequence[str] | None = None) -> argparse.Namespace:
         """As argparse does, from the command line by default."""

@@ -44,7 +44,9 @@ def measure(page: Page, article: str) -> dict[str, float]:
 def main() -> None:
     """Print the medians and, last, one JSON line."""
     parser = Flags(__doc__, runs=1)
-    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
     with serve() as address, sync_playwright() as playwright:
@@ -56,7 +58,10 @@ def main() -> None:
         runs = [measure(page, article) for _ in range(arguments.runs)]
         browser.close()
     result = {"article_characters": len(article), "runs": arguments.runs}
-    result |= {name: round(statistics.median(run[key] for run in runs), 2) for name, key in (("first_text_s", "first"), ("both_answers_s", "both"))}
+    result |= {
+        name: round(statistics.median(run[key] for run in runs), 2)
+        for name, key in (("first_text_s", "first"), ("both_answers_s", "both"))
+    }
     print_result(result)
 
 

@@ -55,7 +55,13 @@ print((run.tokens - tokens) / (time.perf_counter() - begun))
 def measure(code: str, folder: Path, *, warm: int, steps: int) -> float:
     """Tokens per second of one process in that checkout."""
     script = (code + TIMED).replace("{warm}", str(warm)).replace("{steps}", str(steps))
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         sys.exit(done.stderr)
     return float(done.stdout.splitlines()[-1])
@@ -65,16 +71,26 @@ def main() -> None:
     """Print a table and, last, one JSON line."""
     parser = Flags(__doc__, runs=1, steps=1, warm=0)
     parser.add_argument("--before", type=Path, help="an earlier checkout; without it, this one alone is measured")
-    parser.add_argument("--runs", type=int, default=3, help="processes of each, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="processes of each, of which the median counts (default: %(default)s)"
+    )
     parser.add_argument("--steps", type=int, default=24, help="that are counted (default: %(default)s)")
-    parser.add_argument("--warm", type=int, default=16, help="steps before these: the first compile one shape after the other (default: %(default)s)")
+    parser.add_argument(
+        "--warm",
+        type=int,
+        default=16,
+        help="steps before these: the first compile one shape after the other (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     here, before = [], []
     for _ in range(arguments.runs):
         here.append(measure(HERE, ASSETS.parent, warm=arguments.warm, steps=arguments.steps))
         if arguments.before:
             before.append(measure(BEFORE, arguments.before.resolve(), warm=arguments.warm, steps=arguments.steps))
-    found = {"tokens_per_second": round(statistics.median(here)), "before": round(statistics.median(before)) if before else None}
+    found = {
+        "tokens_per_second": round(statistics.median(here)),
+        "before": round(statistics.median(before)) if before else None,
+    }
     found["ratio"] = round(found["tokens_per_second"] / found["before"], 2) if before else None
     print_result(json.loads(json.dumps(found)))
 

@@ -36,14 +36,24 @@ def compare_both(remote: RemoteEngine, local: LocalEngine, *, pid: int | None) -
     system_prompt, same, alarms = local.models.run["system_prompt"], dict.fromkeys(SIDES, 0), []
     figures = {"takes_ids": remote.takes_ids, "decoding": remote.decoding, "positions": remote.positions}
     for text in EXAMPLES:
-        (*_, here), (*_, there) = local.compare(text, system_prompt=system_prompt), remote.compare(text, system_prompt=system_prompt)
+        (*_, here), (*_, there) = (
+            local.compare(text, system_prompt=system_prompt),
+            remote.compare(text, system_prompt=system_prompt),
+        )
         for side in SIDES:
             same[side] += here.answers[side].text == there.answers[side].text
         alarms.append(write_receipt(remote, there).alarms)
     figures |= {f"same_{side}": f"{count} of {len(EXAMPLES)}" for side, count in same.items()} | {"alarms": alarms}
     forged = EXAMPLES[0] + FORGED + EXAMPLES[1]
-    (*_, here), (*_, there) = local.compare(forged, system_prompt=system_prompt), remote.compare(forged, system_prompt=system_prompt)
-    figures["control_text"] = {"tokens_here": len(here.prompt.ids), "tokens_there": there.server_tokens, "alarms": write_receipt(remote, there).alarms}
+    (*_, here), (*_, there) = (
+        local.compare(forged, system_prompt=system_prompt),
+        remote.compare(forged, system_prompt=system_prompt),
+    )
+    figures["control_text"] = {
+        "tokens_here": len(here.prompt.ids),
+        "tokens_there": there.server_tokens,
+        "alarms": write_receipt(remote, there).alarms,
+    }
     figures["control_text"] |= {f"same_{side}": here.answers[side].text == there.answers[side].text for side in SIDES}
     if pid is not None:
         figures["death"] = die(remote.compare(EXAMPLES[0], system_prompt=system_prompt), pid)
@@ -57,7 +67,10 @@ def die(running: Iterator, pid: int) -> dict:
         if killed is None and any(answer.text for answer in comparison.answers.values()):
             os.kill(pid, signal.SIGTERM)
             killed = time.monotonic()
-    ends = {side: f"{answer.reason}: {answer.error.key if answer.error else 'complete'}" for side, answer in comparison.answers.items()}
+    ends = {
+        side: f"{answer.reason}: {answer.error.key if answer.error else 'complete'}"
+        for side, answer in comparison.answers.items()
+    }
     return ends | {"seconds": None if killed is None else round(time.monotonic() - killed, 1)}
 
 
@@ -72,8 +85,19 @@ def compare_one(url: str, name: str, side: str, local: LocalEngine) -> dict:
         *_, here = local.compare(text, system_prompt=system_prompt)
         chunks = list(endpoint.stream(name, here.prompt, dialect, max_new_tokens=local.max_new_tokens))
         same.append("".join(chunk.text for chunk in chunks) == here.answers[side].text)
-        counts.append(next((chunk.prompt_tokens == len(here.prompt.ids) for chunk in chunks if chunk.prompt_tokens is not None), None))
-    figures = {"takes_ids": dialect.takes_ids, "greedy": dialect.greedy, f"same_{side}": f"{sum(same[:-1])} of {len(EXAMPLES)}", "control_text_same": same[-1], "prompt_tokens_equal": counts}
+        counts.append(
+            next(
+                (chunk.prompt_tokens == len(here.prompt.ids) for chunk in chunks if chunk.prompt_tokens is not None),
+                None,
+            )
+        )
+    figures = {
+        "takes_ids": dialect.takes_ids,
+        "greedy": dialect.greedy,
+        f"same_{side}": f"{sum(same[:-1])} of {len(EXAMPLES)}",
+        "control_text_same": same[-1],
+        "prompt_tokens_equal": counts,
+    }
     try:
         endpoint.check_name("nobody", endpoint.list_models())
     except UserError as error:

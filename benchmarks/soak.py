@@ -57,8 +57,13 @@ class Readers:
         """Compare and read both answers, which are the same for everyone at any time."""
         row = chance.randrange(len(self.rows))
         answered = await reader.compare(self.rows[row]["user_prompt"])
-        self.record.check(answered.done is not None and not answered.warnings, f"comparison of row {row}: {answered.refused or answered.warnings}")
-        self.record.check(answered.texts == self.record.answers.setdefault(row, answered.texts), f"another answer to row {row}")
+        self.record.check(
+            answered.done is not None and not answered.warnings,
+            f"comparison of row {row}: {answered.refused or answered.warnings}",
+        )
+        self.record.check(
+            answered.texts == self.record.answers.setdefault(row, answered.texts), f"another answer to row {row}"
+        )
 
     async def stop(self, reader: Reader, chance: random.Random) -> None:
         """Compare and press 멈춤 after a moment."""
@@ -85,8 +90,15 @@ class Readers:
         """Send what is no news."""
         article = chance.choice(ODD)
         answered = await reader.compare(article)
-        refused = say("error_news_empty", "ko") if not article else say("error_news_too_long", "ko", count=len(article), limit=NEWS_LIMIT)
-        self.record.check(answered.warnings == ([refused] if article in ODD[:2] else []), f"{article[:20]!r}: {answered.warnings} {answered.refused}")
+        refused = (
+            say("error_news_empty", "ko")
+            if not article
+            else say("error_news_too_long", "ko", count=len(article), limit=NEWS_LIMIT)
+        )
+        self.record.check(
+            answered.warnings == ([refused] if article in ODD[:2] else []),
+            f"{article[:20]!r}: {answered.warnings} {answered.refused}",
+        )
 
     async def live(self, seed: int, until: float) -> None:
         """One deed after the other, in a new tab now and then."""

@@ -60,7 +60,9 @@ def measure(page: Page, size: int, runs: int) -> list[float]:
 def main() -> None:
     """Print the medians and, last, one JSON line."""
     parser = Flags(__doc__, runs=1)
-    parser.add_argument("--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     with serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

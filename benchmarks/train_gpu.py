@@ -42,7 +42,10 @@ class PlainTrainer(SFTTrainer):
 
 WAYS = {
     "lesson": (PlainTrainer, {"shared_prefix": "off", "gradient_checkpointing": "on"}),
-    "padding_free": (PlainTrainer, {"shared_prefix": "off", "gradient_checkpointing": "off", "attention": "flash_attention_2"}),
+    "padding_free": (
+        PlainTrainer,
+        {"shared_prefix": "off", "gradient_checkpointing": "off", "attention": "flash_attention_2"},
+    ),
     "ours": (Trainer, {"shared_prefix": "on", "gradient_checkpointing": "auto"}),
 }
 
@@ -61,7 +64,9 @@ def draw_rows(count: int, *, shrink: int = 1, seed: int = 1) -> list[Encoded]:
 def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -> dict:
     """Seconds per optimizer step after two that warm up, and the peak memory; both are for rows of the same step sizes."""
     trainer_class, settings = WAYS[way]
-    recipe = replace(RECIPES["varco"], model=str(checkpoint), max_steps=steps + 2, save_every=10**6, log_every=10**6, **settings)
+    recipe = replace(
+        RECIPES["varco"], model=str(checkpoint), max_steps=steps + 2, save_every=10**6, log_every=10**6, **settings
+    )
     loaded, marks = load_base(recipe.model, attention=recipe.attention), []
     with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", trainer_class):
         trainer = sft.build_trainer(loaded, rows, recipe, Path(folder), callbacks=[])
@@ -101,7 +106,12 @@ def measure(checkpoint: Path, rows: list[Encoded], *, ways: list[str], steps: in
     # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
     flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
     peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)
-    result = {"device": name, "parameters": parameters, "s_per_step": {way: round(value, 3) for way, value in seconds.items()}, "peak_gb": {way: measured[0][way]["peak_gb"] for way in ways}}
+    result = {
+        "device": name,
+        "parameters": parameters,
+        "s_per_step": {way: round(value, 3) for way, value in seconds.items()},
+        "peak_gb": {way: measured[0][way]["peak_gb"] for way in ways},
+    }
     if "ours" in seconds:
         result["speedup"] = {way: round(value / seconds["ours"], 2) for way, value in seconds.items() if way != "ours"}
     result["mfu"] = {way: round(flops / value / peak, 3) for way, value in seconds.items()} if peak else None
@@ -114,11 +124,25 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path("work/varco8b"))
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="padding_free needs the package flash-attn")
-    parser.add_argument("--trial", action="store_true", help="a tiny checkpoint, rows a sixteenth as long, one step, one run, without padding_free")
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=list(WAYS), help="padding_free needs the package flash-attn"
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="a tiny checkpoint, rows a sixteenth as long, one step, one run, without padding_free",
+    )
     arguments = parser.parse_args()
     if not arguments.trial:
-        print_result(measure(arguments.checkpoint, draw_rows(4 * (arguments.steps + 2)), ways=arguments.ways, steps=arguments.steps, runs=arguments.runs))
+        print_result(
+            measure(
+                arguments.checkpoint,
+                draw_rows(4 * (arguments.steps + 2)),
+                ways=arguments.ways,
+                steps=arguments.steps,
+                runs=arguments.runs,
+            )
+        )
         return
     with tempfile.TemporaryDirectory() as folder:
         tiny = write_checkpoint(Path(folder), hidden=64, layers=2, heads=4, shard="20MB", dtype=torch.bfloat16)

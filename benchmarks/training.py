@@ -50,7 +50,10 @@ def main() -> None:
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).train
     measured = [{way: time_training(way, rows, arguments.steps) for way in WAYS} for _ in range(arguments.runs)]
     result = {f"{way}_s_per_step": round(statistics.median(run[way][0] for run in measured), 3) for way in WAYS}
-    result |= {f"{way}_speedup": round(statistics.median(run["trl"][0] / run[way][0] for run in measured), 2) for way in ("padded", "shared")}
+    result |= {
+        f"{way}_speedup": round(statistics.median(run["trl"][0] / run[way][0] for run in measured), 2)
+        for way in ("padded", "shared")
+    }
     result |= {
         "loss": {way: round(loss, 5) for way, (_, loss) in measured[0].items()},
         "steps": arguments.steps,

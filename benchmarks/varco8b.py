@@ -15,7 +15,17 @@ from newsft.encoding import llama3
 HEADS = 32  # four of them share a key and value head, as in Llama 3
 
 
-def write_checkpoint(folder: Path, *, hidden: int, layers: int, heads: int = HEADS, shard: str, dtype: torch.dtype, device: str = "cpu", seed: int = 0) -> Path:
+def write_checkpoint(
+    folder: Path,
+    *,
+    hidden: int,
+    layers: int,
+    heads: int = HEADS,
+    shard: str,
+    dtype: torch.dtype,
+    device: str = "cpu",
+    seed: int = 0,
+) -> Path:
     """Shards with an index, stop id 128001 in the config, pad id 0, no generation config, the template with the trailing header."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -56,7 +66,14 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=32)
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    write_checkpoint(arguments.output, hidden=arguments.hidden, layers=arguments.layers, shard="5GB", dtype=torch.bfloat16, device=device)
+    write_checkpoint(
+        arguments.output,
+        hidden=arguments.hidden,
+        layers=arguments.layers,
+        shard="5GB",
+        dtype=torch.bfloat16,
+        device=device,
+    )
     size = sum(path.stat().st_size for path in arguments.output.glob("*.safetensors"))
     print(f"{arguments.output}: {size / 1e9:.1f} GB in {len(list(arguments.output.glob('*.safetensors')))} file(s)")
 

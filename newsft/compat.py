@@ -42,8 +42,15 @@ def render_on_day(tokenizer: Any, messages: list[dict], *, generation_prompt: bo
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation_prompt)
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    settings = {"messages": [dict(message) for message in messages], "tools": None, "documents": None, "add_generation_prompt": generation_prompt}
-    return _compile_jinja_template(tokenizer.get_chat_template()).render(**{**tokenizer.special_tokens_map, **settings, "strftime_now": lambda form: day.strftime(form)})
+    settings = {
+        "messages": [dict(message) for message in messages],
+        "tools": None,
+        "documents": None,
+        "add_generation_prompt": generation_prompt,
+    }
+    return _compile_jinja_template(tokenizer.get_chat_template()).render(
+        **{**tokenizer.special_tokens_map, **settings, "strftime_now": lambda form: day.strftime(form)}
+    )
 
 
 def without_prefix(tokenizer: Any, *, only_first: bool = False) -> Any:
@@ -66,7 +73,9 @@ def without_prefix(tokenizer: Any, *, only_first: bool = False) -> Any:
 def _drop_prefix(state: dict, *, only_first: bool) -> dict:
     if state["type"] == "Sequence":
         name = "normalizers" if "normalizers" in state else "pretokenizers"
-        kept = [_drop_prefix(one, only_first=only_first) for one in state[name] if only_first or one["type"] != "Prepend"]
+        kept = [
+            _drop_prefix(one, only_first=only_first) for one in state[name] if only_first or one["type"] != "Prepend"
+        ]
         return {"type": "Sequence", name: kept}
     if state["type"] == "Prepend" and not only_first:
         return {"type": "Sequence", "normalizers": []}
@@ -77,7 +86,9 @@ def _drop_prefix(state: dict, *, only_first: bool) -> dict:
 
 def has_prefix(tokenizer: Any) -> bool:
     """Whether a `tokenizers.Tokenizer` puts something before a text."""
-    states = [json.loads(part.__getstate__()) for part in (tokenizer.normalizer, tokenizer.pre_tokenizer) if part is not None]
+    states = [
+        json.loads(part.__getstate__()) for part in (tokenizer.normalizer, tokenizer.pre_tokenizer) if part is not None
+    ]
     return any(_drop_prefix(state, only_first=False) != state for state in states)
 
 
@@ -105,7 +116,11 @@ def without_added(tokenizer: Any, names: Any) -> Any:
     """
     from tokenizers import Tokenizer
 
-    added = [(number, token) for number, token in sorted(tokenizer.get_added_tokens_decoder().items(), key=lambda item: item[0]) if token.content not in names]
+    added = [
+        (number, token)
+        for number, token in sorted(tokenizer.get_added_tokens_decoder().items(), key=lambda item: item[0])
+        if token.content not in names
+    ]
     changed = Tokenizer(tokenizer.model)
     for name in ("normalizer", "pre_tokenizer"):
         if getattr(tokenizer, name) is not None:

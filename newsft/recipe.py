@@ -34,36 +34,63 @@ class Recipe:
 
     name: str = _setting("varco", "the recipe's name")
     model: str = _setting("NCSOFT/Llama-VARCO-8B-Instruct", "base model: hub id or local folder")
-    data: str = _setting("iamjoon/finance_news_summarizer", "data set: hub id, folder, or JSONL/CSV/Parquet file with the three columns")
+    data: str = _setting(
+        "iamjoon/finance_news_summarizer", "data set: hub id, folder, or JSONL/CSV/Parquet file with the three columns"
+    )
     adapter: str = _setting("llama3-8b-summarizer-ko", "adapter that the page and the evaluation use")
     output: str = _setting("llama3-8b-summarizer-ko", "folder that training writes the adapter and its checkpoints to")
     evaluation: str = _setting("evaluation/varco", "folder of the evaluation that the page shows")
-    quantize: str = _setting("none", "4bit holds the base's linear layers as NF4 with double quantisation (bitsandbytes): a third of the memory, less exact", choices=("none", "4bit"))
-    attention: str = _setting("auto", "attention implementation; auto is transformers' choice", choices=("auto", "sdpa", "eager", "flash_attention_2"))
+    quantize: str = _setting(
+        "none",
+        "4bit holds the base's linear layers as NF4 with double quantisation (bitsandbytes): a third of the memory, less exact",
+        choices=("none", "4bit"),
+    )
+    attention: str = _setting(
+        "auto",
+        "attention implementation; auto is transformers' choice",
+        choices=("auto", "sdpa", "eager", "flash_attention_2"),
+    )
     precision: str = _setting(
-        "auto", "numbers that the training multiplies: auto is the model's own type, fp32 on a CPU; bf16 is faster on a CPU with units for it, and less exact", choices=("auto", "bf16")
+        "auto",
+        "numbers that the training multiplies: auto is the model's own type, fp32 on a CPU; bf16 is faster on a CPU with units for it, and less exact",
+        choices=("auto", "bf16"),
     )
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
     max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer", least=1)
     lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target", least=1)
     lora_alpha: int = _setting(32, "the adapter's output is scaled by alpha / r")
     lora_dropout: float = _setting(0.1, "dropout on the adapter's input, in training only")
-    lora_targets: tuple[str, ...] = _setting(("q_proj", "v_proj"), "the layers that get an adapter: attention's queries and values")
+    lora_targets: tuple[str, ...] = _setting(
+        ("q_proj", "v_proj"), "the layers that get an adapter: attention's queries and values"
+    )
     epochs: float = _setting(3, "passes over the training split")
     max_steps: int = _setting(-1, "stop after so many optimizer steps; -1 means all epochs")
     batch_size: int = _setting(2, "rows in one forward pass", least=1)
     accumulation: int = _setting(2, "forward passes in one optimizer step", least=1)
-    sampling: str = _setting("random", "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding")
-    shared_prefix: str = _setting("auto", "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: on a GPU, where it can be done", choices=SWITCH)
+    sampling: str = _setting(
+        "random",
+        "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding",
+    )
+    shared_prefix: str = _setting(
+        "auto",
+        "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: on a GPU, where it can be done",
+        choices=SWITCH,
+    )
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
     schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
     warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")
     optimizer: str = _setting("adamw_torch_fused", "AdamW in one fused kernel")
     max_grad_norm: float = _setting(0.3, "longer gradients are scaled down to this norm")
-    gradient_checkpointing: str = _setting("auto", "recompute activations in the backward pass: slower, needs less memory; auto: where the longest step would not fit without", choices=SWITCH)
+    gradient_checkpointing: str = _setting(
+        "auto",
+        "recompute activations in the backward pass: slower, needs less memory; auto: where the longest step would not fit without",
+        choices=SWITCH,
+    )
     log_every: int = _setting(10, "steps between two points of the loss curve", least=1)
     save_every: int = _setting(50, "steps between two checkpoints", least=1)
-    eval_rows: int = _setting(12, "first rows of the test split whose loss is the validation line of the curve; 0 for none", least=0)
+    eval_rows: int = _setting(
+        12, "first rows of the test split whose loss is the validation line of the curve; 0 for none", least=0
+    )
     eval_every: int = _setting(50, "steps between two points of the validation line", least=1)
     max_new_tokens: int = _setting(1024, "longest answer, in tokens", least=1)
     seed: int = _setting(42, "seed of the adapter's first values, of the dropout and of the order of the rows")
@@ -78,7 +105,10 @@ class Recipe:
         ]
         for field in dataclasses.fields(self):
             value, choices, least = getattr(self, field.name), field.metadata["choices"], field.metadata["least"]
-            checks += [(field.name, not choices or value in choices, f"choose one of {', '.join(choices)}"), (field.name, least is None or value >= least, f"it must be at least {least}")]
+            checks += [
+                (field.name, not choices or value in choices, f"choose one of {', '.join(choices)}"),
+                (field.name, least is None or value >= least, f"it must be at least {least}"),
+            ]
         for name, holds, remedy in checks:
             if not holds:
                 raise UserError(f"{_flag(name)} is {getattr(self, name)}; {remedy}.")
@@ -97,7 +127,10 @@ class Recipe:
 
     def as_json(self) -> str:
         """The settings as they are written beside the adapter."""
-        settings = {name: short_path(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(self).items()}
+        settings = {
+            name: short_path(value) if isinstance(value, str) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
         return json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
 
     def save(self, folder: Path) -> None:
@@ -126,7 +159,11 @@ DEFAULT_RECIPE = "mini"
 
 def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None = None) -> None:
     """A flag for every setting (or for those in `only`), with the reason as its help."""
-    parser.add_argument("--recipe", choices=sorted(RECIPES), help=f"the settings to start from; the flags below change single ones (default: {DEFAULT_RECIPE})")
+    parser.add_argument(
+        "--recipe",
+        choices=sorted(RECIPES),
+        help=f"the settings to start from; the flags below change single ones (default: {DEFAULT_RECIPE})",
+    )
     for field in dataclasses.fields(Recipe):
         if field.name == "name" or (only is not None and field.name not in only):
             continue
@@ -139,7 +176,12 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
         elif field.name == "epochs":
             kind = {"type": float}
         variable = f"; without --recipe also {VARIABLES[field.name]}" if field.name in VARIABLES else ""
-        parser.add_argument(_flag(field.name), default=None, help=f"{field.metadata['why']} ({values}{variable})".replace("%", "%%"), **kind)
+        parser.add_argument(
+            _flag(field.name),
+            default=None,
+            help=f"{field.metadata['why']} ({values}{variable})".replace("%", "%%"),
+            **kind,
+        )
 
 
 def from_flags(arguments: argparse.Namespace) -> Recipe:
@@ -149,7 +191,11 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
     that is made for that model.
     """
     given = {} if arguments.recipe else _from_environment()
-    recipe = RECIPES[arguments.recipe] if arguments.recipe else _recipe_of(given.get("model") if vars(arguments).get("model") is None else None)
+    recipe = (
+        RECIPES[arguments.recipe]
+        if arguments.recipe
+        else _recipe_of(given.get("model") if vars(arguments).get("model") is None else None)
+    )
     for field in dataclasses.fields(Recipe):
         value = vars(arguments).get(field.name)
         if value is not None and field.name != "name":

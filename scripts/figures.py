@@ -22,17 +22,27 @@ from newsft.paths import short_path
 from newsft.recipe import RECIPES, Recipe
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+]
 MARKER = re.compile(r"<!--([a-z][\w.-]*)-->(.*?)<!---->", re.DOTALL)
 MINI = RECIPES["mini"]
 BASE, ADAPTER, EVALUATION = Path(MINI.model), Path(MINI.adapter), Path(MINI.evaluation)
 HANDWRITTEN = ADAPTER / "handwritten"  # the evaluation of tests/data/handwritten.json
 
 SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
-    "readable": ("answers that Python reads as a dict with all eight keys", "여덟 개의 키를 모두 갖춘 딕셔너리로 읽히는 답변"),
+    "readable": (
+        "answers that Python reads as a dict with all eight keys",
+        "여덟 개의 키를 모두 갖춘 딕셔너리로 읽히는 답변",
+    ),
     "stock_f1": ("companies and their direction, F1", "종목과 방향, F1"),
     "direction_accuracy": ("stock articles whose direction is right", "호재·악재를 바르게 가려낸 종목 기사"),
-    "words_in_article": ("words of reasons and summary that the article has", "이유와 요약의 낱말 가운데 기사에 있는 것"),
+    "words_in_article": (
+        "words of reasons and summary that the article has",
+        "이유와 요약의 낱말 가운데 기사에 있는 것",
+    ),
 }
 
 # VARCO's shape, Llama 3.1 8B's (config.json), and the lengths of its data's rows with Llama 3's tokenizer.
@@ -77,8 +87,18 @@ def scored() -> dict[str, list[ScoredAnswer]]:
 
 def short_scores(language: int) -> str:
     """A few rows of the tables of scores, without intervals: test rows, and articles that were never trained on nor chosen by."""
-    heads = ("| | test rows: base | tuned | unseen articles: base | tuned |", "| | 평가용 행: 베이스 | 파인튜닝 | 처음 보는 기사: 베이스 | 파인튜닝 |")
-    cells = [[f"{summary(folder)[side][name] * 100:.1f} %" for folder in (EVALUATION, HANDWRITTEN) for side in ("base", "tuned")] for name in SHORT]
+    heads = (
+        "| | test rows: base | tuned | unseen articles: base | tuned |",
+        "| | 평가용 행: 베이스 | 파인튜닝 | 처음 보는 기사: 베이스 | 파인튜닝 |",
+    )
+    cells = [
+        [
+            f"{summary(folder)[side][name] * 100:.1f} %"
+            for folder in (EVALUATION, HANDWRITTEN)
+            for side in ("base", "tuned")
+        ]
+        for name in SHORT
+    ]
     lines = [f"| {words[language]} | {' | '.join(one)} |" for words, one in zip(SHORT.values(), cells, strict=True)]
     return "\n".join([heads[language], "|---|---:|---:|---:|---:|", *lines])
 
@@ -108,7 +128,9 @@ def settings_table() -> str:
     for field in dataclasses.fields(Recipe):
         if field.name != "name":
             values = [show(getattr(RECIPES[name], field.name)) for name in ("mini", "varco")]
-            lines.append(f"| `--{field.name.replace('_', '-')}` | {values[0]} | {values[1]} | {field.metadata['why']} |")
+            lines.append(
+                f"| `--{field.name.replace('_', '-')}` | {values[0]} | {values[1]} | {field.metadata['why']} |"
+            )
     return "\n".join(lines)
 
 
@@ -133,7 +155,9 @@ def cards_table() -> str:
         minutes = (4 if fits else 6) * PARAMETERS * tokens * STEPS / (UTILISATION * peak * 1e12) / 60
         seconds = ANSWER_TOKENS * weights / (bandwidth * 1e12)
         held = f"{kept / 1e9:.1f}" if fits else "–"
-        lines.append(f"| {name} | {memory} GB | {weights / 1e9:.1f} GB | {held} / {recomputed / 1e9:.1f} GB | {minutes:.0f} min | {seconds:.0f} s |")
+        lines.append(
+            f"| {name} | {memory} GB | {weights / 1e9:.1f} GB | {held} / {recomputed / 1e9:.1f} GB | {minutes:.0f} min | {seconds:.0f} s |"
+        )
     return "\n".join(lines)
 
 
@@ -156,12 +180,23 @@ def trainers_table() -> str:
         "|---|---|---:|---|---|---|---|---|",
     ]
     for trainer in load_trainers().values():
-        row, words = prepare_row(trainer, llama3_chat(), TOY, today=CONSTANT_DAY), {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()}
+        row, words = (
+            prepare_row(trainer, llama3_chat(), TOY, today=CONSTANT_DAY),
+            {name: text.replace("|", "\\|") for name, text in trainer.texts["en"].items()},
+        )
         beside = f" ({trainer.beside})" if trainer.beside else ""
         count = "–" if row is None else f"{sum(label != IGNORED for label in row.labels)} / {len(row)}"
-        space, pasted = ("–" if value == "unknown" else value for value in (trainer.space, {"control": "real control tokens", "text": "stays text"}.get(trainer.pasted, trainer.pasted)))
+        space, pasted = (
+            "–" if value == "unknown" else value
+            for value in (
+                trainer.space,
+                {"control": "real control tokens", "text": "stays text"}.get(trainer.pasted, trainer.pasted),
+            )
+        )
         limit = f"**{trainer.limit:,}**. {words['long']}" if trainer.limit else words["long"]
-        lines.append(f"| [{trainer.name} {trainer.version}]({trainer.source}){beside} | {words['variant']} | {count} | {words['what']} | {limit} | {space} | {pasted} | {words['mend']} |")
+        lines.append(
+            f"| [{trainer.name} {trainer.version}]({trainer.source}){beside} | {words['variant']} | {count} | {words['what']} | {limit} | {space} | {pasted} | {words['mend']} |"
+        )
     return "\n".join(lines)
 
 
@@ -218,7 +253,11 @@ def figures() -> dict[str, str]:
     """name -> text of every figure."""
     run = json.loads((ADAPTER / "run.json").read_text(encoding="utf-8"))
     parameters = count_parameters(BASE)
-    settings = {f"{name}.{field.name}": show(getattr(recipe, field.name)) for name, recipe in RECIPES.items() for field in dataclasses.fields(Recipe)}
+    settings = {
+        f"{name}.{field.name}": show(getattr(recipe, field.name))
+        for name, recipe in RECIPES.items()
+        for field in dataclasses.fields(Recipe)
+    }
     texts = {
         "parameters": f"{parameters / 1e6:.1f} million",
         "parameters-ko": f"{round(parameters / 1e5) * 10}만",

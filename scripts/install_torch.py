@@ -22,7 +22,9 @@ DRIVER = Path("/proc/driver/nvidia/version")
 
 def pinned() -> str:
     """`torch==...` as requirements.txt has it."""
-    return next(line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").split() if line.startswith("torch=="))
+    return next(
+        line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").split() if line.startswith("torch==")
+    )
 
 
 def installed(pin: str) -> bool:
@@ -49,7 +51,12 @@ def answers(index: str) -> bool:
 
 def install(pin: str, *flags: str) -> bool:
     """Whether pip installed it."""
-    return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *flags, pin]).returncode == 0
+    return (
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *flags, pin]
+        ).returncode
+        == 0
+    )
 
 
 def main() -> int:
@@ -68,7 +75,9 @@ def main() -> int:
             return 0
         print("that did not work; pip's own index is tried")
     else:
-        print(f"no NVIDIA driver, and {CPU_INDEX} does not answer: {pin} from pip's own index; where that one has CUDA's build alone, some 3 GB to download, 5.5 GB on the disk")
+        print(
+            f"no NVIDIA driver, and {CPU_INDEX} does not answer: {pin} from pip's own index; where that one has CUDA's build alone, some 3 GB to download, 5.5 GB on the disk"
+        )
     return 0 if install(pin) else 1
 
 

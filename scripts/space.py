@@ -33,7 +33,9 @@ NEWS = "가람누리테크가 1,200억 원 규모의 전력 반도체 공급 계
 
 def list_files() -> list[str]:
     """What git tracks, without what only developers need."""
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     return [name for name in tracked if name and not name.startswith(LEFT_OUT)]
 
 
@@ -47,7 +49,9 @@ def build(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
         if target.stat().st_size > LARGEST_FILE:
-            sys.exit(f"error: {name} has more than {LARGEST_FILE:,} bytes, which a Space takes through Git LFS only; make it smaller or split it.")
+            sys.exit(
+                f"error: {name} has more than {LARGEST_FILE:,} bytes, which a Space takes through Git LFS only; make it smaller or split it."
+            )
     set_modes(folder, files=0o444, folders=0o555)
 
 
@@ -86,8 +90,13 @@ def drop_rights(folder: Path) -> list[str]:
     Either way the program has no capability, so that what is read-only is so for it too.
     """
     nobody = pwd.getpwnam("nobody")
-    mapped = any(first <= nobody.pw_uid < first + count for first, _, count in (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines()))
-    ways = [parent for start in (Path(sys.executable), Path(sys.executable).resolve(), folder) for parent in start.parents]
+    mapped = any(
+        first <= nobody.pw_uid < first + count
+        for first, _, count in (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    )
+    ways = [
+        parent for start in (Path(sys.executable), Path(sys.executable).resolve(), folder) for parent in start.parents
+    ]
     if os.geteuid() == 0 and mapped and all(way.stat().st_mode & 0o005 == 0o005 for way in ways):
         return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     return allowed(["unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}"])
@@ -101,10 +110,23 @@ def serve(folder: Path, *, seconds: float = 300) -> Iterator[tuple[str, int, Pat
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="newsft-home-") as home, tempfile.TemporaryFile() as log:
         environment = {name: value for name, value in os.environ.items() if name.startswith(("NEWSFT_", "HF_", "OMP_"))}
-        environment |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "SYSTEM": "spaces", "SPACE_ID": "someone/newsft", "PYTHONUNBUFFERED": "1"}
+        environment |= {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "SYSTEM": "spaces",
+            "SPACE_ID": "someone/newsft",
+            "PYTHONUNBUFFERED": "1",
+        }
         environment |= {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port), "GRADIO_NUM_PORTS": "1"}
         Path(home).chmod(0o777)  # whoever the page runs as
-        process = subprocess.Popen([*drop_rights(folder), sys.executable, "app.py"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [*drop_rights(folder), sys.executable, "app.py"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
             wait_for_page(process, f"http://127.0.0.1:{port}", seconds)
             yield f"http://127.0.0.1:{port}", process.pid, Path(home)
@@ -171,7 +193,11 @@ def main() -> int:
     """Build, or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the Space's folder; made anew unless it is only checked")
-    parser.add_argument("--check", action="store_true", help="start the folder's page, without network where that is allowed here, and ask it one question")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="start the folder's page, without network where that is allowed here, and ask it one question",
+    )
     parser.add_argument("--here", action="store_true", help="with --check: in this process's own network")
     arguments = parser.parse_args()
     if not arguments.check:
@@ -180,7 +206,9 @@ def main() -> int:
     elif arguments.here:
         print(json.dumps(check(arguments.folder.resolve())))
     else:
-        return subprocess.run([*isolation(), sys.executable, "-m", "scripts.space", str(arguments.folder), "--check", "--here"], cwd=ROOT).returncode
+        return subprocess.run(
+            [*isolation(), sys.executable, "-m", "scripts.space", str(arguments.folder), "--check", "--here"], cwd=ROOT
+        ).returncode
     return 0
 
 

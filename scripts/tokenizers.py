@@ -34,13 +34,23 @@ from tests.tokenizers import load_real, real_folders
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "tokenizers.md"
 ROWS = 8  # of the embedded rows, half of them for the training
-CONTROL = re.compile(r"<\|[^|<>\s]+\|>|<｜[^｜<>\s]+｜>|</?[A-Za-z_:0-9]+>|\[/?[A-Z_]+\]|\[e~\[|\]~!?b[\[\]]|<\|[^|<>\s]+>|<[^|<>\s]+\|>")  # how templates spell control tokens
+CONTROL = re.compile(
+    r"<\|[^|<>\s]+\|>|<｜[^｜<>\s]+｜>|</?[A-Za-z_:0-9]+>|\[/?[A-Z_]+\]|\[e~\[|\]~!?b[\[\]]|<\|[^|<>\s]+>|<[^|<>\s]+\|>"
+)  # how templates spell control tokens
 
 
 def published_templates() -> dict[str, str]:
     """Name -> source: llama.cpp's collection and TRL's, but for the variants that TRL made for training; of equal ones the first."""
-    files = sorted(Path(os.environ["NEWSFT_TEMPLATES"]).glob("**/models/templates/*.jinja")) if "NEWSFT_TEMPLATES" in os.environ else []
-    files += [path for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja")) if "_training" not in path.stem]
+    files = (
+        sorted(Path(os.environ["NEWSFT_TEMPLATES"]).glob("**/models/templates/*.jinja"))
+        if "NEWSFT_TEMPLATES" in os.environ
+        else []
+    )
+    files += [
+        path
+        for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+        if "_training" not in path.stem
+    ]
     found: dict[str, str] = {}
     for path in files:
         source = path.read_text(encoding="utf-8")
@@ -52,8 +62,17 @@ def published_templates() -> dict[str, str]:
 def tokenizer_for(source: str) -> PreTrainedTokenizerBase:
     """The miniature's tokenizer with every control token that a template spells, half of them not special by name, as published ones are."""
     tokenizer = AutoTokenizer.from_pretrained(ASSETS / "mini")
-    names = [name for name in dict.fromkeys(["<s>", "</s>", *CONTROL.findall(source)]) if name not in tokenizer.get_added_vocab()]
-    tokenizer.add_tokens([AddedToken(name, special=bool(number % 2) or number < 2, normalized=False) for number, name in enumerate(names)])
+    names = [
+        name
+        for name in dict.fromkeys(["<s>", "</s>", *CONTROL.findall(source)])
+        if name not in tokenizer.get_added_vocab()
+    ]
+    tokenizer.add_tokens(
+        [
+            AddedToken(name, special=bool(number % 2) or number < 2, normalized=False)
+            for number, name in enumerate(names)
+        ]
+    )
     tokenizer.bos_token, tokenizer.eos_token = "<s>", "</s>"
     tokenizer.chat_template = source
     return tokenizer
@@ -112,7 +131,10 @@ def call(main: Callable[[], int], *arguments: str) -> str:
         sys.argv = before
     lines = errors.getvalue().strip().splitlines()
     failed = [line.strip() for line in output.getvalue().splitlines() if "FAILED" in line]
-    refusal = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else output.getvalue().strip()[-200:])
+    refusal = next(
+        (line for line in reversed(lines) if line.startswith("error: ")),
+        lines[-1] if lines else output.getvalue().strip()[-200:],
+    )
     return "runs" if code in (0, None) else " ".join([*failed, refusal])
 
 
@@ -123,18 +145,29 @@ def try_tokenizer(path: Path, rows: list[dict], work: Path) -> list[str]:
     write_model(tokenizer, model)
     data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     shared = ("--model", str(model), "--data", str(data))
-    trained = call(train.main, *shared, "--output", str(adapter), "--max-steps", "2", "--max-length", "8192", "--eval-rows", "1")
+    trained = call(
+        train.main, *shared, "--output", str(adapter), "--max-steps", "2", "--max-length", "8192", "--eval-rows", "1"
+    )
     try:
         chat = ChatFormat(tokenizer)
         messages = row_messages(rows[0])
         row = chat.encode_row(messages)
-        tab = "every character once" if "".join(token.text for token in read_tokens(chat, row)) == row.text else "differs from the text"
+        tab = (
+            "every character once"
+            if "".join(token.text for token in read_tokens(chat, row)) == row.text
+            else "differs from the text"
+        )
     except UserError as error:
         tab = str(error)
     if trained != "runs":
         return [trained, tab, "–", "–"]
     used = (*shared, "--adapter", str(adapter), "--max-new-tokens", "16")
-    return [trained, tab, call(app.main, *used, "--check"), call(evaluation.main, *used, "--output", str(work / "answers"), "--limit", "2")]
+    return [
+        trained,
+        tab,
+        call(app.main, *used, "--check"),
+        call(evaluation.main, *used, "--output", str(work / "answers"), "--limit", "2"),
+    ]
 
 
 def tokenizer_table() -> Iterator[str]:
@@ -187,7 +220,9 @@ def main() -> None:
     """Replace the tables named, or all."""
     for name in sys.argv[1:] or TABLES:
         content = "\n".join(TABLES[name]())
-        DOCUMENT.write_text(replace_section(DOCUMENT.read_text(encoding="utf-8"), f"Seen: {name}", content), encoding="utf-8")
+        DOCUMENT.write_text(
+            replace_section(DOCUMENT.read_text(encoding="utf-8"), f"Seen: {name}", content), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

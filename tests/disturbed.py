@@ -27,7 +27,9 @@ KILLS, STEPS = 10, 24
 LARGEST = 8_000  # bytes of a file on the full disk: enough for the adapter, not for the optimizer's state
 
 
-def run_forked(flags: list[str], *, after_step: Callable[[int], None] = lambda step: None, errors: Path | None = None) -> int:
+def run_forked(
+    flags: list[str], *, after_step: Callable[[int], None] = lambda step: None, errors: Path | None = None
+) -> int:
     """train.py in a new process, which calls `after_step`; returns the process's id."""
     sys.stdout.flush()
     if child := os.fork():
@@ -42,7 +44,10 @@ def run_forked(flags: list[str], *, after_step: Callable[[int], None] = lambda s
 
         if errors:
             os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
-        with patch.object(sys, "argv", ["train.py", *flags]), patch.object(progress.Progress, "on_step_end", on_step_end):
+        with (
+            patch.object(sys, "argv", ["train.py", *flags]),
+            patch.object(progress.Progress, "on_step_end", on_step_end),
+        ):
             code = train.main()
     except BaseException:
         traceback.print_exc()
@@ -75,7 +80,9 @@ def be_killed(flags: list[str], folder: Path, chance: random.Random) -> None:
     for moment in moments:
         found = checkpoints.find_checkpoint(folder)
         done = int(found.name.removeprefix("checkpoint-")) if found else 0
-        run_killed([*flags, *(["--resume"] if found else [])], steps=max(moment - done, 0), delay=chance.uniform(0, 0.05))
+        run_killed(
+            [*flags, *(["--resume"] if found else [])], steps=max(moment - done, 0), delay=chance.uniform(0, 0.05)
+        )
     assert end_of(run_forked([*flags, "--resume"])) == 0
     print("killed behind step", *moments)
 

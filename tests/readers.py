@@ -35,10 +35,16 @@ class Answered:
     @property
     def texts(self) -> list[str]:
         """What both models wrote."""
-        return [html.unescape(found[1]) for column in self.columns[:2] if (found := re.search(r'<div class="raw"[^>]*>(.*?)</div>', column, re.DOTALL))]
+        return [
+            html.unescape(found[1])
+            for column in self.columns[:2]
+            if (found := re.search(r'<div class="raw"[^>]*>(.*?)</div>', column, re.DOTALL))
+        ]
 
 
-OPENED = {f"{tab}-opened": 1 for tab in ("template", "tokens", "lab")}  # a reader who chooses something in a lesson tab has opened it
+OPENED = {
+    f"{tab}-opened": 1 for tab in ("template", "tokens", "lab")
+}  # a reader who chooses something in a lesson tab has opened it
 
 
 class Site:
@@ -59,7 +65,11 @@ class Site:
         event = self._events[name, trigger][0]
         values = OPENED | values
         held = [self._components[number] for number in event["inputs"]]
-        return {"data": [values.get(component.get("elem_id"), component.get("value")) for component in held], "fn_index": event["id"], "session_hash": session}
+        return {
+            "data": [values.get(component.get("elem_id"), component.get("value")) for component in held],
+            "fn_index": event["id"],
+            "session_hash": session,
+        }
 
 
 class Reader:
@@ -67,8 +77,12 @@ class Reader:
 
     def __init__(self, site: Site):
         self.site, self.session = site, secrets.token_hex(6)
-        limits = httpx.Limits(keepalive_expiry=2)  # the server closes idle connections after five seconds; a browser asks again where it meets one, httpx does not
-        self.client = httpx.AsyncClient(base_url=f"{site.url}/gradio_api", timeout=SECONDS, limits=limits, verify=False)  # loading certificates takes longer than a request
+        limits = httpx.Limits(
+            keepalive_expiry=2
+        )  # the server closes idle connections after five seconds; a browser asks again where it meets one, httpx does not
+        self.client = httpx.AsyncClient(
+            base_url=f"{site.url}/gradio_api", timeout=SECONDS, limits=limits, verify=False
+        )  # loading certificates takes longer than a request
 
     async def __aenter__(self) -> "Reader":
         self._pulse = asyncio.create_task(self._beat())

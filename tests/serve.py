@@ -33,7 +33,13 @@ def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     settings = os.environ | {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - no pipe, which would stop the page once it is full
-    process = subprocess.Popen([sys.executable, "app.py", "--port", str(port), *flags], cwd=ROOT, env=settings, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port), *flags],
+        cwd=ROOT,
+        env=settings,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
     try:
         deadline = time.monotonic() + seconds
         while True:
@@ -59,8 +65,16 @@ def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
 @contextmanager
 def serve_here(engine, split) -> Iterator[str]:
     """The address of a page in this process, for an engine that the test has made or broken."""
-    page = build_page(engine, system_prompt=split.test[0]["system_prompt"], names=("base", "adapter"), split=split, evaluation=Path(RECIPES["mini"].evaluation))
-    _, url, _ = page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_settings())
+    page = build_page(
+        engine,
+        system_prompt=split.test[0]["system_prompt"],
+        names=("base", "adapter"),
+        split=split,
+        evaluation=Path(RECIPES["mini"].evaluation),
+    )
+    _, url, _ = page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(
+        server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_settings()
+    )
     try:
         yield url.rstrip("/")
     finally:

@@ -3,10 +3,24 @@
 import copy
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
-TURN = "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
-LLAMA3 = "{{ bos_token }}{% for message in messages %}" + TURN + "{% endfor %}{% if add_generation_prompt %}{{ '" + HEADER + "' }}{% endif %}"
+TURN = (
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+)
+LLAMA3 = (
+    "{{ bos_token }}{% for message in messages %}"
+    + TURN
+    + "{% endfor %}{% if add_generation_prompt %}{{ '"
+    + HEADER
+    + "' }}{% endif %}"
+)
 # Asked or not, this one opens the answer's turn.
-VARCO = "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}" + TURN + "{% endfor %}{{ '" + HEADER + "' }}"
+VARCO = (
+    "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
+    + TURN
+    + "{% endfor %}{{ '"
+    + HEADER
+    + "' }}"
+)
 # Contents verbatim, a line break after every turn, no beginning-of-text token.
 CHATML = (
     "{% for message in messages %}{{ '<|python_tag|>' + message['role'] + '\n' + message['content'] + '<|eom_id|>\n' }}{% endfor %}"
@@ -17,7 +31,11 @@ DATED = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] | trim %}{% set messages = messages[1:] %}"
     "{% else %}{% set system = '' %}{% endif %}"
     "{{ '<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n' + system + '<|eot_id|>' }}"
-    "{% for message in messages %}" + TURN + "{% endfor %}{% if add_generation_prompt %}{{ '" + HEADER + "' }}{% endif %}"
+    "{% for message in messages %}"
+    + TURN
+    + "{% endfor %}{% if add_generation_prompt %}{{ '"
+    + HEADER
+    + "' }}{% endif %}"
 )
 # Ordinary spaces around contents that are stripped.
 LLAMA2 = (
@@ -32,7 +50,13 @@ ANSWER = {"role": "assistant", "content": "{'is_stock_related': True, 'summary':
 CONVERSATIONS = {
     "one_turn": [SYSTEM, USER, ANSWER],
     "no_system": [USER, ANSWER],
-    "two_turns": [SYSTEM, USER, ANSWER, {"role": "user", "content": "왜요?"}, {"role": "assistant", "content": "많이 팔렸기 때문입니다."}],
+    "two_turns": [
+        SYSTEM,
+        USER,
+        ANSWER,
+        {"role": "user", "content": "왜요?"},
+        {"role": "assistant", "content": "많이 팔렸기 때문입니다."},
+    ],
 }
 
 

@@ -47,7 +47,9 @@ def test_code_in_the_document_runs_and_returns_what_it_says(page):
     sides, beside = re.search(r"each hold (.*?); beside them stand (.*?)\.", text).groups()
     assert set(found["result"]["tuned"]) == set(re.findall(r"`(\w+)`", sides))
     assert set(found["result"]) == {"base", "tuned", *re.findall(r"`(\w+)`", beside)}
-    assert set(found["row"]) == set(re.findall(r"`(\w+)`", re.search(r"as the training does: (.*?), one of each", text)[1]))
+    assert set(found["row"]) == set(
+        re.findall(r"`(\w+)`", re.search(r"as the training does: (.*?), one of each", text)[1])
+    )
 
 
 def test_news_of_no_test_row_has_no_gold(page):
@@ -60,7 +62,12 @@ def test_clients_asking_at_once_get_their_own_answers(page, rows):
     alone = [client(page).predict(news=row["user_prompt"], api_name="/compare") for row in chosen]
     clients = [client(page) for _ in chosen]
     with ThreadPoolExecutor(len(chosen)) as pool:
-        together = list(pool.map(lambda pair: pair[0].predict(news=pair[1]["user_prompt"], api_name="/compare"), zip(clients, chosen, strict=True)))
+        together = list(
+            pool.map(
+                lambda pair: pair[0].predict(news=pair[1]["user_prompt"], api_name="/compare"),
+                zip(clients, chosen, strict=True),
+            )
+        )
     for one, other in zip(alone, together, strict=True):
         assert [one[side]["text"] for side in ("base", "tuned")] == [other[side]["text"] for side in ("base", "tuned")]
     assert len({one["tuned"]["text"] for one in together}) == len(chosen)
@@ -91,14 +98,28 @@ def test_port_in_use_is_said_with_the_remedy():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = subprocess.run([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+        done = subprocess.run(
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        )
     assert done.returncode == 2
     assert f"port {port}" in done.stderr and "--port" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_missing_adapter_is_said_with_the_remedy(tmp_path):
-    done = subprocess.run([sys.executable, "app.py", "--adapter", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(
+        [sys.executable, "app.py", "--adapter", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )
     assert done.returncode == 2
     assert "train.py" in done.stderr and "Traceback" not in done.stderr
 
@@ -107,6 +128,13 @@ def test_data_of_ones_own_that_cannot_be_read_is_not_replaced_by_others(tmp_path
     wrong = tmp_path / "mine.jsonl"
     wrong.write_text('{"system_prompt": "a", "user_prompt": "b"}\n', encoding="utf-8")
     for source, words in ((wrong, "assistant"), (tmp_path / "typo.jsonl", "typo.jsonl")):
-        done = subprocess.run([sys.executable, "app.py", "--data", str(source)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+        done = subprocess.run(
+            [sys.executable, "app.py", "--data", str(source)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        )
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr

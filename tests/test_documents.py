@@ -26,10 +26,22 @@ LOG = ROOT / "benchmarks" / "LOG.md"  # history: files and flags have the names 
 DOCUMENTS = figures.DOCUMENTS
 TWINS = [READMES, [ROOT / "docs" / "classroom.md", ROOT / "docs" / "classroom.ko.md"]]
 MOST_WORDS = 900  # of a README
-PROGRAMS = {"app.py": app.parse_flags, "train.py": train.parse_flags, "newsft.evaluation": parse_flags, "newsft.publish.merge": merge.parse_flags, "newsft.publish.gguf": gguf.parse_flags}
-FLAGS_OF = {"app.py": "docs/page.md", "train.py": "docs/training.md", "newsft.evaluation": "docs/evaluation.md"}  # the document that names every flag of a program
+PROGRAMS = {
+    "app.py": app.parse_flags,
+    "train.py": train.parse_flags,
+    "newsft.evaluation": parse_flags,
+    "newsft.publish.merge": merge.parse_flags,
+    "newsft.publish.gguf": gguf.parse_flags,
+}
+FLAGS_OF = {
+    "app.py": "docs/page.md",
+    "train.py": "docs/training.md",
+    "newsft.evaluation": "docs/evaluation.md",
+}  # the document that names every flag of a program
 ELSEWHERE = {"vllm", "docker", "transformers"}  # programs that are not installed with this project
-COMMANDS = re.compile(rf"^({'|'.join(['python3?', '.venv/bin/python', '.venv/bin/pip', '!?pip', 'make', 'torchrun', 'accelerate', 'hf', *ELSEWHERE])}) ")
+COMMANDS = re.compile(
+    rf"^({'|'.join(['python3?', '.venv/bin/python', '.venv/bin/pip', '!?pip', 'make', 'torchrun', 'accelerate', 'hf', *ELSEWHERE])}) "
+)
 NUMBER = "N"  # stands for a number in `--limit N`
 # Flags of other programs, and commands of theirs.
 FOREIGN = re.compile(
@@ -62,7 +74,9 @@ def without_blocks(text: str) -> str:
 def commands(path: Path) -> list[list[str]]:
     """The words of every command in a document's code blocks and in its inline code."""
     text = read(path)
-    lines = [line for language, code in code_blocks(text) if language in ("", "sh", "bash") for line in code.splitlines()]
+    lines = [
+        line for language, code in code_blocks(text) if language in ("", "sh", "bash") for line in code.splitlines()
+    ]
     lines += re.findall(r"`([^`\n]+)`", without_blocks(text))
     parts = [part.strip() for line in lines for part in line.split(" && ")]
     return [shlex.split(part.removeprefix("!"), comments=True) for part in parts if COMMANDS.match(f"{part} ")]
@@ -75,7 +89,9 @@ def parse_python(words: list[str], monkeypatch) -> None:
         spec = None if name.endswith(".py") else importlib.util.find_spec(name)
         assert (ROOT / name).exists() if name.endswith(".py") else spec, name
         if spec and spec.origin and Path(spec.origin).is_relative_to(ROOT / name.split(".")[0]):
-            assert [flag for flag in rest if flag.startswith("--") and f'"{flag}"' not in read(Path(spec.origin))] == [], words
+            assert [
+                flag for flag in rest if flag.startswith("--") and f'"{flag}"' not in read(Path(spec.origin))
+            ] == [], words
         return
     monkeypatch.setattr(sys, "argv", [name, *("1" if word == NUMBER else word for word in rest)])
     if "--help" not in rest:
@@ -85,7 +101,13 @@ def parse_python(words: list[str], monkeypatch) -> None:
 @cache
 def hub_help(*command: str) -> str:
     """What the hub's own program says of a command; it has to be one."""
-    return subprocess.run([Path(sys.executable).with_name("hf"), *command, "--help"], capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(
+        [Path(sys.executable).with_name("hf"), *command, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
 
 
 def check(words: list[str], monkeypatch) -> None:
@@ -95,7 +117,11 @@ def check(words: list[str], monkeypatch) -> None:
         for target in (word for word in rest if "=" not in word):
             assert re.search(rf"^{target}:", read(ROOT / "Makefile"), re.MULTILINE), target
     elif program.endswith("pip"):
-        pinned = {line.split("==")[0]: line for name in ("requirements.txt", "requirements-dev.txt") for line in read(ROOT / name).splitlines()}
+        pinned = {
+            line.split("==")[0]: line
+            for name in ("requirements.txt", "requirements-dev.txt")
+            for line in read(ROOT / name).splitlines()
+        }
         for given in (word for word in rest[1:] if not word.startswith("-")):
             assert (ROOT / given).exists() or pinned.get(given.split("==")[0]) == given, given
     elif program == "torchrun":
@@ -144,7 +170,9 @@ def test_every_link_leads_to_a_file_and_a_heading(path):
 def test_link_to_nothing_is_found(tmp_path):
     (tmp_path / "other.md").write_text("# A heading, here\n", encoding="utf-8")
     page = tmp_path / "page.md"
-    page.write_text("[1](other.md#a-heading-here) [2](other.md#no) [3](no.md) [4](https://example.org/x) [5](#no)", encoding="utf-8")
+    page.write_text(
+        "[1](other.md#a-heading-here) [2](other.md#no) [3](no.md) [4](https://example.org/x) [5](#no)", encoding="utf-8"
+    )
     assert broken_links(page) == ["other.md#no", "no.md", "#no"]
 
 
@@ -154,7 +182,10 @@ def test_every_document_can_be_reached_from_the_readmes():
         while waiting:
             path = waiting.pop()
             reached.add(path)
-            targets = [(path.parent / target.partition("#")[0]).resolve() for target in re.findall(r"\]\(([^)\s:]+\.md(?:#[^)]*)?)\)", read(path))]
+            targets = [
+                (path.parent / target.partition("#")[0]).resolve()
+                for target in re.findall(r"\]\(([^)\s:]+\.md(?:#[^)]*)?)\)", read(path))
+            ]
             waiting += [target for target in targets if target not in reached]
         assert set(DOCUMENTS) <= reached
 
@@ -200,7 +231,12 @@ def test_command_that_could_not_be_carried_out_is_found(broken, monkeypatch):
 def test_both_languages_say_the_same_in_commands_figures_and_tables(twins):
     def told(path: Path) -> tuple:
         names = sorted(name.removesuffix("-ko") for name, _ in figures.MARKER.findall(read(path)))
-        return {shlex.join(words) for words in commands(path)}, names, len(re.findall(r"^\|", read(path), re.MULTILINE)), len(re.findall(r"^#", read(path), re.MULTILINE))
+        return (
+            {shlex.join(words) for words in commands(path)},
+            names,
+            len(re.findall(r"^\|", read(path), re.MULTILINE)),
+            len(re.findall(r"^#", read(path), re.MULTILINE)),
+        )
 
     english, korean = map(told, twins)
     assert english[0] == korean[0]
@@ -247,12 +283,16 @@ def test_python_in_the_documents_compiles_and_its_imports_are_there(path):
 def test_every_figure_is_what_its_source_says(path):
     text = read(path)
     assert figures.fill(text) == text, "run: python -m scripts.figures"
-    assert "<!--" not in re.sub(r"<!--[a-z][\w.-]*-->(.*?)<!---->", r"\1", text, flags=re.DOTALL)  # a marker that nothing ends
+    assert "<!--" not in re.sub(
+        r"<!--[a-z][\w.-]*-->(.*?)<!---->", r"\1", text, flags=re.DOTALL
+    )  # a marker that nothing ends
 
 
 @every_document
 def test_no_figure_within_a_text_begins_its_line(path):
-    assert re.findall(r"^<!--[a-z][\w.-]*-->.+$", read(path), re.MULTILINE) == []  # such a line is HTML to Markdown, and its backticks and links stay as they are
+    assert (
+        re.findall(r"^<!--[a-z][\w.-]*-->.+$", read(path), re.MULTILINE) == []
+    )  # such a line is HTML to Markdown, and its backticks and links stay as they are
 
 
 def test_wrong_figure_is_found_and_filled():
@@ -262,17 +302,29 @@ def test_wrong_figure_is_found_and_filled():
 
 
 def test_figures_are_those_of_the_lesson():
-    assert [figures.figures()[name] for name in ("rows", "test-rows", "train-rows", "steps")] == ["991", "495", "496", "372"]
+    assert [figures.figures()[name] for name in ("rows", "test-rows", "train-rows", "steps")] == [
+        "991",
+        "495",
+        "496",
+        "372",
+    ]
 
 
 def test_rooms_in_the_documents_are_those_that_the_layers_test_keeps():
     text = read(ROOT / "docs" / "architecture.md")
-    rooms = {name: set(allowed.replace("–", "").split(", ")) - {""} for name, allowed in re.findall(r"^\| (\w+) \| ([\w, –]+) \| .+ \|$", text, re.MULTILINE) if name in test_layers.ROOMS}
+    rooms = {
+        name: set(allowed.replace("–", "").split(", ")) - {""}
+        for name, allowed in re.findall(r"^\| (\w+) \| ([\w, –]+) \| .+ \|$", text, re.MULTILINE)
+        if name in test_layers.ROOMS
+    }
     mini = re.search(r"`mini/` is how the miniature is made; it may import ([\w, ]+), and nothing", text)[1]
     assert rooms | {"mini": set(re.split(", | and ", mini))} == test_layers.ROOMS
     ground = re.search(r"which imports none: (.*?)\. Beside", text)[1]
     assert set(re.findall(r"`(\w+)\.py`", ground)) == test_layers.GROUND
-    assert set(test_layers.COMMANDS) == {"newsft.evaluation.__main__"} and "`newsft/evaluation/__main__.py` may import publish" in text
+    assert (
+        set(test_layers.COMMANDS) == {"newsft.evaluation.__main__"}
+        and "`newsft/evaluation/__main__.py` may import publish" in text
+    )
 
 
 @pytest.mark.parametrize("path", READMES, ids=name_of)

@@ -84,4 +84,6 @@ def test_make_and_the_space_install_torch_that_way_first():
     for name in ("$(VENV)/.demo:", "space:"):
         lines = next(recipe for recipe in recipes if f"\n{name}" in f"\n{recipe}").split("\n")
         asked = [number for number, line in enumerate(lines) if "scripts.install_torch" in line]
-        assert asked and asked[0] < next(number for number, line in enumerate(lines) if "requirements.txt" in line and "pip" in line)
+        assert asked and asked[0] < next(
+            number for number, line in enumerate(lines) if "requirements.txt" in line and "pip" in line
+        )

@@ -23,10 +23,20 @@ def test_lessons_arithmetic_is_372_steps():
 def test_defaults_are_the_lessons():
     varco = RECIPES["varco"]
     assert (varco.model, varco.data) == ("NCSOFT/Llama-VARCO-8B-Instruct", "iamjoon/finance_news_summarizer")
-    assert (varco.lora_r, varco.lora_alpha, varco.lora_dropout, varco.lora_targets) == (8, 32, 0.1, ("q_proj", "v_proj"))
+    assert (varco.lora_r, varco.lora_alpha, varco.lora_dropout, varco.lora_targets) == (
+        8,
+        32,
+        0.1,
+        ("q_proj", "v_proj"),
+    )
     assert (varco.epochs, varco.batch_size, varco.accumulation, varco.learning_rate) == (3, 2, 2, 1e-4)
     assert (varco.warmup_ratio, varco.max_grad_norm, varco.max_length, varco.max_new_tokens) == (0.03, 0.3, 8192, 1024)
-    assert (varco.optimizer, varco.gradient_checkpointing, varco.log_every, varco.save_every) == ("adamw_torch_fused", "auto", 10, 50)
+    assert (varco.optimizer, varco.gradient_checkpointing, varco.log_every, varco.save_every) == (
+        "adamw_torch_fused",
+        "auto",
+        10,
+        50,
+    )
     assert varco.schedule == "constant_with_warmup"  # `constant` would ignore the warm-up
 
 
@@ -53,7 +63,13 @@ def test_no_flag_means_the_mini_recipe_unchanged():
 def test_flags_change_single_settings():
     flags = "--recipe varco --epochs 0.5 --lora-targets q_proj k_proj --gradient-checkpointing off --learning-rate 2e-5 --max-steps 3"
     changed = parse(*flags.split())
-    expected = {"epochs": 0.5, "lora_targets": ("q_proj", "k_proj"), "gradient_checkpointing": "off", "learning_rate": 2e-5, "max_steps": 3}
+    expected = {
+        "epochs": 0.5,
+        "lora_targets": ("q_proj", "k_proj"),
+        "gradient_checkpointing": "off",
+        "learning_rate": 2e-5,
+        "max_steps": 3,
+    }
     assert changed == dataclasses.replace(RECIPES["varco"], **expected)
 
 
@@ -94,7 +110,10 @@ def test_zero_epochs_are_fine_with_a_number_of_steps():
     assert parse("--epochs", "0", "--max-steps", "2").steps(496) == 2
 
 
-@pytest.mark.parametrize("flags", [["--recipe", "other"], ["--epochs", "many"], ["--name", "x"], ["--quantize", "8bit"], ["--shared-prefix", "yes"]])
+@pytest.mark.parametrize(
+    "flags",
+    [["--recipe", "other"], ["--epochs", "many"], ["--name", "x"], ["--quantize", "8bit"], ["--shared-prefix", "yes"]],
+)
 def test_flag_that_does_not_exist_ends_the_program(flags, capsys):
     with pytest.raises(SystemExit) as stopped:
         parse(*flags)
@@ -164,7 +183,9 @@ def test_variables_choose_model_and_adapter_and_the_recipe_that_is_made_for_the_
 def test_flag_wins_over_its_variable_and_a_named_recipe_over_both(variables):
     variables(VARCO, "someone/Llama-news")
     assert parse("--adapter", "here") == dataclasses.replace(RECIPES["varco"], adapter="here")
-    assert parse("--model", "there") == dataclasses.replace(RECIPES["mini"], model="there", adapter="someone/Llama-news")
+    assert parse("--model", "there") == dataclasses.replace(
+        RECIPES["mini"], model="there", adapter="someone/Llama-news"
+    )
     assert parse("--recipe", "mini") == RECIPES["mini"]
 
 

@@ -40,7 +40,9 @@ def folder():
 def test_front_matter_is_what_a_space_takes(front_matter):
     assert (front_matter["sdk"], front_matter["sdk_version"]) == ("gradio", PINS["gradio"])
     assert (ROOT / front_matter["app_file"]).name == "app.py"
-    assert isinstance(front_matter["python_version"], str) and front_matter["python_version"] >= "3.11"  # 3.10 unquoted would be the number 3.1
+    assert (
+        isinstance(front_matter["python_version"], str) and front_matter["python_version"] >= "3.11"
+    )  # 3.10 unquoted would be the number 3.1
     assert {front_matter["colorFrom"], front_matter["colorTo"]} <= COLOURS
     assert len(front_matter["short_description"]) <= 60
     assert front_matter["license"] == "apache-2.0" and front_matter["suggested_hardware"] == "cpu-basic"
@@ -75,7 +77,14 @@ def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
     cache = folder.parent / "hub"
     put_into_hub_cache(Path(RECIPES["mini"].adapter), cache, "someone/news")
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "NEWSFT_ADAPTER": "someone/news"}
-    done = subprocess.run([sys.executable, "-m", "scripts.space", str(folder), "--check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.space", str(folder), "--check"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert set(report["ended"].values()) <= {"end_of_turn", "limit"} and report["alarms"] == []
@@ -89,26 +98,48 @@ def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
 
 def test_page_that_does_not_start_is_said_with_its_log(folder):
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "NEWSFT_MODEL": "someone/else"}
-    done = subprocess.run([sys.executable, "-m", "scripts.space", str(folder), "--check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.space", str(folder), "--check"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode != 0
     assert "did not start" in done.stderr and "someone/else is not in the hub's cache" in done.stderr
 
 
 def read_dockerfile() -> list[tuple[str, str]]:
     """(instruction, arguments), continued lines joined, comments left out."""
-    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE).replace("\\\n", " ")
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE).replace(
+        "\\\n", " "
+    )
     return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in text.splitlines() if line.strip()]
 
 
 def test_dockerfile_copies_what_is_there_and_ends_as_a_user_without_rights(front_matter):
     lines = read_dockerfile()
     assert lines[0] == ("FROM", f"python:{front_matter['python_version']}-slim")
-    assert {name for name, _ in lines} <= {"FROM", "ARG", "ENV", "WORKDIR", "COPY", "RUN", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
+    assert {name for name, _ in lines} <= {
+        "FROM",
+        "ARG",
+        "ENV",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "USER",
+        "EXPOSE",
+        "HEALTHCHECK",
+        "CMD",
+    }
     copied = [source for name, given in lines if name == "COPY" for source in given.split()[:-1]]
     assert {"app.py", "newsft", "assets", "requirements.txt"} <= set(copied)
     assert [source for source in copied if not (ROOT / source).exists()] == []
     names = [name for name, _ in lines]
-    assert dict(lines)["USER"] not in ("root", "0") and max(i for i, name in enumerate(names) if name in ("RUN", "COPY")) < names.index("USER")
+    assert dict(lines)["USER"] not in ("root", "0") and max(
+        i for i, name in enumerate(names) if name in ("RUN", "COPY")
+    ) < names.index("USER")
     assert dict(lines)["EXPOSE"] == "7860" and "GRADIO_SERVER_PORT=7860" in dict(lines)["ENV"]
     for name in ("CMD", "HEALTHCHECK"):
         command = json.loads(dict(lines)[name][dict(lines)[name].index("[") :])

@@ -22,14 +22,33 @@ ROWS = 12  # the first six for the evaluation, the others for the training
 
 def run(program: list[str], flags: list[str]) -> str:
     """What the program prints; it must end well, without the network."""
-    done = subprocess.run([sys.executable, *program, *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(
+        [sys.executable, *program, *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
 def train(model: Path, data: Path, output: Path, *flags: str) -> str:
     """Two steps."""
-    return run(["train.py"], ["--model", str(model), "--data", str(data), "--output", str(output), *"--max-steps 2 --batch-size 1 --accumulation 1 --learning-rate 0.01".split(), *flags])
+    return run(
+        ["train.py"],
+        [
+            "--model",
+            str(model),
+            "--data",
+            str(data),
+            "--output",
+            str(output),
+            *"--max-steps 2 --batch-size 1 --accumulation 1 --learning-rate 0.01".split(),
+            *flags,
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +59,15 @@ def varco(rows, tmp_path_factory):
     short = sorted(rows, key=lambda row: len(row["user_prompt"]))[:ROWS]
     data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
     told = train(model, data, adapter)
-    return SimpleNamespace(model=model, data=data, adapter=adapter, rows=short, told=told, folder=folder, flags=["--model", str(model), "--adapter", str(adapter)])
+    return SimpleNamespace(
+        model=model,
+        data=data,
+        adapter=adapter,
+        rows=short,
+        told=told,
+        folder=folder,
+        flags=["--model", str(model), "--adapter", str(adapter)],
+    )
 
 
 def test_it_has_the_layout_and_the_quirks(varco):
@@ -48,7 +75,9 @@ def test_it_has_the_layout_and_the_quirks(varco):
     config = json.loads((varco.model / "config.json").read_text())
     tokenizer = AutoTokenizer.from_pretrained(varco.model)
     assert (config["eos_token_id"], tokenizer.pad_token, tokenizer.pad_token_id) == (128_001, "!", 0)
-    assert tokenizer.apply_chat_template([{"role": "user", "content": "가"}], tokenize=False).endswith("<|start_header_id|>assistant<|end_header_id|>\n\n")
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "가"}], tokenize=False).endswith(
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
 
 
 def test_it_is_trained(varco):
@@ -58,7 +87,18 @@ def test_it_is_trained(varco):
 
 
 def test_it_is_evaluated(varco):
-    printed = run(["-m", "newsft.evaluation"], [*varco.flags, "--data", str(varco.data), "--max-new-tokens", "8", "--output", str(varco.folder / "evaluation")])
+    printed = run(
+        ["-m", "newsft.evaluation"],
+        [
+            *varco.flags,
+            "--data",
+            str(varco.data),
+            "--max-new-tokens",
+            "8",
+            "--output",
+            str(varco.folder / "evaluation"),
+        ],
+    )
     summary = json.loads((varco.folder / "evaluation" / "summary.json").read_text(encoding="utf-8"))
     assert (summary["base"]["rows"], summary["tuned"]["rows"]) == (ROWS // 2, ROWS // 2)
     assert (varco.folder / "evaluation" / "table.md").read_text(encoding="utf-8").strip() in printed
@@ -78,7 +118,10 @@ def test_page_answers_with_it(varco):
     assert result["base"]["tokens"] == result["tuned"]["tokens"] == 8  # of a random model, which never ends its turn
 
 
-@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed: nothing in 4 bits was tested")
+@pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is None,
+    reason="bitsandbytes is not installed: nothing in 4 bits was tested",
+)
 def test_it_is_trained_in_4_bits(varco):
     wider = write_varco_checkpoint(varco.folder / "wider", hidden=128)  # bitsandbytes packs by 64 inputs and 32 outputs
     train(wider, varco.data, varco.folder / "adapter4", "--quantize", "4bit")

@@ -49,5 +49,16 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
 
 def flags(model: Path, rows: Path, output: Path, *, steps: int = 8) -> list[str]:
     """train.py's flags for a run of several epochs with a checkpoint every second step and an evaluation every third."""
-    settings = {"model": model, "data": rows, "output": output, "max-steps": steps, "save-every": 2, "eval-every": 3, "eval-rows": 2, "log-every": 1, "max-length": 256, "learning-rate": 0.01}
+    settings = {
+        "model": model,
+        "data": rows,
+        "output": output,
+        "max-steps": steps,
+        "save-every": 2,
+        "eval-every": 3,
+        "eval-rows": 2,
+        "log-every": 1,
+        "max-length": 256,
+        "learning-rate": 0.01,
+    }
     return [text for name, value in settings.items() for text in (f"--{name}", str(value))]

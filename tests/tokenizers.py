@@ -20,7 +20,10 @@ CORPUS = [
 GPT = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 TURNS = "{% for message in messages %}"
 
-CHATML = TURNS + "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+CHATML = (
+    TURNS
+    + "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 # Qwen3's way: an empty think block before the last answer, which the generation prompt has not; a think block in an answer is taken out; line breaks before an answer are stripped.
 THINKING = (
     TURNS + "{% set content = message['content'] %}{% if message['role'] == 'assistant' %}{% set thought = '' %}"
@@ -30,16 +33,22 @@ THINKING = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 # The generation prompt opens a think block that no row has (DeepSeek R1's distillates).
-OPEN_THINK = CHATML.replace("'<|im_start|>assistant\n' }}{% endif %}", "'<|im_start|>assistant\n<think>\n' }}{% endif %}")
+OPEN_THINK = CHATML.replace(
+    "'<|im_start|>assistant\n' }}{% endif %}", "'<|im_start|>assistant\n<think>\n' }}{% endif %}"
+)
 # gpt-oss's way: a channel before an answer, another end of the last turn, today's date.
 CHANNELS = (
-    "{{ '<|im_start|>system\nCurrent date: ' + strftime_now('%Y-%m-%d') + '<|im_end|>' }}" + TURNS + "{% if message['role'] == 'assistant' %}"
+    "{{ '<|im_start|>system\nCurrent date: ' + strftime_now('%Y-%m-%d') + '<|im_end|>' }}"
+    + TURNS
+    + "{% if message['role'] == 'assistant' %}"
     "{{ '<|im_start|>assistant<|channel|>final<|message|>' + message['content'] + '<|im_end|>' }}{% else %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant' }}{% endif %}"
 )
 # DeepSeek V3's way: role markers with nothing between them and the contents.
 MARKERS = (
-    "{{ bos_token }}" + TURNS + "{% if message['role'] == 'user' %}{{ '<｜User｜>' + message['content'] }}{% elif message['role'] == 'assistant' %}"
+    "{{ bos_token }}"
+    + TURNS
+    + "{% if message['role'] == 'user' %}{{ '<｜User｜>' + message['content'] }}{% elif message['role'] == 'assistant' %}"
     "{{ '<｜Assistant｜>' + message['content'] + eos_token }}{% else %}{{ message['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}"
 )
 # Llama 2's way: a beginning of text before every turn of the user, ordinary spaces around contents that are stripped, the system prompt inside the first turn.
@@ -60,8 +69,25 @@ LAST_USER = (
     "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] + '\n\n' %}{% set rest = messages[1:] %}{% else %}{% set system = '' %}{% set rest = messages %}{% endif %}{{ bos_token }}"
     "{% for message in rest %}{% if message['role'] == 'user' %}{{ '[INST] ' + (system if loop.last else '') + message['content'] + '[/INST]' }}{% else %}{{ ' ' + message['content'] + eos_token }}{% endif %}{% endfor %}"
 )
-TEMPLATES = {"chatml": CHATML, "thinking": THINKING, "open_think": OPEN_THINK, "channels": CHANNELS, "markers": MARKERS, "llama2": LLAMA2, "gemma": GEMMA}
-SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>", "<|channel|>", "<|message|>"]
+TEMPLATES = {
+    "chatml": CHATML,
+    "thinking": THINKING,
+    "open_think": OPEN_THINK,
+    "channels": CHANNELS,
+    "markers": MARKERS,
+    "llama2": LLAMA2,
+    "gemma": GEMMA,
+}
+SPECIAL = [
+    "<s>",
+    "</s>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|channel|>",
+    "<|message|>",
+]
 NOT_SPECIAL = ["<think>", "</think>", "<tool_call>", "<｜User｜>", "<｜Assistant｜>"]
 
 
@@ -69,16 +95,26 @@ def _finish(backend: Tokenizer, template: str, **settings) -> PreTrainedTokenize
     backend.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
     backend.add_tokens([AddedToken(name, special=False, normalized=False) for name in NOT_SPECIAL])
     settings = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"} | settings
-    return PreTrainedTokenizerFast(tokenizer_object=backend, chat_template=template, clean_up_tokenization_spaces=False, **settings)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, chat_template=template, clean_up_tokenization_spaces=False, **settings
+    )
 
 
 def byte_level(template: str = CHATML, **settings) -> PreTrainedTokenizerFast:
     """GPT-2's kind, as Llama 3, Qwen, DeepSeek and gpt-oss have it: bytes in disguise, NFC, role markers that are not special by name."""
     backend = Tokenizer(models.BPE())
     backend.normalizer = normalizers.NFC()
-    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(GPT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(GPT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     backend.decoder = decoders.ByteLevel()
-    backend.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    backend.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False),
+    )
     return _finish(backend, template, **settings)
 
 
@@ -86,11 +122,15 @@ def sentencepiece(template: str = LLAMA2, *, scheme: str = "always", **settings)
     """SentencePiece's kind, as Llama 2 and Mistral v0.1 have it: `▁` for a space, one before every text, bytes where the vocabulary lacks a character."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=True)
-    trained.train_from_iterator([text.replace("뷁", "") for text in CORPUS], trainers.BpeTrainer(vocab_size=300, show_progress=False))
+    trained.train_from_iterator(
+        [text.replace("뷁", "") for text in CORPUS], trainers.BpeTrainer(vocab_size=300, show_progress=False)
+    )
     vocabulary, merges = _with_bytes(trained)
     backend = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
-    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     return _finish(backend, template, unk_token="<unk>", **settings)
 
 
@@ -117,14 +157,18 @@ def unigram(template: str = CHATML, **settings) -> PreTrainedTokenizerFast:
     ]
     backend = Tokenizer(models.Unigram(vocabulary, 0, byte_fallback=True))
     backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
-    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first", split=False)])
+    backend.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first", split=False)]
+    )
     return _finish(backend, template, unk_token="<unk>", **settings)
 
 
 def _with_bytes(trained: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
     model = json.loads(trained.to_str())["model"]
     names = ["<unk>", *(f"<0x{number:02X}>" for number in range(256)), *model["vocab"]]
-    return {name: number for number, name in enumerate(dict.fromkeys(names))}, [tuple(merge) for merge in model["merges"]]
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}, [
+        tuple(merge) for merge in model["merges"]
+    ]
 
 
 SMALL = {
@@ -140,7 +184,11 @@ SMALL = {
 def real_folders() -> dict[str, Path]:
     """Name -> folder of every real tokenizer that is here."""
     root = os.environ.get("NEWSFT_TOKENIZERS")
-    return {path.parents[2].name: path.parent for path in sorted(Path(root).glob("*/package/models/tokenizer.json"))} if root else {}
+    return (
+        {path.parents[2].name: path.parent for path in sorted(Path(root).glob("*/package/models/tokenizer.json"))}
+        if root
+        else {}
+    )
 
 
 def own_template(name: str) -> str | None:

@@ -27,10 +27,14 @@ def read_saved(folder: Path, *, tell: Tell) -> list[dict]:
     try:
         found = load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"The data set in {folder} could not be read ({one_line(error)}); save it again with save_to_disk().") from error
+        raise UserError(
+            f"The data set in {folder} could not be read ({one_line(error)}); save it again with save_to_disk()."
+        ) from error
     if isinstance(found, DatasetDict):
         if SPLIT not in found:
-            raise UserError(f"{folder} has no split {SPLIT}; it has {', '.join(found)}. Give the folder of one of them with --data.")
+            raise UserError(
+                f"{folder} has no split {SPLIT}; it has {', '.join(found)}. Give the folder of one of them with --data."
+            )
         tell_left_out([name for name in found if name != SPLIT], folder, tell=tell)
         found = found[SPLIT]
     return as_rows(found.with_format("arrow")[:], folder, tell=tell)

@@ -25,7 +25,9 @@ def read_rows(source: str, *, tell: Tell) -> list[dict]:
     """The rows of a file, of a folder's or a hub data set's split `train`, or of a folder that `save_to_disk` wrote; UserError where they cannot be read."""
     path = Path(source) if is_local(source) else _download(source)
     if any((path / name).exists() for name in SAVED):
-        from newsft.data.arrow import read_saved  # imported where it is needed, as it takes a second: the embedded rows do without
+        from newsft.data.arrow import (
+            read_saved,
+        )  # imported where it is needed, as it takes a second: the embedded rows do without
 
         return read_saved(path, tell=tell)
     files = _list_files(path, tell=tell) if path.is_dir() else [path]
@@ -34,7 +36,9 @@ def read_rows(source: str, *, tell: Tell) -> list[dict]:
         try:
             rows += _read_file(file, tell=tell)
         except OSError as error:
-            raise UserError(f"The data file {file} could not be read ({error.strerror or error}); give an existing JSONL, CSV or Parquet file, or a hub id.") from error
+            raise UserError(
+                f"The data file {file} could not be read ({error.strerror or error}); give an existing JSONL, CSV or Parquet file, or a hub id."
+            ) from error
     return rows
 
 
@@ -61,8 +65,12 @@ def _read_text(path: Path, *, tell: Tell) -> str:
     try:
         text = content.decode("cp949")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is neither UTF-8 (byte {at}) nor cp949 (byte {error.start}); save it as UTF-8.") from error
-    tell(f"{path} is not UTF-8 and was read as cp949, as Excel saves it in Korea; where its Hangul is wrong, save it as UTF-8")
+        raise UserError(
+            f"{path} is neither UTF-8 (byte {at}) nor cp949 (byte {error.start}); save it as UTF-8."
+        ) from error
+    tell(
+        f"{path} is not UTF-8 and was read as cp949, as Excel saves it in Korea; where its Hangul is wrong, save it as UTF-8"
+    )
     return text
 
 
@@ -73,7 +81,9 @@ def _read_json(path: Path, text: str) -> list[dict]:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         rows = [_parse(line, f"{path}, line {number}", " Each line must hold one row.") for number, line in lines]
     if wrong := [number for number, row in enumerate(rows) if not isinstance(row, dict)]:
-        raise UserError(f"{path} must hold one JSON object a row; {len(wrong)} row(s) are none (rows {list_rows(wrong)}; row {wrong[0]} is {rows[wrong[0]]!r:.80}).")
+        raise UserError(
+            f"{path} must hold one JSON object a row; {len(wrong)} row(s) are none (rows {list_rows(wrong)}; row {wrong[0]} is {rows[wrong[0]]!r:.80})."
+        )
     return rows
 
 
@@ -99,7 +109,9 @@ def _read_csv(path: Path, text: str) -> list[dict]:
     wrong = [number for number, row in enumerate(cells) if len(row) != len(header)]
     if wrong:
         first = f"row {wrong[0]} has {len(cells[wrong[0]])}"
-        raise UserError(f"{path}: {len(wrong)} row(s) have another number of cells than the header's {len(header)} (rows {list_rows(wrong)}; {first}); put cells that hold a comma into double quotes.")
+        raise UserError(
+            f"{path}: {len(wrong)} row(s) have another number of cells than the header's {len(header)} (rows {list_rows(wrong)}; {first}); put cells that hold a comma into double quotes."
+        )
     return [dict(zip(header, row, strict=True)) for row in cells]
 
 
@@ -111,16 +123,26 @@ def _list_files(folder: Path, *, tell: Tell) -> list[Path]:
     try:
         splits = load_dataset_builder(str(folder)).config.data_files
     except (OSError, DatasetsError) as error:
-        raise UserError(f"The folder {folder} holds no JSONL, CSV or Parquet file; file names must end in {', '.join(ENDINGS)}.") from error
+        raise UserError(
+            f"The folder {folder} holds no JSONL, CSV or Parquet file; file names must end in {', '.join(ENDINGS)}."
+        ) from error
     except (ValueError, RuntimeError) as error:  # several configurations, a script
-        raise UserError(f"The folder {folder} could not be read as one data set ({one_line(error)}); give one of its files or folders with --data.") from error
+        raise UserError(
+            f"The folder {folder} could not be read as one data set ({one_line(error)}); give one of its files or folders with --data."
+        ) from error
     if SPLIT not in splits:
-        raise UserError(f"{folder} has no split {SPLIT}; it has {', '.join(map(str, splits))}. Give one of its files with --data.")
+        raise UserError(
+            f"{folder} has no split {SPLIT}; it has {', '.join(map(str, splits))}. Give one of its files with --data."
+        )
     files = [Path(file) for file in splits[SPLIT]]
     if any(file.suffix.lower() not in ENDINGS for file in files):
-        raise UserError(f"The folder {folder} holds no JSONL, CSV or Parquet file; file names must end in {', '.join(ENDINGS)}.")
+        raise UserError(
+            f"The folder {folder} holds no JSONL, CSV or Parquet file; file names must end in {', '.join(ENDINGS)}."
+        )
     held = {path.absolute() for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name not in ABOUT}
-    tell_left_out(sorted(str(path.relative_to(folder.absolute())) for path in held.difference(files)), folder, tell=tell)
+    tell_left_out(
+        sorted(str(path.relative_to(folder.absolute())) for path in held.difference(files)), folder, tell=tell
+    )
     return files
 
 

@@ -19,7 +19,10 @@ def gold_answer(row: dict) -> dict[str, Any] | None:
 
 def row_messages(row: dict) -> list[Message]:
     """A row as the conversation that is trained on: system, user, assistant."""
-    return [*prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"]), {"role": "assistant", "content": gold_text(row)}]
+    return [
+        *prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"]),
+        {"role": "assistant", "content": gold_text(row)},
+    ]
 
 
 def prompt_messages(news: str, *, system_prompt: str) -> list[Message]:

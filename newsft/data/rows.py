@@ -51,7 +51,9 @@ def load_rows(source: str, *, measuring: bool = False, tell: Tell = lambda _: No
     for column in rows[0]:
         _check_column(source, rows, column)
     if changed:
-        tell(f"{len(changed)} row(s) were normalised as pasted news is: NFC, LF, no NUL, no lone surrogate (rows {list_rows(changed)})")
+        tell(
+            f"{len(changed)} row(s) were normalised as pasted news is: NFC, LF, no NUL, no lone surrogate (rows {list_rows(changed)})"
+        )
     return rows
 
 
@@ -64,7 +66,9 @@ def _choose_columns(source: str, rows: list[dict], *, measuring: bool, tell: Tel
             f"To measure an adapter on all of these rows: python -m newsft.evaluation --data {shlex.quote(source)}"
         )
     if missing and missing != ["system_prompt"]:
-        raise UserError(f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}.")
+        raise UserError(
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}."
+        )
     if others := [column for column in held if column and column not in COLUMNS]:
         tell(f"the column(s) {', '.join(others)} are left out")
     rows = [{column: row.get(column) for column in COLUMNS if column not in missing} for row in rows]
@@ -80,11 +84,15 @@ def _is_blank(cell: Any) -> bool:
 def _check_column(source: str, rows: list[dict], column: str) -> None:
     blank = [number for number, row in enumerate(rows) if _is_blank(row[column])]
     if blank and not (column == "system_prompt" and len(blank) == len(rows)):
-        raise UserError(f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them.")
+        raise UserError(
+            f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them."
+        )
     kinds = (str, dict) if column == "assistant" else str
     wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
     if wrong:
-        raise UserError(f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}.")
+        raise UserError(
+            f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}."
+        )
     objects = {number: row[column] for number, row in enumerate(rows) if isinstance(row[column], dict)}
     unsayable = [number for number, held in objects.items() if read_dict(str(held)) != held]
     if unsayable:
@@ -121,7 +129,9 @@ def split_rows(rows: list[dict], *, test_ratio: float) -> Split:
     """The first `int(rows * test_ratio)` rows are the test set, the others the training set; no shuffle."""
     size = int(len(rows) * test_ratio)
     if size < 1 or size >= len(rows):
-        raise UserError(f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio.")
+        raise UserError(
+            f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio."
+        )
     return Split(rows[:size], rows[size:], fingerprint_rows(rows))
 
 

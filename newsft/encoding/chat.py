@@ -22,7 +22,14 @@ from newsft.errors import UserError, list_rows, one_line
 
 KEPT_SKELETONS = 64  # sequences of roles whose rendered template is kept; visitors of the page can send any
 KEPT_PARTS = 1024  # template texts whose control tokens are kept
-FAILURES = (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)  # what a template raises that does not expect these messages
+FAILURES = (
+    TemplateError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+)  # what a template raises that does not expect these messages
 
 
 class ChatFormat:
@@ -35,9 +42,13 @@ class ChatFormat:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, day: date | None = None):
         if not tokenizer.is_fast:
-            raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json.")
+            raise UserError(
+                f"The tokenizer in {tokenizer.name_or_path} has no fast form, which tells each token's place in the text; use a model that ships a tokenizer.json."
+            )
         if not tokenizer.chat_template:
-            raise UserError(f"The tokenizer in {tokenizer.name_or_path} has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json.")
+            raise UserError(
+                f"The tokenizer in {tokenizer.name_or_path} has no chat template; use an instruct model, or set `chat_template` in its tokenizer_config.json."
+            )
         self.tokenizer, self.day = tokenizer, day or date.today()
         self._lock = threading.RLock()  # fast tokenizers are not thread-safe when calls differ in their options: 2-3 % of the ids came out wrong, silently
         self._skeleton = lru_cache(maxsize=KEPT_SKELETONS)(self._render_skeleton)
@@ -114,10 +125,14 @@ class ChatFormat:
     def render(self, messages: Sequence[dict], *, generation_prompt: bool = False) -> str:
         """The template's own text of a conversation. Raises UserError where it refuses the messages."""
         try:
-            return compat.render_on_day(self.tokenizer, list(messages), generation_prompt=generation_prompt, day=self.day)
+            return compat.render_on_day(
+                self.tokenizer, list(messages), generation_prompt=generation_prompt, day=self.day
+            )
         except FAILURES as error:  # Gemma's refuses a system prompt, Mistral's two user messages in a row
             roles = ", ".join(message["role"] for message in messages)
-            raise UserError(f"The chat template refuses the messages {roles}: {one_line(error)}. Change them or use another instruct model.") from error
+            raise UserError(
+                f"The chat template refuses the messages {roles}: {one_line(error)}. Change them or use another instruct model."
+            ) from error
 
     def build_pieces(self, messages: Sequence[dict], *, generation_prompt: bool = False) -> list[Piece]:
         """The conversation as pieces; joined, they are the template's own text (less a header after the last answer that nobody asked for).
@@ -128,7 +143,11 @@ class ChatFormat:
         if not messages:
             raise UserError("There is no message to encode; give at least a user message.")
         roles = tuple(message["role"] for message in messages)
-        return self._skeleton((*roles, "assistant")).fill_prompt(messages) if generation_prompt else self._skeleton(roles).fill(messages)
+        return (
+            self._skeleton((*roles, "assistant")).fill_prompt(messages)
+            if generation_prompt
+            else self._skeleton(roles).fill(messages)
+        )
 
     def uninvited(self, messages: Sequence[dict]) -> str:
         """What the template writes behind the last answer though nobody asked, and no row has."""
@@ -160,7 +179,9 @@ class ChatFormat:
         """
         return self._fit(messages, self.encode_pieces(self.build_pieces(messages)), max_length=max_length, name=name)
 
-    def encode_rows(self, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, first: int = 0) -> list[Encoded]:
+    def encode_rows(
+        self, conversations: Sequence[Sequence[dict]], *, max_length: int | None = None, first: int = 0
+    ) -> list[Encoded]:
         """Many rows as `encode_row` encodes them, tokenized together. One error names all rows that do not fit, the first row having the number `first`."""
         whole = self._encode_all([self.build_pieces(messages) for messages in conversations])
         encoded, failures = [], {}
@@ -170,12 +191,18 @@ class ChatFormat:
             except UserError as error:
                 failures[number] = error
         if failures:
-            raise UserError(f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}")
+            raise UserError(
+                f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}"
+            )
         return encoded
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer's ids, as the tokens spell it and without the hidden ones."""
-        return self.tokenizer.decode([number for number in ids if number not in self.hidden_ids], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return self.tokenizer.decode(
+            [number for number in ids if number not in self.hidden_ids],
+            skip_special_tokens=False,
+            clean_up_tokenization_spaces=False,
+        )
 
     def encode_text(self, text: str) -> Encoding:
         """The tokenizer's own tokens of a whole text that nobody pasted: whatever is spelled like a control token is one, and nothing is added.
@@ -201,7 +228,9 @@ class ChatFormat:
     def _encode_all(self, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
         """Many conversations' pieces in a few calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
         cut = [cut_pieces(pieces, self._split_template) for pieces in conversations]
-        texts = dict.fromkeys(stretch.key for stretches in cut for stretch in stretches if stretch.control is None)  # a set that keeps the order
+        texts = dict.fromkeys(
+            stretch.key for stretches in cut for stretch in stretches if stretch.control is None
+        )  # a set that keeps the order
         found: dict[tuple[str, str], Encoding] = {}
         with self._lock:
             for place in {place for place, _ in texts}:
@@ -212,7 +241,11 @@ class ChatFormat:
     def _join(self, stretches: Sequence[Stretch], found: dict[tuple[str, str], Encoding]) -> Encoded:
         encoded, start = Encoded(text="".join(stretch.text for stretch in stretches)), 0
         for stretch in stretches:
-            tokens = found[stretch.key] if stretch.control is None else ControlToken([stretch.control], [(0, len(stretch.text))])
+            tokens = (
+                found[stretch.key]
+                if stretch.control is None
+                else ControlToken([stretch.control], [(0, len(stretch.text))])
+            )
             ids, first = tokens.ids if stretch.control is not None else self._ordinary.ids_of(tokens), 0
             encoded.input_ids += ids
             for part, count in owners(stretch, tokens):
@@ -228,9 +261,15 @@ class ChatFormat:
         encoded.messages = messages
         if max_length is None or len(encoded) <= max_length:
             return encoded
-        number = max((n for n, m in enumerate(messages) if m["role"] == "user"), key=lambda n: len(messages[n]["content"]), default=None)
+        number = max(
+            (n for n, m in enumerate(messages) if m["role"] == "user"),
+            key=lambda n: len(messages[n]["content"]),
+            default=None,
+        )
         if number is None:
-            raise UserError(f"{name} has {len(encoded)} tokens, the limit is {max_length}, and there is no news to shorten.")
+            raise UserError(
+                f"{name} has {len(encoded)} tokens, the limit is {max_length}, and there is no news to shorten."
+            )
         messages = [dict(message) for message in messages]
         news, limit = messages[number]["content"], len(messages[number]["content"])
         while len(encoded) > max_length and limit > 0:
@@ -240,7 +279,9 @@ class ChatFormat:
             messages[number]["content"] = shorten_middle(news, limit)
             encoded = self.encode_pieces(self.build_pieces(messages))
         if len(encoded) > max_length or limit <= 0:  # an answer without its news would teach the model to invent
-            raise UserError(f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer.")
+            raise UserError(
+                f"{name} needs {len(encoded)} tokens without any news, the limit is {max_length}; raise --max-length or shorten its system prompt or answer."
+            )
         encoded.messages = messages
         return encoded
 

@@ -23,21 +23,38 @@ def check_row(chat: ChatFormat, messages: Sequence[dict], encoded: Encoded) -> d
     """Check name -> whether it holds for a row and the conversation that it was made from, which ends with the answer."""
     bos = chat.tokenizer.bos_token_id
     trained = [label for label in encoded.labels if label != IGNORED]
-    begin = next((i for i, origin in enumerate(encoded.origins) if origin != "padding"), 0)  # behind padding on the left
+    begin = next(
+        (i for i, origin in enumerate(encoded.origins) if origin != "padding"), 0
+    )  # behind padding on the left
     ids, labels = encoded.input_ids[begin:], encoded.labels[begin:]
-    prompts = [chat.encode_prompt(messages[:number]).input_ids for number, message in enumerate(messages) if message["role"] == "assistant" and number]
+    prompts = [
+        chat.encode_prompt(messages[:number]).input_ids
+        for number, message in enumerate(messages)
+        if message["role"] == "assistant" and number
+    ]
     is_prefix = [ids[: len(prompt)] == prompt for prompt in prompts]
     return {
         "one_bos": bos is None or ids.count(bos) <= max(_written(chat, messages, bos), 1),
         "labels": bool(trained),
         "end_of_turn": bool(trained) and trained[-1] == chat.end_id,
         "only_answers": not trained_outside(encoded, chat.end_id),
-        "no_forged": not any(token in chat.control_ids for token, origin in zip(encoded.input_ids, encoded.origins, strict=True) if origin not in ("template", "padding")),
+        "no_forged": not any(
+            token in chat.control_ids
+            for token, origin in zip(encoded.input_ids, encoded.origins, strict=True)
+            if origin not in ("template", "padding")
+        ),
         "prefix": all(is_prefix),
-        "no_gap": not trained or not any(held and labels[len(prompt)] == IGNORED for held, prompt in zip(is_prefix, prompts, strict=True) if len(prompt) < len(labels)),
+        "no_gap": not trained
+        or not any(
+            held and labels[len(prompt)] == IGNORED
+            for held, prompt in zip(is_prefix, prompts, strict=True)
+            if len(prompt) < len(labels)
+        ),
     }
 
 
 def _written(chat: ChatFormat, messages: Sequence[dict], bos: int) -> int:
     """How often the template itself writes the beginning-of-text token: Llama 2's before every turn of the user."""
-    return chat.encode_pieces([piece for piece in chat.build_pieces(messages) if piece.origin == "template"]).input_ids.count(bos)
+    return chat.encode_pieces(
+        [piece for piece in chat.build_pieces(messages) if piece.origin == "template"]
+    ).input_ids.count(bos)

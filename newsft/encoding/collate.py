@@ -17,14 +17,27 @@ def collate(rows: Sequence[Encoded | dict], *, pad_id: int) -> dict[str, torch.T
         labels    [-100, 0, 7] and [-100, -100, 7, 8]     ->  [[-100, 0, 7, -100], [-100, -100, 7, 8]]
         attention_mask                                        [[1, 1, 1, 0], [1, 1, 1, 1]]
     """
-    return DataCollatorForLanguageModeling(pad_token_id=pad_id)([row if isinstance(row, dict) else vars(row) for row in rows])
+    return DataCollatorForLanguageModeling(pad_token_id=pad_id)(
+        [row if isinstance(row, dict) else vars(row) for row in rows]
+    )
 
 
 def pad_batch(rows: Sequence[Encoded], *, pad_id: int) -> list[Encoded]:
     """The batch of `collate` as rows of equal length that know where each token comes from; padding has the origin `padding`."""
     batch = collate(rows, pad_id=pad_id)
     padded = []
-    for row, ids, labels, mask in zip(rows, *(batch[name].tolist() for name in ("input_ids", "labels", "attention_mask")), strict=True):
+    for row, ids, labels, mask in zip(
+        rows, *(batch[name].tolist() for name in ("input_ids", "labels", "attention_mask")), strict=True
+    ):
         missing = len(ids) - len(row)
-        padded.append(Encoded.from_spans(row.text, ids, labels, mask, row.origins + ["padding"] * missing, row.spans + [(len(row.text), len(row.text))] * missing))
+        padded.append(
+            Encoded.from_spans(
+                row.text,
+                ids,
+                labels,
+                mask,
+                row.origins + ["padding"] * missing,
+                row.spans + [(len(row.text), len(row.text))] * missing,
+            )
+        )
     return padded

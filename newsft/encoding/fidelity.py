@@ -33,7 +33,10 @@ def find_text_difference(chat: ChatFormat, messages: Sequence[dict], encoded: En
     expected = chat.render(messages).removesuffix(chat.uninvited(messages))
     if encoded.text == expected:
         return None
-    place = next((i for i, (one, other) in enumerate(zip(encoded.text, expected, strict=False)) if one != other), min(len(encoded.text), len(expected)))
+    place = next(
+        (i for i, (one, other) in enumerate(zip(encoded.text, expected, strict=False)) if one != other),
+        min(len(encoded.text), len(expected)),
+    )
     begin = max(place - SHOWN, 0)
     return Difference("text", encoded.text[begin : place + SHOWN], expected[begin : place + SHOWN])
 
@@ -61,7 +64,9 @@ def joins_answer(chat: ChatFormat, messages: Sequence[dict], encoded: Encoded) -
     """Whether the tokenizer by itself would join the end of a prompt with the beginning of its answer, so that the row's ids are others than those of its whole text."""
     if any(is_control for message in messages for _, is_control in chat.split_at_control(message["content"])):
         return False
-    return encoded.input_ids != chat.encode_text(encoded.text).ids and find_id_difference(chat, messages, encoded) is None
+    return (
+        encoded.input_ids != chat.encode_text(encoded.text).ids and find_id_difference(chat, messages, encoded) is None
+    )
 
 
 def _cuts(encoded: Encoded) -> list[int]:
@@ -71,6 +76,9 @@ def _cuts(encoded: Encoded) -> list[int]:
 
 
 def _first(chat: ChatFormat, own: Sequence[int], expected: Sequence[int]) -> Difference:
-    place = next((i for i, (one, other) in enumerate(zip(own, expected, strict=False)) if one != other), min(len(own), len(expected)))
+    place = next(
+        (i for i, (one, other) in enumerate(zip(own, expected, strict=False)) if one != other),
+        min(len(own), len(expected)),
+    )
     names = [chat.tokenizer.convert_ids_to_tokens(list(ids[place : place + 3])) for ids in (own, expected)]
     return Difference("ids", *(f"token {place} {' '.join(map(str, shown))!r}" for shown in names))

@@ -30,7 +30,9 @@ CONTROL_TOKENS = (
     "<|image|>",
     *(f"<|reserved_special_token_{number}|>" for number in range(2, 246)),
 )
-TURN = "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+TURN = (
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+)
 HEADER = "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
 TURNS = "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}" + TURN + "{% endfor %}"
 TEMPLATE = TURNS + "{% if add_generation_prompt %}" + HEADER + "{% endif %}"
@@ -53,7 +55,9 @@ def load_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = convert_tokenizer()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:  # renamed when whole: two processes may convert at once
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent
+        ) as temporary:  # renamed when whole: two processes may convert at once
             tokenizer.save_pretrained(temporary)
             Path(temporary).chmod(0o755)
             Path(temporary).rename(folder)

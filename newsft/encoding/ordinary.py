@@ -51,19 +51,38 @@ def without_control(tokenizer: PreTrainedTokenizerBase) -> OrdinaryTokenizer:
     for name in ("normalizer", "pre_tokenizer"):
         if getattr(backend, name) is not None:
             setattr(plain, name, getattr(backend, name))
-    spelled = {number: number in plain.encode(token.content, add_special_tokens=False).ids for number, token in added.items()}
+    spelled = {
+        number: number in plain.encode(token.content, add_special_tokens=False).ids for number, token in added.items()
+    }
     text = {number: token for number, token in added.items() if _is_text(tokenizer, token, spelled=spelled[number])}
     control = {number: token for number, token in added.items() if number not in text}
-    if hidden := [number for number in control if spelled[number]]:  # a Unigram model takes them for words like any other
+    if hidden := [
+        number for number in control if spelled[number]
+    ]:  # a Unigram model takes them for words like any other
         plain = compat.hide_names(plain, hidden)
     backends = {START: plain, BEHIND: plain, CUT: plain}
     if compat.has_prefix(plain):
         backends |= {BEHIND: compat.without_prefix(plain, only_first=True), CUT: compat.without_prefix(plain)}
     words = [token for number, token in text.items() if not spelled[number] or token.content.isspace()]
     for one in {id(one): one for one in backends.values()}.values():
-        one.add_tokens([AddedToken(word.content, lstrip=word.lstrip, rstrip=word.rstrip, single_word=word.single_word, normalized=word.normalized) for word in words])
+        one.add_tokens(
+            [
+                AddedToken(
+                    word.content,
+                    lstrip=word.lstrip,
+                    rstrip=word.rstrip,
+                    single_word=word.single_word,
+                    normalized=word.normalized,
+                )
+                for word in words
+            ]
+        )
     ids = {plain.token_to_id(word.content): tokenizer.convert_tokens_to_ids(word.content) for word in words}
-    whole = compat.without_added(backend, names) if (names := [token.content for number, token in text.items() if token.special]) else backend
+    whole = (
+        compat.without_added(backend, names)
+        if (names := [token.content for number, token in text.items() if token.special])
+        else backend
+    )
     return OrdinaryTokenizer(control, whole, backends, {here: own for here, own in ids.items() if here != own})
 
 

@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from newsft.errors import UserError
 
 ORIGINS = {"system": "system", "user": "user", "assistant": "answer"}  # role of a message -> origin of its text
-MARGINS = ("\u2003", "\n", " ")  # white space put around the markers, to see what a template strips; the first one no template writes itself
+MARGINS = (
+    "\u2003",
+    "\n",
+    " ",
+)  # white space put around the markers, to see what a template strips; the first one no template writes itself
 
 Render = Callable[..., str]  # (messages, generation_prompt=False) -> the template's text
-Trim = str | None  # what is stripped from one side of a content, as `str.strip` takes it: all white space, these characters, or none ("")
+Trim = (
+    str | None
+)  # what is stripped from one side of a content, as `str.strip` takes it: all white space, these characters, or none ("")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,9 @@ class Skeleton:
 
     pieces: tuple[tuple[Piece, ...], ...]  # before the first content, and after each
     trims: tuple[tuple[Trim, Trim], ...]  # what is stripped from each content, on its left and on its right
-    leads: tuple[str, ...]  # white space before each answer that the generation prompt lacks, so that the model has to write it
+    leads: tuple[
+        str, ...
+    ]  # white space before each answer that the generation prompt lacks, so that the model has to write it
     tail: str  # what the template writes behind the last turn uninvited, which is in no piece
 
     def fill(self, messages: Sequence[dict]) -> list[Piece]:
@@ -45,7 +53,10 @@ class Skeleton:
         pieces = [*self.pieces[0]]
         for message, trim, lead, following in zip(messages, self.trims, self.leads, self.pieces[1:], strict=True):
             content = message["content"].lstrip(trim[0]).rstrip(trim[1])
-            pieces += [Piece(lead + content, ORIGINS.get(message["role"], "user"), trained=message["role"] == "assistant"), *following]
+            pieces += [
+                Piece(lead + content, ORIGINS.get(message["role"], "user"), trained=message["role"] == "assistant"),
+                *following,
+            ]
         return [piece for piece in pieces if piece.text]
 
     def fill_prompt(self, messages: Sequence[dict]) -> list[Piece]:
@@ -59,7 +70,10 @@ def render_skeleton(render: Render, roles: tuple[str, ...], *, control: Collecti
     Raises UserError where the template refuses the roles, leaves out a message or never ends a turn.
     """
     own = _cut_at_markers(render, roles)
-    leads = tuple(_find_lead(render, roles[:number], own[number]) if role == "assistant" and number else "" for number, role in enumerate(roles))
+    leads = tuple(
+        _find_lead(render, roles[:number], own[number]) if role == "assistant" and number else ""
+        for number, role in enumerate(roles)
+    )
     texts = [text.removesuffix(lead) for text, lead in zip(own, (*leads, ""), strict=True)]
     following, tail = [], ""
     for number, (role, text) in enumerate(zip(roles, texts[1:], strict=True), 1):
@@ -98,8 +112,14 @@ def _cut_at_markers(render: Render, roles: tuple[str, ...]) -> list[str]:
     if isinstance(texts, list):
         return texts
     number, what = texts, f"message {texts + 1} ({roles[texts]})"
-    if roles[-1] == "assistant" and number < len(roles) - 1 and isinstance(_split_at_markers(render(_mark(roles[:-1]), generation_prompt=True), len(roles) - 1), list):
-        raise UserError(f"The chat template writes {what} only while no answer follows, so prompt and training row would differ; leave that message empty or use another instruct model.")
+    if (
+        roles[-1] == "assistant"
+        and number < len(roles) - 1
+        and isinstance(_split_at_markers(render(_mark(roles[:-1]), generation_prompt=True), len(roles) - 1), list)
+    ):
+        raise UserError(
+            f"The chat template writes {what} only while no answer follows, so prompt and training row would differ; leave that message empty or use another instruct model."
+        )
     raise UserError(f"The chat template leaves out {what}; use a template that inserts every message as it is.")
 
 
@@ -118,7 +138,9 @@ def _find_trims(render: Render, roles: Sequence[str], own: Sequence[str]) -> lis
     for margin in MARGINS:
         found = _split_at_markers(render(_mark(roles, margin)), len(roles))
         for number, text in enumerate(found if isinstance(found, list) else []):
-            right = number > 0 and MARGINS[0] not in stripped[number - 1][1]  # what strips the first margin strips the others
+            right = (
+                number > 0 and MARGINS[0] not in stripped[number - 1][1]
+            )  # what strips the first margin strips the others
             left = number < len(roles) and MARGINS[0] not in stripped[number][0]
             right, left = _kept_margins(text, own[number], margin, right=right, left=left)
             if number < len(roles) and not left:
@@ -148,6 +170,8 @@ def _split_at_end(text: str, control: Collection[str]) -> tuple[str, str]:
     """
     places = [(text.find(token), -len(token)) for token in control if token in text]
     if not places or text[: min(places)[0]].strip():
-        raise UserError("The chat template writes no end-of-turn token after an answer; the model could never learn to stop.")
+        raise UserError(
+            "The chat template writes no end-of-turn token after an answer; the model could never learn to stop."
+        )
     start, length = min(places)
     return text[: start - length], text[start - length :]

@@ -41,10 +41,17 @@ def build_mask(owners: torch.Tensor) -> torch.Tensor:
 def collate_shared(rows: Sequence[Encoded | dict]) -> dict[str, torch.Tensor]:
     """`input_ids`, `labels` and `position_ids`, each (1, tokens), and `attention_mask`, boolean (1, 1, tokens, tokens): [prefix | row | row | ...]."""
     columns, prefix = [_columns(row) for row in rows], shared_length(rows)
-    shared = [(SHARED, position) for position in range(prefix)]  # each token by the row that owns it and its position there
-    places = shared + [(number, position) for number, row in enumerate(columns) for position in range(prefix, len(row["input_ids"]))]
+    shared = [
+        (SHARED, position) for position in range(prefix)
+    ]  # each token by the row that owns it and its position there
+    places = shared + [
+        (number, position) for number, row in enumerate(columns) for position in range(prefix, len(row["input_ids"]))
+    ]
     owners, positions = (torch.tensor([column]) for column in zip(*places, strict=True))
-    ids, labels = (torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]]) for name in ("input_ids", "labels"))
+    ids, labels = (
+        torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]])
+        for name in ("input_ids", "labels")
+    )
     return {"input_ids": ids, "labels": labels, "position_ids": positions, "attention_mask": build_mask(owners)}
 
 

@@ -22,10 +22,20 @@ class Encoded:
     attention_mask: list[int] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     offsets: list[tuple[int, Encoding | ControlToken]] = field(default_factory=list, compare=False)
-    messages: Sequence[dict] = field(default=(), compare=False)  # of a training row: what it was made of, its news shortened where it was too long
+    messages: Sequence[dict] = field(
+        default=(), compare=False
+    )  # of a training row: what it was made of, its news shortened where it was too long
 
     @classmethod
-    def from_spans(cls, text: str, input_ids: list[int], labels: list[int], attention_mask: list[int], origins: list[str], spans: list[Span]) -> "Encoded":
+    def from_spans(
+        cls,
+        text: str,
+        input_ids: list[int],
+        labels: list[int],
+        attention_mask: list[int],
+        origins: list[str],
+        spans: list[Span],
+    ) -> "Encoded":
         """A row whose tokens' positions are known, so that nothing is left to compute."""
         row = cls(text, input_ids, labels, attention_mask, origins)
         row.spans = spans

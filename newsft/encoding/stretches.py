@@ -14,7 +14,9 @@ from newsft.encoding.ordinary import BEHIND, CUT, START
 from newsft.encoding.pieces import Piece
 
 Span = tuple[int, int]  # first character and the one after the last
-Split = Callable[[str], Iterable[tuple[str, int | None]]]  # a text -> its parts, each with the id of the control token that it is, or None
+Split = Callable[
+    [str], Iterable[tuple[str, int | None]]
+]  # a text -> its parts, each with the id of the control token that it is, or None
 
 
 class ControlToken(NamedTuple):

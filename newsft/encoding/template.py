@@ -46,7 +46,15 @@ def link_pieces(chat: ChatFormat, pieces: Sequence[Piece]) -> list[Stretch]:
         for text, control in chat.split_at_control(piece.text):
             number = message + closed
             outside = number == last or text == chat.tokenizer.bos_token
-            stretches.append(Stretch(text, "template", None if outside else number, control=control, generation=number == last and bool(piece.text.strip())))
+            stretches.append(
+                Stretch(
+                    text,
+                    "template",
+                    None if outside else number,
+                    control=control,
+                    generation=number == last and bool(piece.text.strip()),
+                )
+            )
             closed = closed or text == chat.end_token
     return stretches
 

@@ -19,7 +19,9 @@ def token_bytes(chat: ChatFormat, number: int) -> bytes | None:
     if name is None or number in chat.added_ids:
         return None
     if chat.is_byte_level:
-        return bytes(BYTE_OF[character] for character in name) if all(character in BYTE_OF for character in name) else None
+        return (
+            bytes(BYTE_OF[character] for character in name) if all(character in BYTE_OF for character in name) else None
+        )
     found = FALLBACK.fullmatch(name)
     return bytes([int(found[1], 16)]) if found else None
 

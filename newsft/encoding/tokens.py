@@ -74,7 +74,9 @@ def count_tokens(encoded: Encoded) -> dict[str, int]:
 
 def decode_labels(chat: ChatFormat, encoded: Encoded) -> str:
     """The text of the trained tokens alone; empty where a mistake has left nothing to train."""
-    return chat.tokenizer.decode([label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False)
+    return chat.tokenizer.decode(
+        [label for label in encoded.labels if label != IGNORED], clean_up_tokenization_spaces=False
+    )
 
 
 def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str:
@@ -82,7 +84,13 @@ def _reason(encoded: Encoded, i: int, *, is_control: bool, outside: bool) -> str
     if origin == "padding":
         return "padding" if encoded.labels[i] == IGNORED else "trained_padding"
     if encoded.labels[i] == IGNORED:
-        return ("control" if is_control else "template") if origin == "template" else "lost_answer" if origin == "answer" else origin
+        return (
+            ("control" if is_control else "template")
+            if origin == "template"
+            else "lost_answer"
+            if origin == "answer"
+            else origin
+        )
     if outside:
         return "trained_template" if origin == "template" else "trained_prompt"
     return "answer" if origin == "answer" else "end_of_turn"
@@ -94,14 +102,20 @@ def _groups(pieces: list[bytes], encoded: Encoded, control: frozenset[int]) -> I
     while start < len(pieces):
         end = start + 1
         if encoded.input_ids[start] not in control and encoded.origins[start] != "padding":
-            while end < len(pieces) and encoded.origins[end] == encoded.origins[start] and encoded.input_ids[end] not in control:
+            while (
+                end < len(pieces)
+                and encoded.origins[end] == encoded.origins[start]
+                and encoded.input_ids[end] not in control
+            ):
                 end += 1
         yield from _split_stretch(pieces, start, end)
         start = end
 
 
 def _split_stretch(pieces: list[bytes], start: int, end: int) -> Iterator[list[int]]:
-    text = b"".join(pieces[start:end]).decode("utf-8", errors="surrogateescape")  # a row that was cut may end in the middle of a character
+    text = b"".join(pieces[start:end]).decode(
+        "utf-8", errors="surrogateescape"
+    )  # a row that was cut may end in the middle of a character
     borders, at = set(), 0
     for stretch in filter(None, regex.split(r"([\udc80-\udcff]+)", text)):
         for grapheme in [stretch] if 0xDC80 <= ord(stretch[0]) <= 0xDCFF else regex.findall(r"\X", stretch):

@@ -28,8 +28,17 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     recipe.add_flags(parser, only=("model", "data", "adapter", "quantize", "attention", "test_ratio", "max_new_tokens"))
     parser.add_argument("--limit", type=int, help="only the first N test rows")
-    parser.add_argument("--batch-rows", type=int, default=generate.BATCH_ROWS, help="articles that are answered and kept together; a killed run loses as many at most (default: %(default)s)")
-    parser.add_argument("--output", type=Path, help="folder for the answers, the summary and its table; a killed run goes on from it (default: evaluation/RECIPE)")
+    parser.add_argument(
+        "--batch-rows",
+        type=int,
+        default=generate.BATCH_ROWS,
+        help="articles that are answered and kept together; a killed run loses as many at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for the answers, the summary and its table; a killed run goes on from it (default: evaluation/RECIPE)",
+    )
     parser.add_argument("--json", type=Path, help="write the summary to this file too")
     return parser.parse_args()
 
@@ -52,14 +61,20 @@ def main() -> None:
     engine, rows = load_engine(chosen, examples=split.examples), split.test[: arguments.limit]
     data = f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {short_path(chosen.data)}"
     if long := find_long(engine.chat, rows, room=engine.room):
-        tell(f"{len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})")
+        tell(
+            f"{len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})"
+        )
     with tqdm(total=len(rows), unit="row") as bar:
         summary = evaluate(engine, rows, folder, batch_rows=arguments.batch_rows, progress=bar.update, data=data)
     print(format_table(summary))
     if arguments.json:
         arguments.json.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(f"answers and summary in {folder}")
-    if folder.name == card.EVALUATION and folder.parent.resolve() == Path(chosen.adapter).resolve() and (folder.parent / RUN_FILE).exists():
+    if (
+        folder.name == card.EVALUATION
+        and folder.parent.resolve() == Path(chosen.adapter).resolve()
+        and (folder.parent / RUN_FILE).exists()
+    ):
         card.write_card(folder.parent, chosen.model)
         print(f"the table is in the card of {folder.parent}")
 

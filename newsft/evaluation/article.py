@@ -16,9 +16,13 @@ def encode_article(chat: ChatFormat, row: dict, *, room: int, number: int) -> Pr
     if len(encoded) <= room:
         return _as_prompt(row, row["user_prompt"], encoded)
     lengths = range(1, len(row["user_prompt"]))
-    length = bisect_right(lengths, room, key=lambda limit: len(_encode(chat, row, shorten_middle(row["user_prompt"], limit))))
+    length = bisect_right(
+        lengths, room, key=lambda limit: len(_encode(chat, row, shorten_middle(row["user_prompt"], limit)))
+    )
     if length == 0:
-        raise UserError(f"row {number} has no room for its news: besides its answer the model takes {room:,} tokens, and the system prompt fills them; lower --max-new-tokens or shorten the prompt.")
+        raise UserError(
+            f"row {number} has no room for its news: besides its answer the model takes {room:,} tokens, and the system prompt fills them; lower --max-new-tokens or shorten the prompt."
+        )
     news = shorten_middle(row["user_prompt"], length)
     return _as_prompt(row, news, _encode(chat, row, news))
 

@@ -16,12 +16,18 @@ STEM = 2  # syllables
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 WORD = re.compile(r"[가-힣]+|[A-Za-z]+")
 TOKEN = re.compile(f"{NUMBER.pattern}|{WORD.pattern}")
-ENDING = re.compile(r"(?:습니다|니다|기)$|(?<=^.)[은는이가을를의에로도와과만]$")  # of a word of two syllables a particle too
+ENDING = re.compile(
+    r"(?:습니다|니다|기)$|(?<=^.)[은는이가을를의에로도와과만]$"
+)  # of a word of two syllables a particle too
 PIEUP = "\u11b8"  # the final ㅂ that 합니다 adds to 하
 # Words that any sentence may have, by their first two syllables.
-FUNCTION_WORDS = frozenset("때문 것으 것이 것입 것은 것을 있습 없습 했습 됐습 됩니 합니 입니 이기 하기 되기 있기 없기 했기 됐기 였기 그리 그러 하지 또한 이로 이에 따라 위해 대한 대해 통해".split())
+FUNCTION_WORDS = frozenset(
+    "때문 것으 것이 것입 것은 것을 있습 없습 했습 됐습 됩니 합니 입니 이기 하기 되기 있기 없기 했기 됐기 였기 그리 그러 하지 또한 이로 이에 따라 위해 대한 대해 통해".split()
+)
 LOW = 0.8  # share below which a reader is warned: the gold answers have 0.99 and more
-LOOP = re.compile(r"(.{6,}?)\1{2,}|(.{2,5}?)\2{4,}|(\S+)(?: \3){3,}", re.DOTALL)  # three times a phrase, five times a few signs, four times a word
+LOOP = re.compile(
+    r"(.{6,}?)\1{2,}|(.{2,5}?)\2{4,}|(\S+)(?: \3){3,}", re.DOTALL
+)  # three times a phrase, five times a few signs, four times a word
 
 
 @dataclass(frozen=True)

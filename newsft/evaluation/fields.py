@@ -13,7 +13,9 @@ from newsft.evaluation.faithfulness import Faithfulness, measure
 STOCKS = {"+": "positive_impact_stocks", "-": "negative_impact_stocks"}
 OPPOSITE = {"positive_impact_stocks": "negative_impact_stocks", "negative_impact_stocks": "positive_impact_stocks"}
 # Legal forms at the beginning or end of a company's name, after white space and width are folded (which makes "(주)" of ㈜).
-INCORPORATED = re.compile(r"^(?:\(주\)|\(유\)|주식회사|유한회사)|(?:\(주\)|\(유\)|주식회사|유한회사|,?Inc\.?|,?Corp\.?|,?Co\.,?Ltd\.?|,?Ltd\.?)$")
+INCORPORATED = re.compile(
+    r"^(?:\(주\)|\(유\)|주식회사|유한회사)|(?:\(주\)|\(유\)|주식회사|유한회사|,?Inc\.?|,?Corp\.?|,?Co\.,?Ltd\.?|,?Ltd\.?)$"
+)
 
 
 def fold_text(text: str) -> str:
@@ -104,7 +106,9 @@ class Field:
     true_positives: frozenset[str] = frozenset()
     false_positives: frozenset[str] = frozenset()  # items that the gold answer does not have here
     false_negatives: frozenset[str] = frozenset()
-    swapped: frozenset[str] = frozenset()  # of the false positives: companies that the gold answer has on the other side
+    swapped: frozenset[str] = (
+        frozenset()
+    )  # of the false positives: companies that the gold answer has on the other side
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,9 @@ def _compare_list(answer: Answer, gold: Answer, key: str) -> Field:
     counts.add(found, expected)
     false_positives = found - expected
     other = items_of(gold, OPPOSITE[key]) if key in OPPOSITE else set()
-    return Field(counts.f1, *map(frozenset, (found & expected, false_positives, expected - found, false_positives & other)))
+    return Field(
+        counts.f1, *map(frozenset, (found & expected, false_positives, expected - found, false_positives & other))
+    )
 
 
 def _score_text(found: str, expected: str) -> float | None:

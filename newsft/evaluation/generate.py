@@ -25,17 +25,23 @@ def plan_batches(engine: LocalEngine, rows: list[dict], *, batch_rows: int) -> l
 def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) -> list[Generation]:
     """The answers of every side to some rows, greedy, from one copy of the weights."""
     prompts = {number: _encode(engine, rows, number) for number in numbers}
-    asked = [(number, side) for side in engine.sides for number in numbers]  # all rows of one side first: rows with the adapter can then be selected by a slice (see adapter_switch)
+    asked = [
+        (number, side) for side in engine.sides for number in numbers
+    ]  # all rows of one side first: rows with the adapter can then be selected by a slice (see adapter_switch)
     streams = [IncrementalDetokenizer(engine.chat) for _ in asked]
     reasons = [""] * len(asked)
-    for tokens in engine.generate([Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]):
+    for tokens in engine.generate(
+        [Request(prompts[number].ids, side, prompts[number].shared) for number, side in asked]
+    ):
         for token in tokens:
             if token.token is None:
                 reasons[token.row] = token.reason
             else:
                 streams[token.row].add(token.token)
     ended = zip(asked, streams, reasons, strict=True)
-    found = [Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in ended]
+    found = [
+        Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in ended
+    ]
     return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
 
 
@@ -43,7 +49,9 @@ def _encode(engine: LocalEngine, rows: list[dict], number: int) -> Prompt:
     return encode_article(engine.chat, rows[number], room=engine.room, number=number)
 
 
-def generate_all(engine: LocalEngine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Generation]]:
+def generate_all(
+    engine: LocalEngine, rows: list[dict], folder: Path, settings: dict, *, batch_rows: int = BATCH_ROWS
+) -> Iterator[list[Generation]]:
     """All batches of `batch_rows` articles in turn, those that an earlier run with the same settings left in `folder` first; a kill loses at most one.
 
     Raises UserError where the folder holds answers of other settings.
@@ -68,9 +76,13 @@ def _claim(folder: Path, settings: dict) -> None:
             earlier = json.loads(path.read_text(encoding="utf-8"))
             differing = [name for name in settings if earlier.get(name) != settings[name]]
             if differing:
-                raise UserError(f"{folder} holds answers of other settings ({', '.join(differing)} differ); give another folder with --output, or remove it.")
+                raise UserError(
+                    f"{folder} holds answers of other settings ({', '.join(differing)} differ); give another folder with --output, or remove it."
+                )
         elif any(folder.iterdir()):
-            raise UserError(f"{folder} holds something that is not an evaluation; give an empty or new folder with --output.")
+            raise UserError(
+                f"{folder} holds something that is not an evaluation; give an empty or new folder with --output."
+            )
         else:
             path.write_text(json.dumps(settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except FileExistsError as error:
@@ -91,7 +103,9 @@ def _restore(path: Path, batches: list[list[int]], sides: tuple[str, ...]) -> li
                 batch = [Generation(**json.loads(line)) for line in lines]
             except (ValueError, TypeError):
                 break
-            if [(one.row, one.side) for one in batch] != [(number, side) for number in numbers for side in sides] or not lines[-1].endswith(b"\n"):
+            if [(one.row, one.side) for one in batch] != [
+                (number, side) for number in numbers for side in sides
+            ] or not lines[-1].endswith(b"\n"):
                 break
             kept.append(batch)
             size += sum(map(len, lines))

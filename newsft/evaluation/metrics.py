@@ -34,7 +34,9 @@ class ScoredAnswer:
     @property
     def kind(self) -> str:
         """What the article is about, by its gold answer: no stock, good news, bad news, or both."""
-        sides = [name for name, key in (("positive", STOCKS["+"]), ("negative", STOCKS["-"])) if self.gold.values.get(key)]
+        sides = [
+            name for name, key in (("positive", STOCKS["+"]), ("negative", STOCKS["-"])) if self.gold.values.get(key)
+        ]
         return "both" if len(sides) == 2 else (sides or ["unrelated"])[0]
 
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # The repairs, by what the page and the reports call them.
-FENCE, AROUND, JSON, QUOTE, REPEATED, BROKEN_OFF, LINE_BREAK = "fence", "around", "json", "quote", "repeated_key", "broken_off", "line_break"
+FENCE, AROUND, JSON, QUOTE, REPEATED, BROKEN_OFF, LINE_BREAK = (
+    "fence",
+    "around",
+    "json",
+    "quote",
+    "repeated_key",
+    "broken_off",
+    "line_break",
+)
 SPACE, CHARACTER, ESCAPE, NUMBER = "space", "character", "escape", "number"
 WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False, "null": None}
 PYTHON_WORDS = frozenset({"True", "False", "None"})
@@ -24,7 +32,21 @@ AFTER_ITEM = re.compile(r"""\s*(?:\]|\Z|,\s*(?:['"\]]|\Z))""")
 AFTER_KEY = re.compile(r"\s*(?::|\Z)")
 WORD = re.compile(r"[A-Za-z]+")
 FENCE_LINE = re.compile(r"```\w*")
-ESCAPES = {"\n": "", "\r": "", "n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "/": "/", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+ESCAPES = {
+    "\n": "",
+    "\r": "",
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "\\": "\\",
+    "'": "'",
+    '"': '"',
+    "/": "/",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "v": "\v",
+}
 CODE = re.compile(r"[uxU]((?<=u)[0-9a-fA-F]{4}|(?<=x)[0-9a-fA-F]{2}|(?<=U)(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4})")
 
 

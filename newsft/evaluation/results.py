@@ -71,13 +71,17 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
     """
     if not (folder / SUMMARY_FILE).exists() or not (folder / ANSWERS_FILE).exists():
         quoted = shlex.quote(str(folder))
-        message = f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {quoted}`."
+        message = (
+            f"{folder} holds no finished evaluation; make one with `python -m newsft.evaluation --output {quoted}`."
+        )
         raise UserError(message, key="no_evaluation", folder=quoted)
     try:
         summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
         found = read_generations(folder / ANSWERS_FILE)
         count = summary["settings"]["rows"]
-        fits = fingerprint_rows(rows[:count]) == summary["settings"]["data_fingerprint"] and {one.row for one in found} == set(range(count))
+        fits = fingerprint_rows(rows[:count]) == summary["settings"]["data_fingerprint"] and {
+            one.row for one in found
+        } == set(range(count))
     except (OSError, ValueError, TypeError, KeyError) as error:
         message = f"The evaluation in {folder} is damaged ({error}); make it again."
         raise UserError(message, key="damaged_evaluation", folder=str(folder)) from error

@@ -29,8 +29,12 @@ def load_data(chosen: Recipe, *, tell: Tell = lambda _: None) -> Split:
         return split_rows(rows, test_ratio=chosen.test_ratio)
     run = read_run(find_files(chosen.adapter, what="adapter"))
     if run is None:
-        raise UserError(f"{chosen.data} has no column system_prompt, and {chosen.adapter} has no {RUN_FILE} that says with which one it was trained; add the column.")
-    tell(f"{chosen.data} has no column system_prompt: all {len(rows)} rows are measured, with the system prompt that {chosen.adapter} was trained with")
+        raise UserError(
+            f"{chosen.data} has no column system_prompt, and {chosen.adapter} has no {RUN_FILE} that says with which one it was trained; add the column."
+        )
+    tell(
+        f"{chosen.data} has no column system_prompt: all {len(rows)} rows are measured, with the system prompt that {chosen.adapter} was trained with"
+    )
     return keep_for_measuring(rows, system_prompt=run["system_prompt"])
 
 
@@ -55,7 +59,15 @@ def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
     return summary
 
 
-def evaluate(engine: LocalEngine, rows: list[dict], folder: Path, *, batch_rows: int = generate.BATCH_ROWS, progress=None, data: str | None = None) -> dict:
+def evaluate(
+    engine: LocalEngine,
+    rows: list[dict],
+    folder: Path,
+    *,
+    batch_rows: int = generate.BATCH_ROWS,
+    progress=None,
+    data: str | None = None,
+) -> dict:
     """Answer and score `rows`, resuming what `folder` holds; writes the answers, the summary and its table there.
 
     `data` says in words which rows they are, for the table.

@@ -56,6 +56,8 @@ def _apply(layer: LoraLayer, tuned: slice | torch.Tensor | None, states: torch.T
     result = layer.base_layer(states, *rest, **named)
     if tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
         down, up = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
-        share = functional.linear(functional.linear(states[tuned].to(down.weight.dtype), down.weight), up.weight, up.bias)
+        share = functional.linear(
+            functional.linear(states[tuned].to(down.weight.dtype), down.weight), up.weight, up.bias
+        )
         result[tuned] += share.mul_(layer.scaling[ADAPTER]).to(result.dtype)
     return result

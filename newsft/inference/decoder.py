@@ -29,7 +29,9 @@ KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read in one pass; the rows that are already answering wait meanwhile
 MOST_PROPOSED = 5  # tokens of a row that are proposed and checked in one pass
-STEP_TOKENS = 96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
+STEP_TOKENS = (
+    96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
+)
 SMALL_MODEL = 100_000_000  # parameters up to which, on a CPU, a pass of at most so many tokens is computed faster by one thread than by several
 SHORT_TOKENS = 12
 SCORED_POSITIONS = 64  # of a row, whose losses are computed together
@@ -49,7 +51,9 @@ class Job:
 class _Row:
     job: Job
     number: int
-    tokens: list[int] = field(default_factory=list)  # its answer so far; the last token is fed to the model in the next pass
+    tokens: list[int] = field(
+        default_factory=list
+    )  # its answer so far; the last token is fed to the model in the next pass
     proposer: NgramProposer | None = None
 
     @property
@@ -73,14 +77,23 @@ class Decoder:
     in bf16, of two tokens with nearly equal logits the other may win. Raises UserError for a model whose attention takes no mask of our own.
     """
 
-    def __init__(self, model: torch.nn.Module, *, stop_ids: Sequence[int], max_new_tokens: int, examples: Sequence[list[int]] = ()):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        stop_ids: Sequence[int],
+        max_new_tokens: int,
+        examples: Sequence[list[int]] = (),
+    ):
         self.model = model.get_base_model() if isinstance(model, PeftModel) else model  # with the LoRA layers in it
         _check_attention(self.model)
         self.adapters, self.stop_ids, self.max_new_tokens = AdapterSwitch(model), stop_ids, max_new_tokens
         self._examples = NgramProposer(chain.from_iterable(examples))
         self._threads = torch.get_num_threads()
         self._small = self.model.device.type == "cpu" and self.model.num_parameters() <= SMALL_MODEL
-        self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()  # by side and tokens, the longest unused first
+        self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = (
+            OrderedDict()
+        )  # by side and tokens, the longest unused first
         self._waiting: deque[_Row] = deque()
         self._begin()
 
@@ -108,7 +121,9 @@ class Decoder:
         if not self.busy:
             return found
         free = MOST_ROWS - len(self._rows)
-        if self._waiting and (not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))):  # prompts are cheaper to read together, so it waits until several places are free
+        if self._waiting and (
+            not self._rows or free >= min(len(self._waiting), max(MOST_ROWS // 4, 1))
+        ):  # prompts are cheaper to read together, so it waits until several places are free
             chosen = self._join(min(free, MOST_JOINING))
         else:
             chosen = self._advance()
@@ -169,7 +184,9 @@ class Decoder:
         """Feed every row its last token and the proposals for what follows; each row's next tokens, one more than were accepted."""
         device, cache = self.model.device, self._cache
         most = min(MOST_PROPOSED, STEP_TOKENS // len(self._rows) - 1)
-        proposals = [row.propose(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows]
+        proposals = [
+            row.propose(min(most, self.max_new_tokens - len(row.tokens) - 1), self._examples) for row in self._rows
+        ]
         width = 1 + max(map(len, proposals))
         # A shorter proposal is filled up with zeros; the keys and values of these are overwritten before any token attends to them.
         ids = [[row.tokens[-1], *proposal] for row, proposal in zip(self._rows, proposals, strict=True)]
@@ -196,7 +213,9 @@ class Decoder:
         ends = sorted({len(row) - 1 for row in rest})
         with self.adapters.set_rows(sides):
             logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
-        self._cache.join(filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_PROPOSED)
+        self._cache.join(
+            filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_PROPOSED
+        )
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
     def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:
@@ -249,10 +268,14 @@ def _check_attention(model: torch.nn.Module) -> None:
     config = model.config
     attention = attention_of(config)
     if attention not in MASKABLE:
-        raise UserError(f"The attention implementation {attention} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}.")
+        raise UserError(
+            f"The attention implementation {attention} takes no mask of its own, which answers need; use --attention {' or '.join(MASKABLE)}."
+        )
     window = getattr(config, "sliding_window", None)
     if window and getattr(config, "use_sliding_window", True) and window < config.max_position_embeddings:
-        raise UserError(f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one.")
+        raise UserError(
+            f"The model looks back over a sliding window of {window:,} tokens, which is not supported here; choose a Llama-style model without one."
+        )
 
 
 @torch.inference_mode()  # here and not around the caller: the mode belongs to a thread, and a generator may be resumed in another thread

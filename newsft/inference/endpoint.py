@@ -17,12 +17,22 @@ from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError, one_line
 from newsft.inference.types import LENGTH, STOP, Prompt
 
-CONNECT_SECONDS, LONGEST_SILENCE = 10.0, 120.0  # until the server is reached, and until it writes: some load a model when it is first asked for
+CONNECT_SECONDS, LONGEST_SILENCE = (
+    10.0,
+    120.0,
+)  # until the server is reached, and until it writes: some load a model when it is first asked for
 LOOK_SECONDS = 3.0  # to see whether the server is there at all
 REASONS = {"stop": STOP, "length": LENGTH}
 # Greedy in the words of every server, against what a model's generation_config.json or the server's own settings say otherwise.
 GREEDY = {"temperature": 0.0, "top_p": 1.0}
-GREEDY_ELSEWHERE = {"top_k": 1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+GREEDY_ELSEWHERE = {
+    "top_k": 1,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "repeat_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
 NOBODY = "newsft-asks-for-a-model-that-nobody-has"
 PROBE = [{"role": "user", "content": "주가가 올랐습니까?"}]  # a question whose tokens are counted here and there
 TEXT = "가람누리테크가 12월 3일 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다고 밝혔다. 주가는 4.5% 올랐다. The shares rose."
@@ -54,7 +64,12 @@ class Endpoint:
 
     def __init__(self, url: str):
         self.url = url.rstrip("/")
-        self._client = openai.OpenAI(base_url=self.url, api_key="none", max_retries=0, timeout=openai.Timeout(LONGEST_SILENCE, connect=CONNECT_SECONDS))
+        self._client = openai.OpenAI(
+            base_url=self.url,
+            api_key="none",
+            max_retries=0,
+            timeout=openai.Timeout(LONGEST_SILENCE, connect=CONNECT_SECONDS),
+        )
 
     def list_models(self) -> dict[str, dict] | None:
         """Name -> what the server says of the model; None where it has no such list. Raises UserError where nobody answers or /v1 is missing."""
@@ -63,7 +78,9 @@ class Endpoint:
         try:
             return {model.id: model.to_dict() for model in self._client.models.list().data}
         except (openai.APIConnectionError, httpx.HTTPError) as error:
-            raise UserError(f"No server answers at {self.url} ({type(error).__name__}); start it, or correct --server (it ends in /v1 for most servers).") from error
+            raise UserError(
+                f"No server answers at {self.url} ({type(error).__name__}); start it, or correct --server (it ends in /v1 for most servers)."
+            ) from error
         except (openai.OpenAIError, TypeError, AttributeError, ValueError):
             return None
 
@@ -77,11 +94,15 @@ class Endpoint:
             return
         offers = f"; it offers {', '.join(sorted(listed)[:10])}" if listed else ""
         if self._answers(NOBODY):
-            raise UserError(f"The server at {self.url} has no list with the model {name} in it and answers to any name, so nobody could tell which model it was{offers}.")
+            raise UserError(
+                f"The server at {self.url} has no list with the model {name} in it and answers to any name, so nobody could tell which model it was{offers}."
+            )
         try:
             self.ask_once(name, messages=PROBE, **GREEDY)
         except UserError as error:
-            raise UserError(f"The server at {self.url} does not answer as {name}{offers}. It says: {error.values.get('said', error)}") from error
+            raise UserError(
+                f"The server at {self.url} does not answer as {name}{offers}. It says: {error.values.get('said', error)}"
+            ) from error
 
     def find_dialect(self, name: str, chat: ChatFormat, stop_ids: list[int]) -> Dialect:
         """The best way to ask that this server understands; UserError where it understands none. Costs an answer of one token for each try."""
@@ -91,7 +112,12 @@ class Endpoint:
             usage = self.ask_once(name, prompt=ids, **GREEDY, extra_body=GREEDY_ELSEWHERE | stops)
             if usage == len(ids):  # else it has added to them, or taken them for something else
                 # Both names of the penalty are sent; a server that minds neither when they are nonsense does not read them.
-                return Dialect(True, GREEDY_ELSEWHERE | stops, greedy=self._reads(name, {"repetition_penalty": -1.0}, prompt=ids) or self._is_llama_cpp(), told_stops=True)
+                return Dialect(
+                    True,
+                    GREEDY_ELSEWHERE | stops,
+                    greedy=self._reads(name, {"repetition_penalty": -1.0}, prompt=ids) or self._is_llama_cpp(),
+                    told_stops=True,
+                )
         config = {"do_sample": False, "repetition_penalty": 1.0, "eos_token_id": stop_ids}
         with suppress(UserError):
             self.ask_once(name, messages=PROBE, **GREEDY, extra_body={"generation_config": json.dumps(config)})
@@ -110,7 +136,9 @@ class Endpoint:
         with suppress(UserError):  # a server that takes no text here cannot be asked
             count = self.ask_once(name, prompt=TEXT, **GREEDY)
         if count not in (None, own, own + 1):  # with or without a BOS
-            raise UserError(f"The tokenizer of {name} on the server makes {count} tokens of a text of which this one makes {own}; give the --recipe or --model that belongs to the server's models.")
+            raise UserError(
+                f"The tokenizer of {name} on the server makes {count} tokens of a text of which this one makes {own}; give the --recipe or --model that belongs to the server's models."
+            )
 
     def ask_once(self, name: str, **settings: Any) -> int | None:
         """One token of an answer; how many tokens the prompt had by the server's count. Raises UserError for what it refuses."""
@@ -142,7 +170,9 @@ class Endpoint:
                 raise self.explain(error, name) from error
         if not ended:
             self.find_out(name)
-            raise UserError(f"The server broke off the answer of {name} without a reason.", key="server_broke_off", name=name)
+            raise UserError(
+                f"The server broke off the answer of {name} without a reason.", key="server_broke_off", name=name
+            )
 
     def find_out(self, name: str) -> None:
         """Raise UserError where the server cannot be reached any more."""
@@ -159,13 +189,29 @@ class Endpoint:
             return silent(name, LONGEST_SILENCE)
         if isinstance(error, openai.APIStatusError):
             said = one_line(Exception(error.message.removeprefix(f"Error code: {error.status_code} - ")))
-            return UserError(f"The server refused {name} ({error.status_code}): {said}", key="server_refused", name=name, status=error.status_code, said=said)
+            return UserError(
+                f"The server refused {name} ({error.status_code}): {said}",
+                key="server_refused",
+                name=name,
+                status=error.status_code,
+                said=said,
+            )
         if isinstance(error, openai.APIConnectionError | httpx.TransportError):
             return self._gone(name)
-        return UserError(f"The server failed while {name} was answering: {one_line(error)}", key="server_failed", name=name, said=one_line(error))
+        return UserError(
+            f"The server failed while {name} was answering: {one_line(error)}",
+            key="server_failed",
+            name=name,
+            said=one_line(error),
+        )
 
     def _gone(self, name: str) -> UserError:
-        return UserError(f"The server at {self.url}, which has {name}, cannot be reached; see whether it still runs, and ask again.", key="server_gone", name=name, url=self.url)
+        return UserError(
+            f"The server at {self.url}, which has {name}, cannot be reached; see whether it still runs, and ask again.",
+            key="server_gone",
+            name=name,
+            url=self.url,
+        )
 
     def _answers(self, name: str) -> bool:
         try:
@@ -191,7 +237,12 @@ class Endpoint:
 
 def silent(name: str, seconds: float) -> UserError:
     """The error for a server that has stopped writing in the middle of an answer, or never begins."""
-    return UserError(f"The server has sent nothing of the answer of {name} for {seconds:.0f} seconds.", key="server_silent", name=name, seconds=round(seconds))
+    return UserError(
+        f"The server has sent nothing of the answer of {name} for {seconds:.0f} seconds.",
+        key="server_silent",
+        name=name,
+        seconds=round(seconds),
+    )
 
 
 def _lists(url: str) -> bool:
@@ -206,5 +257,7 @@ def _read_chunk(chunk: Any) -> Chunk:
     counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
     for choice in chunk.choices[:1]:
         text = choice.text if hasattr(choice, "text") else choice.delta.content
-        return Chunk(text or "", choice.finish_reason and REASONS.get(choice.finish_reason, choice.finish_reason), *counts)
+        return Chunk(
+            text or "", choice.finish_reason and REASONS.get(choice.finish_reason, choice.finish_reason), *counts
+        )
     return Chunk("", None, *counts)

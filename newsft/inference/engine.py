@@ -35,7 +35,9 @@ def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | 
     return Prompt(messages, encoded, changes)
 
 
-def load_engine(recipe: Recipe, *, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher) -> "LocalEngine":
+def load_engine(
+    recipe: Recipe, *, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher
+) -> "LocalEngine":
     """The engine with the recipe's base and adapter."""
     loaded = add_adapter(load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention), recipe.adapter)
     return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
@@ -49,7 +51,14 @@ class LocalEngine:
 
     capabilities = Capabilities(token_loss=True, same_weights=True)
 
-    def __init__(self, loaded: Loaded, *, max_new_tokens: int, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher):
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        max_new_tokens: int,
+        examples: Sequence[str] = (),
+        batcher: Callable[[Decoder], Batcher] = Batcher,
+    ):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
         self.models = ModelInfo(loaded.describe(), loaded.fingerprint, loaded.adapter_fingerprint, loaded.run)
         self.stop_ids = stop_ids(loaded.chat, loaded.model)
@@ -59,7 +68,12 @@ class LocalEngine:
         self.room = self.positions - max_new_tokens  # tokens that a prompt may have
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         # The device is asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU.
-        self.decoding = {"method": "greedy", "max_new_tokens": max_new_tokens, "dtype": dtype, "device": loaded.device.type}
+        self.decoding = {
+            "method": "greedy",
+            "max_new_tokens": max_new_tokens,
+            "dtype": dtype,
+            "device": loaded.device.type,
+        }
         encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
@@ -106,7 +120,9 @@ class LocalEngine:
         losses = self._batcher.call(partial(score_row, ids=ids, sides=list(self.sides)))
         return dict(zip(self.sides, losses, strict=True))
 
-    def generate(self, requests: Sequence[Request], *, stop: threading.Event | None = None) -> Iterator[list[NextToken]]:
+    def generate(
+        self, requests: Sequence[Request], *, stop: threading.Event | None = None
+    ) -> Iterator[list[NextToken]]:
         """Greedy answers of all requests, answered together with whatever else is asked; each step yields what these rows produced.
 
         `stop` ends every row at the next step with the reason ABORT; closing the iterator does the same. Raises

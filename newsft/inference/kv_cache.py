@@ -15,7 +15,9 @@ class KVCacheLayer(DynamicLayer):
         self._cache = cache
         self.buffers: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write the step's positions, (rows, heads, width, size); returns keys and values (rows, heads, longest row with them, size)."""
         rows, places = self._cache.targets
         for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
@@ -36,7 +38,9 @@ class KVCacheLayer(DynamicLayer):
             return
         if old:
             slots, positions = max(slots, old[0].shape[0]), max(positions, old[0].shape[2])
-        self.buffers = tuple(like.new_zeros(slots, heads, positions, size) for _ in range(2))  # zeros: the mask adds a large negative number, which does not remove a NaN of uninitialised memory
+        self.buffers = tuple(
+            like.new_zeros(slots, heads, positions, size) for _ in range(2)
+        )  # zeros: the mask adds a large negative number, which does not remove a NaN of uninitialised memory
         for buffer, kept in zip(self.buffers, old or (), strict=False):
             buffer[: kept.shape[0], :, : kept.shape[2]] = kept
 
@@ -50,7 +54,9 @@ class KVCache(Cache):
     def __init__(self, layers: int):
         super().__init__(layers=[KVCacheLayer(self) for _ in range(layers)])
         self.lengths: list[int] = []
-        self.targets: tuple[torch.Tensor, torch.Tensor] | None = None  # within a step: rows (rows, 1) and positions (rows, width) that are written
+        self.targets: tuple[torch.Tensor, torch.Tensor] | None = (
+            None  # within a step: rows (rows, 1) and positions (rows, width) that are written
+        )
 
     def join(self, cache: Cache, lengths: list[int], *, room: int) -> None:
         """Add the rows of a cache that was filled apart, of which row r used `lengths[r]` positions; each may grow by `room`."""
@@ -94,7 +100,9 @@ class KVCache(Cache):
         if places.shape[1] == 1 and min(self.lengths) == longest:
             return None
         beyond = torch.arange(longest + places.shape[1], device=places.device) > places[..., None]
-        return torch.zeros(beyond.shape, dtype=dtype, device=places.device).masked_fill_(beyond, torch.finfo(dtype).min)[:, None]
+        return torch.zeros(beyond.shape, dtype=dtype, device=places.device).masked_fill_(
+            beyond, torch.finfo(dtype).min
+        )[:, None]
 
 
 def join_caches(caches: list[Cache]) -> Cache:
@@ -102,5 +110,7 @@ def join_caches(caches: list[Cache]) -> Cache:
     joined = DynamicCache()
     for number in range(len(caches[0].layers)):
         layers = [cache.layers[number] for cache in caches]
-        joined.update(torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]), number)
+        joined.update(
+            torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]), number
+        )
     return joined

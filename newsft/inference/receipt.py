@@ -8,7 +8,13 @@ from newsft.encoding.fidelity import find_id_difference, find_text_difference
 from newsft.inference.types import LENGTH, STOP, Comparison, Engine, Receipt
 
 # What can be wrong with a comparison; the page's texts have the same names.
-NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE, OTHER_TEXT = "no_difference", "other_ids", "no_prefix", "other_base", "other_text"
+NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE, OTHER_TEXT = (
+    "no_difference",
+    "other_ids",
+    "no_prefix",
+    "other_base",
+    "other_text",
+)
 # And what can be seen from outside of a server.
 SAME_ANSWERS, OTHER_COUNT, CONTROL_TEXT, MIXED = "same_answers", "other_count", "control_text", "mixed"
 
@@ -25,7 +31,10 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
     here = bool(models.base_fingerprint)
     row = engine.chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
     receipt = Receipt(
-        prompt_hashes={side: hash_ids(comparison.requests[side].prompt) if side in comparison.requests else None for side in comparison.answers},
+        prompt_hashes={
+            side: hash_ids(comparison.requests[side].prompt) if side in comparison.requests else None
+            for side in comparison.answers
+        },
         prompt_tokens=len(prompt.ids),
         is_prefix=row.input_ids[: len(prompt.ids)] == prompt.ids if comparison.requests else None,
         decoding=engine.decoding,
@@ -63,11 +72,16 @@ def _find_alarms_of_servers(engine: Engine, comparison: Comparison) -> Iterator[
         return
     if engine.models.mixed:
         yield MIXED
-    texts, ended = {answer.text for answer in comparison.answers.values()}, all(answer.reason in (STOP, LENGTH) for answer in comparison.answers.values())
+    texts, ended = (
+        {answer.text for answer in comparison.answers.values()},
+        all(answer.reason in (STOP, LENGTH) for answer in comparison.answers.values()),
+    )
     if len(comparison.answers) > 1 and ended and len(texts) == 1:
         yield SAME_ANSWERS
     if any(count != len(comparison.prompt.ids) for count in comparison.server_tokens.values()):
         yield OTHER_COUNT
-    spelled = (part for message in comparison.prompt.messages for part in engine.chat.split_at_control(message["content"]))
+    spelled = (
+        part for message in comparison.prompt.messages for part in engine.chat.split_at_control(message["content"])
+    )
     if not comparison.requests and any(control for _, control in spelled):
         yield CONTROL_TEXT

@@ -19,7 +19,19 @@ from newsft.encoding.llama3 import llama3_chat
 from newsft.errors import UserError
 from newsft.inference.endpoint import LONGEST_SILENCE, Chunk, Endpoint, silent
 from newsft.inference.engine import encode_news
-from newsft.inference.types import ABORT, FAILED, LENGTH, SIDES, STOP, AnswerStream, Capabilities, Comparison, ModelInfo, Prompt, Request
+from newsft.inference.types import (
+    ABORT,
+    FAILED,
+    LENGTH,
+    SIDES,
+    STOP,
+    AnswerStream,
+    Capabilities,
+    Comparison,
+    ModelInfo,
+    Prompt,
+    Request,
+)
 from newsft.models.hub import read_config
 from newsft.models.load import load_chat, on_day_of
 from newsft.models.run_record import read_run
@@ -40,7 +52,14 @@ def connect(url: str, names: dict[str, str], recipe: Recipe) -> "RemoteEngine":
     folder = Path(recipe.model)
     run = read_run(Path(recipe.adapter)) if Path(recipe.adapter).is_dir() else None
     chat = on_day_of(load_chat(folder) if folder.is_dir() else llama3_chat(), run)
-    return RemoteEngine(url, names, chat, run, max_new_tokens=recipe.max_new_tokens, positions=read_config(recipe.model).get("max_position_embeddings"))
+    return RemoteEngine(
+        url,
+        names,
+        chat,
+        run,
+        max_new_tokens=recipe.max_new_tokens,
+        positions=read_config(recipe.model).get("max_position_embeddings"),
+    )
 
 
 @dataclass
@@ -52,7 +71,9 @@ class _Answering:
     events: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     begun: float = field(default_factory=time.monotonic)
     heard: dict[str, float] = field(default_factory=dict)  # side -> when its server last sent something
-    looked: dict[str, float] = field(default_factory=dict)  # side -> when it was last looked whether its server is there
+    looked: dict[str, float] = field(
+        default_factory=dict
+    )  # side -> when it was last looked whether its server is there
     reasons: dict[str, str] = field(default_factory=dict)  # of sides whose server may still send its counts
 
 
@@ -66,9 +87,20 @@ class RemoteEngine:
 
     sides, capabilities = SIDES, Capabilities()
 
-    def __init__(self, url: str, names: dict[str, str], chat: ChatFormat, run: dict | None, *, max_new_tokens: int, positions: int | None = None):
+    def __init__(
+        self,
+        url: str,
+        names: dict[str, str],
+        chat: ChatFormat,
+        run: dict | None,
+        *,
+        max_new_tokens: int,
+        positions: int | None = None,
+    ):
         if len(set(names.values())) < len(names):
-            raise UserError(f"--base-model and --tuned-model are both {names[SIDES[0]]}, so both columns would show one model; give the names of two.")
+            raise UserError(
+                f"--base-model and --tuned-model are both {names[SIDES[0]]}, so both columns would show one model; give the names of two."
+            )
         self.names, self.chat, self.max_new_tokens = names, chat, max_new_tokens
         self.endpoint = Endpoint(url)
         self.url = self.endpoint.url
@@ -80,7 +112,9 @@ class RemoteEngine:
         sent = list(dict.fromkeys(token for token in stops.values() if token is not None))
         self._dialects = {side: self.endpoint.find_dialect(name, chat, sent) for side, name in names.items()}
         told = all(dialect.told_stops for dialect in self._dialects.values())
-        self.stop_ids = {token: [source for source, one in stops.items() if one == token] for token in sent} if told else {}
+        self.stop_ids = (
+            {token: [source for source, one in stops.items() if one == token] for token in sent} if told else {}
+        )
         self.takes_ids = all(dialect.takes_ids for dialect in self._dialects.values())
         for name in names.values() if self.takes_ids else ():
             self.endpoint.check_tokenizer(name, chat)
@@ -90,7 +124,9 @@ class RemoteEngine:
         known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
         self.positions = min((count for count in known if count), default=None)
         if self.positions is not None and self.positions <= max_new_tokens:
-            raise UserError(f"The server's models take {self.positions:,} tokens, and --max-new-tokens alone is {max_new_tokens:,}; give fewer, or start the server with more.")
+            raise UserError(
+                f"The server's models take {self.positions:,} tokens, and --max-new-tokens alone is {max_new_tokens:,}; give fewer, or start the server with more."
+            )
         self._askers, self._lock = 0, threading.Lock()
 
     @property
@@ -100,7 +136,12 @@ class RemoteEngine:
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt as our own encoding writes it. Raises UserError for empty or over-long input."""
-        return encode_news(self.chat, news, system_prompt=system_prompt, room=None if self.positions is None else self.positions - self.max_new_tokens)
+        return encode_news(
+            self.chat,
+            news,
+            system_prompt=system_prompt,
+            room=None if self.positions is None else self.positions - self.max_new_tokens,
+        )
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again with every piece, done when each answer has its reason.
@@ -110,7 +151,9 @@ class RemoteEngine:
         """
         prompt = self.encode(news, system_prompt=system_prompt)
         requests = {side: Request(prompt.ids, side, prompt.shared) for side in SIDES} if self.takes_ids else {}
-        now = _Answering(Comparison(prompt, requests, {side: AnswerStream() for side in SIDES}), stop or threading.Event())
+        now = _Answering(
+            Comparison(prompt, requests, {side: AnswerStream() for side in SIDES}), stop or threading.Event()
+        )
         now.heard = dict.fromkeys(SIDES, now.begun)
         with self._counted():
             try:
@@ -148,7 +191,11 @@ class RemoteEngine:
             answer.reason, answer.error = FAILED, event
         else:
             if event.text:
-                answer.text, answer.tokens, answer.seconds = answer.text + event.text, answer.tokens + 1, moment - now.begun
+                answer.text, answer.tokens, answer.seconds = (
+                    answer.text + event.text,
+                    answer.tokens + 1,
+                    moment - now.begun,
+                )
             if event.answer_tokens is not None:
                 answer.tokens = event.answer_tokens
             if event.prompt_tokens is not None:
@@ -157,7 +204,15 @@ class RemoteEngine:
                 now.reasons[side] = event.reason
             elif event.reason:
                 said = f"finish_reason {event.reason}"
-                answer.reason, answer.error = FAILED, UserError(f"The server ended the answer of {self.names[side]}: {said}", key="server_failed", name=self.names[side], said=said)
+                answer.reason, answer.error = (
+                    FAILED,
+                    UserError(
+                        f"The server ended the answer of {self.names[side]}: {said}",
+                        key="server_failed",
+                        name=self.names[side],
+                        said=said,
+                    ),
+                )
             now.heard[side], answer.silence = moment, 0
 
     def _watch(self, now: _Answering, side: str, answer: AnswerStream) -> None:
@@ -182,7 +237,9 @@ class RemoteEngine:
     def _read(self, side: str, now: _Answering) -> None:
         """One side's answer, chunk by chunk, into the queue."""
         try:
-            for chunk in self.endpoint.stream(self.names[side], now.comparison.prompt, self._dialects[side], max_new_tokens=self.max_new_tokens):
+            for chunk in self.endpoint.stream(
+                self.names[side], now.comparison.prompt, self._dialects[side], max_new_tokens=self.max_new_tokens
+            ):
                 if now.stop.is_set():
                     return
                 now.events.put((side, chunk))
@@ -218,13 +275,22 @@ class RemoteEngine:
         return alone != beside
 
     def _describe(self) -> str:
-        takes = "takes our token ids" if self.takes_ids else "takes no token ids: it makes its prompts of our messages itself"
+        takes = (
+            "takes our token ids"
+            if self.takes_ids
+            else "takes no token ids: it makes its prompts of our messages itself"
+        )
         return f"{takes}; models {', '.join(self.names.values())}"
 
     def _describe_decoding(self) -> dict[str, object]:
         greedy = all(dialect.greedy for dialect in self._dialects.values())
         method = "greedy" if greedy else "temperature 0 (a repetition penalty of the server's is not known)"
-        return {"method": method, "max_new_tokens": self.max_new_tokens, "server": self.url, "prompt": "token ids" if self.takes_ids else "messages"}
+        return {
+            "method": method,
+            "max_new_tokens": self.max_new_tokens,
+            "server": self.url,
+            "prompt": "token ids" if self.takes_ids else "messages",
+        }
 
 
 def _told_positions(model: dict) -> int | None:

@@ -84,10 +84,16 @@ class Comparison:
     """Both sides' answers to one prompt."""
 
     prompt: Prompt
-    requests: dict[str, Request] = field(default_factory=dict)  # side -> what it was in fact asked; empty where a server makes its prompt itself
+    requests: dict[str, Request] = field(
+        default_factory=dict
+    )  # side -> what it was in fact asked; empty where a server makes its prompt itself
     answers: dict[str, AnswerStream] = field(default_factory=dict)
-    difference: dict[str, float] | None = None  # between the sides' logits for the answer's first token: largest and mean
-    server_tokens: dict[str, int] = field(default_factory=dict)  # side -> how many tokens its server counted in the prompt, where it tells
+    difference: dict[str, float] | None = (
+        None  # between the sides' logits for the answer's first token: largest and mean
+    )
+    server_tokens: dict[str, int] = field(
+        default_factory=dict
+    )  # side -> how many tokens its server counted in the prompt, where it tells
 
     @property
     def done(self) -> bool:
@@ -121,7 +127,9 @@ class Engine(Protocol):
     models: ModelInfo
     capabilities: Capabilities
     sides: tuple[str, ...]
-    adapters: dict[str, str | None]  # side -> the adapter that is on for its rows, or the name of a served model, of which no more is known
+    adapters: dict[
+        str, str | None
+    ]  # side -> the adapter that is on for its rows, or the name of a served model, of which no more is known
     decoding: dict[str, object]  # how the answers come about, as far as it is known
     stop_ids: dict[int, list[str]]  # token that ends an answer -> where that is said; empty where it is not known
     askers: int  # how many comparisons are being answered or wait for it
@@ -174,17 +182,27 @@ class Xray:
 class Receipt:
     """A comparison's evidence. `alarms` is empty where all of it holds."""
 
-    prompt_hashes: dict[str, str | None]  # side -> hash of the ids that it was given; None where a server made them and does not tell
+    prompt_hashes: dict[
+        str, str | None
+    ]  # side -> hash of the ids that it was given; None where a server made them and does not tell
     prompt_tokens: int  # by our own encoding
-    is_prefix: bool | None  # the prompt is an id-prefix of the training row with the same messages; None where the ids are not known
+    is_prefix: (
+        bool | None
+    )  # the prompt is an id-prefix of the training row with the same messages; None where the ids are not known
     decoding: dict[str, object]
     stop_ids: dict[int, list[str]]  # id -> where it comes from
     reasons: dict[str, str | None]  # side -> why its answer ended
     adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row, or the served model's name
     base_fingerprint: str  # empty where another server has the weights
     adapter_fingerprint: str | None
-    data_fingerprint: str | None  # of the rows that the adapter was trained on; None where another server has the adapter
+    data_fingerprint: (
+        str | None
+    )  # of the rows that the adapter was trained on; None where another server has the adapter
     difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
     alarms: tuple[str, ...]
-    template_day: str | None = None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none, or where a server writes it
-    server_tokens: dict[str, int] = field(default_factory=dict)  # side -> the prompt's tokens by the server's count, where it tells
+    template_day: str | None = (
+        None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none, or where a server writes it
+    )
+    server_tokens: dict[str, int] = field(
+        default_factory=dict
+    )  # side -> the prompt's tokens by the server's count, where it tells

@@ -16,7 +16,9 @@ from newsft.inference.decoder import Decoder, Job
 from newsft.inference.types import NextToken
 
 PATIENCE = 5.0  # seconds without a result after which the waiting thread checks that the model's thread is alive
-STALLED = 600.0  # seconds that one step may take: reading eight long prompts with a large model on a slow device takes less
+STALLED = (
+    600.0  # seconds that one step may take: reading eight long prompts with a large model on a slow device takes less
+)
 
 
 class Batcher:

@@ -19,7 +19,9 @@ from newsft.inference.types import ABORT, NextToken, Request
 
 SECONDS = 60  # the longest that one call may take; ZeroGPU's own default
 
-Step = tuple[list[NextToken], dict[int, np.ndarray]]  # the tokens, and the first token's logits of the rows that have just begun
+Step = tuple[
+    list[NextToken], dict[int, np.ndarray]
+]  # the tokens, and the first token's logits of the rows that have just begun
 
 
 def answer_alone(decoder: Decoder, requests: Sequence[Request]) -> Iterator[Step]:

@@ -7,7 +7,15 @@ from datetime import date
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.pieces import Piece
 from newsft.encoding.row import IGNORED, Encoded
-from newsft.lessons.row_parts import find_header, find_stretches, insert_part, join_parts, relabel, take_part, untrain_ends
+from newsft.lessons.row_parts import (
+    find_header,
+    find_stretches,
+    insert_part,
+    join_parts,
+    relabel,
+    take_part,
+    untrain_ends,
+)
 
 # Llama 3.1's template writes this before every system prompt; that of 3.2 and ms-swift's have the day of the run in it.
 DATES = "Cutting Knowledge Date: December 2023\nToday Date: {today:%d %b %Y}\n\n"
@@ -125,7 +133,9 @@ def split_template(row: Encoded, case: Case) -> Encoded:
         for piece in stretch:
             total += len(piece.text)
             ends.append(total)
-        owners = [next(piece for piece, end in zip(stretch, ends, strict=True) if start < end) for start, _ in plain.spans]
+        owners = [
+            next(piece for piece, end in zip(stretch, ends, strict=True) if start < end) for start, _ in plain.spans
+        ]
         trained = any(piece.trained for piece in stretch)
         labels = list(plain.input_ids) if trained else plain.labels
         origins = [owner.origin for owner in owners]
@@ -137,7 +147,9 @@ def keep_space(row: Encoded, case: Case) -> Encoded:
     """White space around an answer stays, where the template would strip it."""
     answers = iter([message["content"] for message in case.messages if message["role"] == "assistant"])
     pieces = case.chat.build_pieces(case.messages)
-    return case.chat.encode_pieces([replace(piece, text=next(answers)) if piece.origin == "answer" else piece for piece in pieces])
+    return case.chat.encode_pieces(
+        [replace(piece, text=next(answers)) if piece.origin == "answer" else piece for piece in pieces]
+    )
 
 
 def _slots(case: Case) -> list[list[Piece]]:
@@ -149,7 +161,9 @@ def _slots(case: Case) -> list[list[Piece]]:
             head, _, tail = piece.text.partition(end)
             stretches[-1].append(Piece(head + end, "template"))
             stretches.append([Piece(tail, "template")])
-        elif piece.origin == "answer" or (piece.origin == "template" and not piece.trained and stretches[-1] and stretches[-1][-1].trained):
+        elif piece.origin == "answer" or (
+            piece.origin == "template" and not piece.trained and stretches[-1] and stretches[-1][-1].trained
+        ):
             stretches.append([piece])
         else:
             stretches[-1].append(piece)

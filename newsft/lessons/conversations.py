@@ -31,7 +31,9 @@ def check_number(rows: Sequence, number: float | None) -> None:
     if number is None:  # the field was emptied
         raise UserError(f"No row was chosen; give a whole number from 0 to {last}.", key="no_number", last=last)
     if not isinstance(number, (int, float)) or not 0 <= number <= last or number != int(number):
-        raise UserError(f"There is no row {number}; give a whole number from 0 to {last}.", key="no_row", number=number, last=last)
+        raise UserError(
+            f"There is no row {number}; give a whole number from 0 to {last}.", key="no_row", number=number, last=last
+        )
 
 
 def own_messages(system: str, user: str, answer: str) -> tuple[list[dict], list[str]]:
@@ -57,7 +59,11 @@ def read_messages(messages: object) -> list[dict]:
         raise UserError(f"There are {len(messages)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")
     checked = []
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in list(ORIGINS) or not isinstance(message.get("content"), str):
+        if (
+            not isinstance(message, dict)
+            or message.get("role") not in list(ORIGINS)
+            or not isinstance(message.get("content"), str)
+        ):
             raise UserError(f"Message {number} must have a role ({', '.join(ORIGINS)}) and a content that is text.")
         content, _ = clean_text(message["content"], limit=TEXT_LIMIT, what=NAMES[message["role"]])
         checked.append({"role": message["role"], "content": content})

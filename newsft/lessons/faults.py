@@ -17,7 +17,9 @@ from newsft.lessons.row_parts import take_part, untrain_ends
 class Faults:
     """Which traps the row has walked into; the default is the correct row."""
 
-    header_spaces: bool = False  # the lesson's function: spaces around the role, labels searched behind a header without them
+    header_spaces: bool = (
+        False  # the lesson's function: spaces around the role, labels searched behind a header without them
+    )
     one_newline: bool = False  # one newline after a header, where the template has two
     trailing_header: bool = False  # the header that VARCO's template appends is kept, and trained on
     pasted: bool = False  # the news holds an end-of-turn token as text
@@ -58,7 +60,9 @@ def break_row(chat: ChatFormat, messages: Sequence[dict], faults: Faults) -> Enc
     encoded = _encode_unprotected(chat, spelled) if faults.unprotected else chat.encode_pieces(spelled)
     if faults.header_spaces:
         searched = header.replace("\n\n", "\n") if faults.one_newline else header
-        encoded.labels = search_labels(encoded.input_ids, chat.encode_pieces([Piece(searched, "template")]).input_ids, chat.end_id)
+        encoded.labels = search_labels(
+            encoded.input_ids, chat.encode_pieces([Piece(searched, "template")]).input_ids, chat.end_id
+        )
     if faults.no_end:
         encoded.labels = untrain_ends(encoded, chat.end_id)
     if faults.unmasked:
@@ -94,7 +98,9 @@ def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
         columns = [column[own:] + column[:own] for column in columns]
     if faults.pad_by_value:
         columns[2] = [int(number != pad_id) for number in columns[0]]
-        columns[1] = [IGNORED if number == pad_id else label for number, label in zip(columns[0], columns[1], strict=True)]
+        columns[1] = [
+            IGNORED if number == pad_id else label for number, label in zip(columns[0], columns[1], strict=True)
+        ]
     return Encoded.from_spans(row.text, *columns)
 
 

@@ -32,14 +32,20 @@ def pair_rows(before: Encoded, after: Encoded) -> Pairing:
 def changed_positions(before: Encoded, after: Encoded) -> tuple[list[int], list[int]]:
     """Positions to mark in the row before and in the row after: tokens that the other lacks, or has with another label or mask."""
     pairing = pair_rows(before, after)
-    other = [(i, j) for i, j in pairing.same if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j])]
+    other = [
+        (i, j)
+        for i, j in pairing.same
+        if (before.labels[i], before.attention_mask[i]) != (after.labels[j], after.attention_mask[j])
+    ]
     return sorted([*pairing.removed, *(i for i, _ in other)]), sorted([*pairing.added, *(j for _, j in other)])
 
 
 def find_differences(chat: ChatFormat, before: Encoded, after: Encoded) -> list[tuple[str, dict]]:
     """What the row `after` has otherwise than `before`, as (name, figures): tokens added, missing, trained beside the others, no longer trained."""
     pairing = pair_rows(before, after)
-    trained_before, trained_after = ({i for i, label in enumerate(row.labels) if label != IGNORED} for row in (before, after))
+    trained_before, trained_after = (
+        {i for i, label in enumerate(row.labels) if label != IGNORED} for row in (before, after)
+    )
     still = {(i, j) for i, j in pairing.same if i in trained_before and j in trained_after}
     places = {
         "added": (after, pairing.added),
@@ -47,7 +53,9 @@ def find_differences(chat: ChatFormat, before: Encoded, after: Encoded) -> list[
         "also_trained": (after, sorted(trained_after - {j for _, j in still})),
         "not_trained": (before, sorted(trained_before - {i for i, _ in still})),
     }
-    found: list[tuple[str, dict]] = [("trained", {"count": len(trained_after), "all": len(after), "before": len(trained_before)})]
+    found: list[tuple[str, dict]] = [
+        ("trained", {"count": len(trained_after), "all": len(after), "before": len(trained_before)})
+    ]
     if (count := after.input_ids.count(chat.tokenizer.bos_token_id)) > 1:
         found.append(("two_bos", {"count": count}))
     for name, (row, positions) in places.items():
@@ -57,10 +65,16 @@ def find_differences(chat: ChatFormat, before: Encoded, after: Encoded) -> list[
     return found if len(found) > 1 else [*found, ("same", {})]
 
 
-def find_verdicts(chat: ChatFormat, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults) -> list[tuple[str, dict]]:
+def find_verdicts(
+    chat: ChatFormat, messages: Sequence[dict], before: Encoded, after: Encoded, faults: Faults
+) -> list[tuple[str, dict]]:
     """What is wrong with the row `after`, as (verdict's name, its figures); `before` is the correct row of the same messages."""
     held, trained = check_row(chat, messages, after), [i for i, label in enumerate(after.labels) if label != IGNORED]
-    contents = [token for token, origin in zip(after.input_ids, after.origins, strict=True) if origin not in ("template", "padding")]
+    contents = [
+        token
+        for token, origin in zip(after.input_ids, after.origins, strict=True)
+        if origin not in ("template", "padding")
+    ]
     figures = {
         "labels": {"before": sum(label != IGNORED for label in before.labels)},
         "only_answers": {"count": len(trained_outside(after, chat.end_id))},
@@ -72,7 +86,9 @@ def find_verdicts(chat: ChatFormat, messages: Sequence[dict], before: Encoded, a
     lost = before.origins.count("answer") - after.origins.count("answer")
     if lost > 0:
         found.append(("cut", {"count": lost}))
-    hidden = sum(mask == 0 and origin != "padding" for mask, origin in zip(after.attention_mask, after.origins, strict=True))
+    hidden = sum(
+        mask == 0 and origin != "padding" for mask, origin in zip(after.attention_mask, after.origins, strict=True)
+    )
     if hidden:
         found.append(("mask", {"count": hidden}))
     if after.origins and after.origins[0] == "padding":

@@ -14,7 +14,11 @@ def find_stretches(row: Encoded, origin: str) -> list[int]:
 def find_header(row: Encoded, chat: ChatFormat, first: int) -> int:
     """Where the header begins that stands before the content at `first`: behind an end of turn, a content or BOS."""
     start = first
-    while start > 0 and row.origins[start - 1] == "template" and row.input_ids[start - 1] not in (chat.end_id, chat.tokenizer.bos_token_id):
+    while (
+        start > 0
+        and row.origins[start - 1] == "template"
+        and row.input_ids[start - 1] not in (chat.end_id, chat.tokenizer.bos_token_id)
+    ):
         start -= 1
     return start
 

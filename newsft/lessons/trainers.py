@@ -41,7 +41,9 @@ def load_trainers() -> dict[str, Trainer]:
     return {entry["key"]: _read_trainer(entry) for entry in entries}
 
 
-def prepare_row(trainer: Trainer, chat: ChatFormat, messages: Sequence[dict], *, today: date, limit: int | None = None) -> Encoded | None:
+def prepare_row(
+    trainer: Trainer, chat: ChatFormat, messages: Sequence[dict], *, today: date, limit: int | None = None
+) -> Encoded | None:
     """The row that this trainer would train on; None where it refuses or leaves it out. `limit` takes the place of the default one."""
     if trainer.refuses:
         return None
@@ -56,4 +58,10 @@ def prepare_row(trainer: Trainer, chat: ChatFormat, messages: Sequence[dict], *,
 def _read_trainer(entry: dict) -> Trainer:
     texts = {language: entry[language] for language in ("ko", "en")}
     rest = {name: entry[name] for name in ("key", "name", "version", "beside", "source", "over", "space", "pasted")}
-    return Trainer(**rest, behaviours=tuple(entry["behaviours"]), limit=entry.get("limit"), refuses=entry.get("refuses", False), texts=texts)
+    return Trainer(
+        **rest,
+        behaviours=tuple(entry["behaviours"]),
+        limit=entry.get("limit"),
+        refuses=entry.get("refuses", False),
+        texts=texts,
+    )

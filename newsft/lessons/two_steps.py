@@ -37,11 +37,15 @@ def train_row(encoded: Encoded) -> Proof:
     if len(encoded) > PROOF_TOKENS:
         message = f"The row has {len(encoded):,} tokens, the small model is trained on at most {PROOF_TOKENS:,}; choose a shorter one."
         raise UserError(message, key="proof_too_long", count=len(encoded), limit=PROOF_TOKENS)
-    recipe = replace(RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6)  # the first step of a warm-up would not move anything
+    recipe = replace(
+        RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6
+    )  # the first step of a warm-up would not move anything
     loaded = load_base(recipe.model, on_cpu=True)  # quick enough, and the GPU stays free for the page's own model
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(recipe.seed)
-        trainer = build_trainer(loaded, [encoded] * recipe.batch_size * recipe.accumulation, recipe, Path(folder), callbacks=[])
+        trainer = build_trainer(
+            loaded, [encoded] * recipe.batch_size * recipe.accumulation, recipe, Path(folder), callbacks=[]
+        )
         weights = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
         before = {name: weight.detach().clone() for name, weight in weights.items()}
         trainer.train()

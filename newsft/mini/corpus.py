@@ -33,9 +33,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ASSET)
     arguments = parser.parse_args()
     parts = split_articles(read_written(arguments.articles))
-    rows = [{"system_prompt": SYSTEM_PROMPT, "user_prompt": article.news, "assistant": article.answer} for part in ("test", "train") for article in parts[part]]
+    rows = [
+        {"system_prompt": SYSTEM_PROMPT, "user_prompt": article.news, "assistant": article.answer}
+        for part in ("test", "train")
+        for article in parts[part]
+    ]
     arguments.output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    print(", ".join(f"{len(found)} {part}" for part, found in parts.items()), f"-> {arguments.output} ({arguments.output.stat().st_size / 1e6:.1f} MB)")
+    print(
+        ", ".join(f"{len(found)} {part}" for part, found in parts.items()),
+        f"-> {arguments.output} ({arguments.output.stat().st_size / 1e6:.1f} MB)",
+    )
 
 
 if __name__ == "__main__":

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsft.mini import phrases
-from newsft.mini.exercises import Conversation, because, clean, list_values, open_conversation
+from newsft.mini.exercises import Conversation, open_conversation
+from newsft.mini.finding import list_values
 from newsft.mini.korean import PARTICLES, with_particle
+from newsft.mini.reading import because, clean
 
 FOLDER = Path(__file__).with_name("events")  # TSV: effects, text
 EFFECTS = {"+": "긍정적입니다.", "-": "부정적입니다.", "0": "영향이 없습니다."}
-SLOT = re.compile(r"\{([A-C])\}(" + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True)) + r")?(?![가-힣])|\{([A-C])\}")
+SLOT = re.compile(
+    r"\{([A-C])\}("
+    + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True))
+    + r")?(?![가-힣])|\{([A-C])\}"
+)
 BULLETS = ["", "", "▶ ", "▲ ", "- ", "■ ", "• "]
 
 
@@ -45,7 +51,9 @@ def read_events(folder: Path | None = None) -> list[Event]:
     return found
 
 
-def tell(rng: random.Random, event: Event, *, invent: Callable[[random.Random], str], taken: Sequence[str] = ()) -> Told:
+def tell(
+    rng: random.Random, event: Event, *, invent: Callable[[random.Random], str], taken: Sequence[str] = ()
+) -> Told:
     """The line with companies in its slots, other than those `taken`, each with the particle that fits it."""
     names: dict[str, str] = {}
     while set(names) < set(event.effects):
@@ -61,7 +69,9 @@ def tell(rng: random.Random, event: Event, *, invent: Callable[[random.Random], 
     return Told({names[slot]: sign for slot, sign in event.effects.items()}, SLOT.sub(fill, event.text))
 
 
-def draw_events(rng: random.Random, events: Sequence[Event], *, invent: Callable[[random.Random], str], most: int = 6) -> Conversation:
+def draw_events(
+    rng: random.Random, events: Sequence[Event], *, invent: Callable[[random.Random], str], most: int = 6
+) -> Conversation:
     """One line, or a round-up of up to `most`, and one to four questions: what it does to a company, to which companies it is good or bad, and why."""
     told: list[Told] = []
     for _ in range(rng.choice([1, 1, 1, 2, 3, most, most])):
@@ -73,15 +83,25 @@ def draw_events(rng: random.Random, events: Sequence[Event], *, invent: Callable
     asked: dict[str, str] = {}
     for _ in range(rng.choice([1, 2, 3, 4])):
         asked.setdefault(*_ask(rng, told, effects))
-    return open_conversation(rng, news, list(asked.items()), {name: sign for name, sign in effects.items() if sign != "0"})
+    return open_conversation(
+        rng, news, list(asked.items()), {name: sign for name, sign in effects.items() if sign != "0"}
+    )
 
 
 def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple[str, str]:
-    sides = {side: [name for name, sign in effects.items() if sign == mark] for side, mark in (("negative", "-"), ("positive", "+"))}
+    sides = {
+        side: [name for name, sign in effects.items() if sign == mark]
+        for side, mark in (("negative", "-"), ("positive", "+"))
+    }
     form = rng.random()
     if effects and form < 0.25:
         name = rng.choice(list(effects))
-        asks = [f"{name}에 긍정적입니까, 부정적입니까?", f"이 뉴스가 {name}에 주는 영향은 무엇입니까?", f"{with_particle(name, '은')} 어떤 영향을 받습니까?", f"{name} 주가에 호재입니까, 악재입니까?"]
+        asks = [
+            f"{name}에 긍정적입니까, 부정적입니까?",
+            f"이 뉴스가 {name}에 주는 영향은 무엇입니까?",
+            f"{with_particle(name, '은')} 어떤 영향을 받습니까?",
+            f"{name} 주가에 호재입니까, 악재입니까?",
+        ]
         return rng.choice(asks), EFFECTS[effects[name]]
     if form < 0.45:
         side = rng.choice(list(sides))
@@ -93,7 +113,9 @@ def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple
         return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
     if form < 0.82:
         moved = [name for name, sign in effects.items() if sign != "0"]
-        return rng.choice(phrases.QUESTIONS["is_stock_related"]), f"네, {', '.join(moved)} 관련 뉴스입니다." if moved else "아니요, 특정 종목과 관련이 없는 뉴스입니다."
+        return rng.choice(
+            phrases.QUESTIONS["is_stock_related"]
+        ), f"네, {', '.join(moved)} 관련 뉴스입니다." if moved else "아니요, 특정 종목과 관련이 없는 뉴스입니다."
     for one in rng.sample(told, len(told)):
         reason = because(clean(one.text))
         moved = [name for name, sign in one.effects.items() if sign != "0"]

@@ -9,18 +9,41 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-KEYS = ("is_stock_related", "negative_impact_stocks", "negative_keywords", "positive_impact_stocks", "positive_keywords", "reason_for_negative_impact", "reason_for_positive_impact", "summary")
+from newsft.mini.copying import QUOTES, copied_from, split_sentences
+
+KEYS = (
+    "is_stock_related",
+    "negative_impact_stocks",
+    "negative_keywords",
+    "positive_impact_stocks",
+    "positive_keywords",
+    "reason_for_negative_impact",
+    "reason_for_positive_impact",
+    "summary",
+)
 NAMES = ("company", "short", "person", "outlet", "product")
-QUOTES = "\"'`´‘’‚‛“”„‟′″‵‶「」『』〈〉《》«»‹›＂＇"
 LENGTH = range(250, 1501)  # characters of an article
 LONGEST_TEXT = 120  # characters of a string of the answer
 KEYWORDS = range(2, 6)  # a side
 SHARED_WORDS = 8  # so many words in a row in two articles make them near-duplicates
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+|\n+|(?<=[다요죠까])\.(?=[가-힣A-Z\[(■▶])")
 LEGAL_FORM = re.compile(r"^(㈜|\(주\)|주식회사)|(㈜|\(주\)|주식회사)$|\(\d{6}\)|\(\w*:?\d{6}\)")
-CLEAR_PARTICLES = ("에서", "에게", "까지", "부터", "으로", "보다", "에는", "에도", "이라", "라고", "이라고", "하고", "에")
+CLEAR_PARTICLES = (
+    "에서",
+    "에게",
+    "까지",
+    "부터",
+    "으로",
+    "보다",
+    "에는",
+    "에도",
+    "이라",
+    "라고",
+    "이라고",
+    "하고",
+    "에",
+)
 # Nouns that end like a particle which also fits the syllable before it.
 NOUNS = tuple(
     "주가 유가 고가 추가 휴가 시가 저가 대가 허가 인허가 인가 상가 원가 평가 증가 국가 단가 정가 물가 호가 염가 전문가 투자가 사가 참가 결과 성과 통과 학과 효과 경과 "
@@ -39,58 +62,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.text}"
-
-
-def split_sentences(news: str) -> list[str]:
-    """The sentences of an article, headline and captions among them, without empty ones."""
-    return [part.strip() for part in SENTENCE_END.split(news) if part and part.strip()]
-
-
-def jamo(text: str) -> str:
-    return unicodedata.normalize("NFD", text)
-
-
-def _words(text: str) -> list[str]:
-    return ["".join(character for character in word if character not in QUOTES + ",.!?·…()[]" or (character in ",." and word[:-1].count(character))).strip(",.") for word in text.split()]
-
-
-def _same_ending(gold: str, word: str) -> bool:
-    """Whether the last word of a gold text is a word of the article with its ending put into 합니다체 or -기."""
-    if gold == word:
-        return True
-    for ending in ("습니다", "니다", "기"):
-        if gold.endswith(ending):
-            stem = jamo(gold[: -len(ending)])
-            if stem and stem[-1] in ("\u11b8" if ending == "니다" else "\u11bb\u11af"):  # ㅂ of 합니다; ㅆ of 떨어졌기 from 떨어져, ㄹ of 줄기 from 준다
-                stem = stem[:-1]
-            if stem and jamo(word).startswith(stem):
-                return True
-    for ending in ("했습니다", "됐습니다", "되었습니다", "합니다", "됩니다", "입니다", "했기", "됐기", "이기", "하기", "되기", "이었기", "였기", "였습니다", "이었습니다"):
-        if gold.endswith(ending) and gold[: -len(ending)] and word.startswith(gold[: -len(ending)]):
-            return True
-    return False
-
-
-def copied_from(text: str, sentences: list[str]) -> str | None:
-    """Why `text` is not one of `sentences`, cut and with another ending; None where it is."""
-    words = [word for word in _words(text.removesuffix("때문입니다.").removesuffix("때문입니다")) if word]
-    if not words:
-        return "is empty"
-    best, furthest = words[0], -1
-    for sentence in sentences:
-        rest, place = [word for word in _words(sentence) if word], 0
-        for number, word in enumerate(words):
-            last = number == len(words) - 1
-            while place < len(rest) and not (rest[place] == word or (last and _same_ending(word, rest[place]))):
-                place += 1
-            if place == len(rest):
-                if number > furthest:
-                    best, furthest = word, number
-                break
-            place += 1
-        else:
-            return None
-    return f"is not copied from one sentence (the word '{best}' does not follow there)"
 
 
 def _ends_in_particle(keyword: str) -> bool:
@@ -121,7 +92,11 @@ def _check_text(name: str, text: str, ending: str) -> Iterator[str]:
 
 
 def _check_side(side: str, answer: dict, news: str, sentences: list[str], companies: list[str]) -> Iterator[str]:
-    stocks, keywords, reason = answer[f"{side}_impact_stocks"], answer[f"{side}_keywords"], answer[f"reason_for_{side}_impact"]
+    stocks, keywords, reason = (
+        answer[f"{side}_impact_stocks"],
+        answer[f"{side}_keywords"],
+        answer[f"reason_for_{side}_impact"],
+    )
     if not (isinstance(stocks, list) and isinstance(keywords, list) and isinstance(reason, str)):
         yield f"{side}: stocks and keywords must be lists, the reason a text"
         return
@@ -241,7 +216,14 @@ def main() -> None:
     parser.add_argument("--real-names", type=Path, help="a file with the names of real companies, one a line")
     arguments = parser.parse_args()
     paths = [arguments.folder] if arguments.folder.is_file() else sorted(arguments.folder.glob("**/*.jsonl"))
-    real = frozenset(line.strip().replace(" ", "").lower() for line in arguments.real_names.read_text(encoding="utf-8").splitlines()) if arguments.real_names else frozenset()
+    real = (
+        frozenset(
+            line.strip().replace(" ", "").lower()
+            for line in arguments.real_names.read_text(encoding="utf-8").splitlines()
+        )
+        if arguments.real_names
+        else frozenset()
+    )
     places, rows = zip(*read_rows(paths), strict=True) if paths else ((), ())
     findings = check_rows(rows, real)
     for finding in findings:

@@ -45,7 +45,9 @@ def build_model(tokenizer: PreTrainedTokenizerBase, *, layers: int = 4, width: i
         elif weight.ndim == 2:
             torch.nn.init.normal_(weight, std=MATRIX_STD)
     _write_copying(model)
-    model.generation_config = GenerationConfig(do_sample=False, bos_token_id=config.bos_token_id, eos_token_id=end_of_turn, pad_token_id=config.pad_token_id)
+    model.generation_config = GenerationConfig(
+        do_sample=False, bos_token_id=config.bos_token_id, eos_token_id=end_of_turn, pad_token_id=config.pad_token_id
+    )
     return model
 
 
@@ -82,7 +84,11 @@ def widen_vocabulary(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase
 @torch.no_grad()
 def _write_copying(model: LlamaForCausalLM) -> None:
     width = model.config.hidden_size
-    identity, copied, previous = slice(1, width - 2 * HEAD), slice(width - 2 * HEAD, width - HEAD), slice(width - HEAD, width)
+    identity, copied, previous = (
+        slice(1, width - 2 * HEAD),
+        slice(width - 2 * HEAD, width - HEAD),
+        slice(width - HEAD, width),
+    )
     told = slice(1, 1 + HEAD)  # the part of the identity that the two heads carry
     one = torch.eye(HEAD)
     embeddings, head = model.model.embed_tokens.weight, model.lm_head.weight

@@ -14,7 +14,9 @@ NAME_SYLLABLES = list(
     "가강건경고광교구국권규근금기길나남노누다단담대덕도동두라람래려련로루류름리린마만명모목무문미민바반배백범별보봉부빈사산상서선설성세소손솔송수순슬승신"
     "아안애양어여연영예오온완용우운원월위유윤율은을의이인일자장재전정제조종주준지진찬창채천철청초추춘충치태택토파편평표풍피하한해현형혜호홍화환황효훈휘희힘"
 )
-BORROWED = list("그넥노니델디라레로루리마메모미바베벨보브비사세솔스시아알에엔엘오온올유이인자제지카컨코콘크키타테토트티파페포폴프플피하헤호휴")
+BORROWED = list(
+    "그넥노니델디라레로루리마메모미바베벨보브비사세솔스시아알에엔엘오온올유이인자제지카컨코콘크키타테토트티파페포폴프플피하헤호휴"
+)
 # What coined and borrowed names are made of beyond these: a plain consonant, a simple vowel, a common final consonant or none, by their places
 # in the Unicode block of syllables. Drawn among all 2,350, each of them came up too rarely for the base model to learn to write it.
 COINED = [
@@ -26,8 +28,25 @@ COINED = [
     and final_consonant(s) in {0, 1, 4, 8, 16, 17, 19, 21}
 ]
 ENDINGS = "전자 바이오 제약 건설 화학 소재 에너지 모터스 항공 해운 조선 제강 식품 푸드 엔터 게임즈 소프트 반도체 디스플레이 증권 은행 카드 생명 로보틱스 텔레콤 리테일 로지스 메디칼".split()
-GENERAL_SUFFIXES = ["홀딩스", "그룹", "산업", "코리아", "인터내셔널", "파트너스", "시스템", "글로벌", "상사", "지주", "네트웍스", "랩", "테크", "인더스트리"]
-SURNAMES = list("김이박최정강조윤장임한오서신권황안송류홍전고문양손배백허남심노하곽성차주우구민나지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모")
+GENERAL_SUFFIXES = [
+    "홀딩스",
+    "그룹",
+    "산업",
+    "코리아",
+    "인터내셔널",
+    "파트너스",
+    "시스템",
+    "글로벌",
+    "상사",
+    "지주",
+    "네트웍스",
+    "랩",
+    "테크",
+    "인더스트리",
+]
+SURNAMES = list(
+    "김이박최정강조윤장임한오서신권황안송류홍전고문양손배백허남심노하곽성차주우구민나지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모"
+)
 GIVEN = list(
     "가강건경광규근기나남다도동라래려련린명모미민범별보빈상서석선설성세소솔수순슬승시신아안애양연영예오온용우욱운원유윤율은의이인일자재정제조종주준지진찬창채철초치태하한해현형혜호홍화환효훈휘희"
 )
@@ -44,7 +63,9 @@ REAL_STEMS = set(
     "선진 팜스 이지 우성 대주 미원 서흥 콜마 코스맥스 클리오 토니 에이블 잇츠 네오팜 휴온스 제넥신 헬릭스 신라 바디 쎌 루닛 뷰노 딥노이드 레인보우 로보 유일 뉴로 두나무 빗썸 코인 갤럭시 이노션 나스 위니아 쿠쿠 쿠첸 "
     "누리 나래 나라 가온 가람 다산 마루 보람 아람 한빛 새한 미래 대동 성원 우진 세진 진성 동해 서해 남해 태산 금강 백두 한강 정우 정원 유니 인성 세원 현진 신화 이화 대양 대창 광진 명신 삼성전자 지에스 엘지 에스케이 씨제이 케이티 에이치 디엘".split()
 )
-REAL_LATIN = set("LG SK CJ GS KT HD LS DL DB KB NH HMM SM YG JYP KCC OCI SPC BGF NC NHN HLB IBK BNK DGB JB KG AK ISC HPSP SNT TCC KSS STX".split())
+REAL_LATIN = set(
+    "LG SK CJ GS KT HD LS DL DB KB NH HMM SM YG JYP KCC OCI SPC BGF NC NHN HLB IBK BNK DGB JB KG AK ISC HPSP SNT TCC KSS STX".split()
+)
 
 COMPOUND_SHARE = 0.4  # of the wild stems
 
@@ -100,7 +121,9 @@ def _stem(rng: random.Random, *, wild: bool) -> str:
     if shape < 0.08:
         return "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=rng.choice([2, 2, 3, 3, 4])))
     if shape < 0.12:
-        return "".join(rng.choices("ABCDEFGHJKLMNPQRSTVWXYZ", k=rng.choice([1, 2]))) + "".join(rng.choices(NAME_SYLLABLES, k=2))
+        return "".join(rng.choices("ABCDEFGHJKLMNPQRSTVWXYZ", k=rng.choice([1, 2]))) + "".join(
+            rng.choices(NAME_SYLLABLES, k=2)
+        )
     if shape < 0.16:
         return "".join(rng.choices(pool, k=2)) + str(rng.choice([1, 2, 3, 5, 7, 9, 21, 24, 25, 30, 77, 99, 365]))
     if shape < 0.22:
@@ -151,7 +174,11 @@ def person(rng: random.Random) -> str:
 
 def word(rng: random.Random, *, syllables: int | None = None, coined: float = 0.0) -> str:
     """A meaningless Korean word drawn from all common syllables, for a share of `coined` from those of coined names alone."""
-    return "".join(rng.choices(COINED if coined and rng.random() < coined else SYLLABLES, k=syllables or rng.choice([2, 2, 3, 3, 4])))
+    return "".join(
+        rng.choices(
+            COINED if coined and rng.random() < coined else SYLLABLES, k=syllables or rng.choice([2, 2, 3, 3, 4])
+        )
+    )
 
 
 def draw_company(rng: random.Random, *, listed: float = 0.0) -> str:
@@ -169,4 +196,9 @@ def listed_companies() -> tuple[str, ...]:
         return ()
     lines = (Path(spec.origin).parent / "data" / "dictionary" / "ENTITY.txt").read_text(encoding="utf-8").splitlines()
     found = (line.split("/")[0].strip() for line in lines)
-    return tuple(name for name in found if 2 <= len(name) <= 10 and not re.search(r"펀드|\d호|이호|일호|삼호|투자신탁|ETF|KODEX|KOSEF|TIGER|우$|우B$|채권|리츠|스팩", name))
+    return tuple(
+        name
+        for name in found
+        if 2 <= len(name) <= 10
+        and not re.search(r"펀드|\d호|이호|일호|삼호|투자신탁|ETF|KODEX|KOSEF|TIGER|우$|우B$|채권|리츠|스팩", name)
+    )

@@ -19,13 +19,27 @@ def plain_tokens(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
     special = set(tokenizer.all_special_ids)
     texts = [tokenizer.decode([token]) for token in range(len(tokenizer))]
     return torch.tensor(
-        [token not in special and not tokenizer.added_tokens_decoder.get(token) and bool(text.strip()) and not set("'\"{}[]:,`\n").intersection(text) for token, text in enumerate(texts)]
+        [
+            token not in special
+            and not tokenizer.added_tokens_decoder.get(token)
+            and bool(text.strip())
+            and not set("'\"{}[]:,`\n").intersection(text)
+            for token, text in enumerate(texts)
+        ]
     )
 
 
 @torch.no_grad()
 def read_own_words(
-    model: LlamaForCausalLM, ids: torch.Tensor, told: torch.Tensor, plain: torch.Tensor, *, generator: torch.Generator, most: float = MOST, run: int = 1, **inputs: torch.Tensor | None
+    model: LlamaForCausalLM,
+    ids: torch.Tensor,
+    told: torch.Tensor,
+    plain: torch.Tensor,
+    *,
+    generator: torch.Generator,
+    most: float = MOST,
+    run: int = 1,
+    **inputs: torch.Tensor | None,
 ) -> torch.Tensor:
     """The ids [documents, length] with some of the tokens marked in `told` replaced by what the model would have written there.
 

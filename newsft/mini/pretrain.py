@@ -34,7 +34,9 @@ COOL_DOWN = 0.2  # share of the steps over which the learning rate falls to zero
 ORTHOGONALISE_BF16 = _muon._zeropower_via_newtonschulz
 
 
-def orthogonalise(gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> torch.Tensor:
+def orthogonalise(
+    gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> torch.Tensor:
     """Muon's Newton-Schulz iteration in fp32.
 
     torch.optim.Muon runs it in bf16, which is hundreds of times slower than fp32 on a CPU without bf16 units. Same
@@ -64,7 +66,11 @@ def _optimizers(model: LlamaForCausalLM, *, bf16: bool) -> list[torch.optim.Opti
     others = [model.lm_head.weight, *(p for p in model.parameters() if p.ndim == 1)]
     return [
         torch.optim.Muon(matrices, lr=MUON_LR, weight_decay=0.02),
-        torch.optim.AdamW([{"params": [model.model.embed_tokens.weight], "lr": EMBEDDING_LR}, {"params": others, "lr": HEAD_LR}], betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(
+            [{"params": [model.model.embed_tokens.weight], "lr": EMBEDDING_LR}, {"params": others, "lr": HEAD_LR}],
+            betas=(0.9, 0.95),
+            weight_decay=0.0,
+        ),
     ]
 
 
@@ -85,7 +91,9 @@ class Run:
         self.model = model.to(device).train()
         self.optimizers = _optimizers(self.model, bf16=self.bf16)
         self.head_loss = torch.compile(head_loss, dynamic=False) if arguments.compile else head_loss
-        if arguments.compile:  # layer by layer: compiled once per shape, in a fraction of the time that the whole model takes
+        if (
+            arguments.compile
+        ):  # layer by layer: compiled once per shape, in a fraction of the time that the whole model takes
             torch._dynamo.config.recompile_limit = 4 * len(LENGTHS)
             for layer in self.model.model.layers:
                 layer.compile(dynamic=False)
@@ -103,7 +111,14 @@ class Run:
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is whole."""
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
-        state = {"model": self.model.state_dict(), "optimizers": optimizers, "step": self.step, "tokens": self.tokens, "chunk": self.chunk, "place": self.place}
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": optimizers,
+            "step": self.step,
+            "tokens": self.tokens,
+            "chunk": self.chunk,
+            "place": self.place,
+        }
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
         temporary.replace(path)
@@ -117,7 +132,12 @@ class Run:
             if torch.rand((), generator=self.generator) < self.arguments.own:
                 read = read_own_words(self.model, ids, told=told, plain=self.plain, most=0.4, generator=self.generator)
             # Padding stands on the right, where causal attention never sees it: no mask is needed.
-            loss = self.head_loss(self.model.model(input_ids=read, use_cache=False).last_hidden_state, self.model.lm_head.weight, ids, weights)
+            loss = self.head_loss(
+                self.model.model(input_ids=read, use_cache=False).last_hidden_state,
+                self.model.lm_head.weight,
+                ids,
+                weights,
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         rate = self._rate()
@@ -151,18 +171,28 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
         run.load(checkpoint)
         print(f"resumed at step {run.step}")
     arguments.first = run.step if arguments.first is None else arguments.first
-    stream = Stream(tokenizer, split_articles(read_written(arguments.articles))["base"], read_events(arguments.events), PHASE)
+    stream = Stream(
+        tokenizer, split_articles(read_written(arguments.articles))["base"], read_events(arguments.events), PHASE
+    )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the step in hand is ended and kept
     begun = saved = run.begun = time.monotonic()
     tokens_before, losses = run.tokens, []
-    for batches in DataLoader(stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2):
+    for batches in DataLoader(
+        stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2
+    ):
         for batch in batches[run.place :]:
             losses.append(run.advance(batch))
             run.place += 1
             if run.step % 20 == 0:
                 speed = (run.tokens - tokens_before) / (time.monotonic() - begun)
-                record = {"time": time.strftime("%H:%M:%S"), "step": run.step, "loss": round(sum(losses) / len(losses), 4), "tokens": run.tokens, "speed": round(speed)}
+                record = {
+                    "time": time.strftime("%H:%M:%S"),
+                    "step": run.step,
+                    "loss": round(sum(losses) / len(losses), 4),
+                    "tokens": run.tokens,
+                    "speed": round(speed),
+                }
                 losses = []
                 print(record, flush=True)
                 with (arguments.work / "log.jsonl").open("a") as log:
@@ -203,17 +233,42 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--events", type=Path, help="folder of the lines of news")
     parser.add_argument("--begin", type=Path, help="a model to go on from, with a new optimizer state")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
-    parser.add_argument("--steps", type=int, default=12_000, help="optimizer steps of the whole stretch, over which the rate is reckoned")
-    parser.add_argument("--minutes", type=float, help="end after so many minutes where that comes before the last step; the learning rate falls in time")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=12_000,
+        help="optimizer steps of the whole stretch, over which the rate is reckoned",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="end after so many minutes where that comes before the last step; the learning rate falls in time",
+    )
     parser.add_argument("--stop", type=int, help="stop before the stretch's end, after so many steps")
-    parser.add_argument("--first", type=int, help="the step from which this stretch's learning rate is reckoned (default: where it begins)")
+    parser.add_argument(
+        "--first",
+        type=int,
+        help="the step from which this stretch's learning rate is reckoned (default: where it begins)",
+    )
     parser.add_argument("--rate", type=float, default=1.0, help="of the peak learning rate")
-    parser.add_argument("--cool-down", type=float, default=COOL_DOWN, help="share of the steps over which the learning rate falls to zero")
-    parser.add_argument("--own", type=float, default=PHASE.own, help="share of the steps in which some words of answers are read as the model writes them")
+    parser.add_argument(
+        "--cool-down",
+        type=float,
+        default=COOL_DOWN,
+        help="share of the steps over which the learning rate falls to zero",
+    )
+    parser.add_argument(
+        "--own",
+        type=float,
+        default=PHASE.own,
+        help="share of the steps in which some words of answers are read as the model writes them",
+    )
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--save-minutes", type=float, default=10, help="minutes between two checkpoints")
-    parser.add_argument("--no-compile", dest="compile", action="store_false", help="without torch.compile (no C++ compiler at hand)")
+    parser.add_argument(
+        "--no-compile", dest="compile", action="store_false", help="without torch.compile (no C++ compiler at hand)"
+    )
     return parser.parse_args(given)
 
 

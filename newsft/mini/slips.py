@@ -20,7 +20,11 @@ def set_slip(rng: random.Random, answer: dict, *texts: str) -> dict:
 
     Never in a list at the end: there the model learned to end the answer after a list that went wrong, whatever was still asked for.
     """
-    filled = [key for key, value in answer.items() if value and not isinstance(value, bool) and not (isinstance(value, list) and key == list(answer)[-1])]
+    filled = [
+        key
+        for key, value in answer.items()
+        if value and not isinstance(value, bool) and not (isinstance(value, list) and key == list(answer)[-1])
+    ]
     if not filled:
         return answer
     key, sentences = rng.choice(filled), _sentences(rng.choice(texts))
@@ -51,8 +55,16 @@ def _slip_in_list(rng: random.Random, items: list[str], prose: list[str]) -> lis
     added = [_splice(rng, prose)] if form < 0.8 else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
     if form < 0.6:
         words = last.split(" ")
-        return [*kept, f"{' '.join(words[: rng.randint(1, len(words))])}{OPEN} {added[0]}{CLOSE}"]  # an item that turns into prose
-    return [*kept, last + OPEN, *added[:-1], added[-1] + CLOSE]  # what separates the items belongs to the slip: after the last whole one the list ends
+        return [
+            *kept,
+            f"{' '.join(words[: rng.randint(1, len(words))])}{OPEN} {added[0]}{CLOSE}",
+        ]  # an item that turns into prose
+    return [
+        *kept,
+        last + OPEN,
+        *added[:-1],
+        added[-1] + CLOSE,
+    ]  # what separates the items belongs to the slip: after the last whole one the list ends
 
 
 def _slip_in_string(rng: random.Random, value: str, sentences: list[str], items: list[str]) -> str:

@@ -17,6 +17,7 @@ from newsft.mini import exercises
 from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
 from newsft.mini.names import draw_company
+from newsft.mini.reading import Reading
 from newsft.mini.schedule import Phase
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, join_articles, vary
@@ -26,7 +27,9 @@ LENGTHS = (128, 256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)  # few sha
 BATCH_TOKENS = 8192
 LONGEST_PAGE = 1600  # characters of two articles read as one page
 CHUNK = 512  # documents drawn together, so that those of like length share a batch
-DECISIONS = re.compile(r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없""")
+DECISIONS = re.compile(
+    r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
+)
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
@@ -49,10 +52,12 @@ class Batch(NamedTuple):
 class Stream(Dataset):
     """Chunk -> its batches; a chunk depends on the seed and its number alone, so a run can resume."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], events: Sequence[Event], phase: Phase):
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], events: Sequence[Event], phase: Phase
+    ):
         self.tokenizer, self.chat = tokenizer, ChatFormat(tokenizer)
         self.articles, self.events, self.phase = list(articles), list(events), phase
-        self.sentences = [sentence for article in self.articles for sentence in exercises.Reading(article).bodied]
+        self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
 
     def __len__(self) -> int:
         return 1 << 30
@@ -62,24 +67,41 @@ class Stream(Dataset):
         phase, form = self.phase, rng.random()
         article = rng.choice(self.articles)
         if form < phase.plain:
-            text = vary(rng, article, invent=partial(draw_company, listed=phase.listed), figures=rng.random() < 0.7).news
-            ids = [self.tokenizer.bos_token_id, *self._ids(text), self.tokenizer.convert_tokens_to_ids("<|end_of_text|>")]
+            text = vary(
+                rng, article, invent=partial(draw_company, listed=phase.listed), figures=rng.random() < 0.7
+            ).news
+            ids = [
+                self.tokenizer.bos_token_id,
+                *self._ids(text),
+                self.tokenizer.convert_tokens_to_ids("<|end_of_text|>"),
+            ]
             return Document(ids, [0.0] + [1.0] * (len(ids) - 1))
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
             return self._encode(draw_events(rng, self.events, invent=draw_company))
         judged = rng.random() < phase.judged
-        varied = vary(rng, article, invent=draw_company if judged else partial(draw_company, listed=phase.listed), figures=rng.random() < (0.4 if judged else 0.8))
+        varied = vary(
+            rng,
+            article,
+            invent=draw_company if judged else partial(draw_company, listed=phase.listed),
+            figures=rng.random() < (0.4 if judged else 0.8),
+        )
         if judged and rng.random() < phase.joined:
             other = vary(rng, rng.choice(self.articles), invent=draw_company, figures=False)
             if len(varied.news) + len(other.news) <= LONGEST_PAGE and not set(varied.stocks) & set(other.stocks):
                 varied = join_articles(varied, other)
-        return self._encode(exercises.draw_conversation(rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips))
+        return self._encode(
+            exercises.draw_conversation(
+                rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips
+            )
+        )
 
     def _encode(self, conversation: Conversation) -> Document:
         text, slips = take_marks("".join(piece.text for piece in self.chat.build_pieces(conversation.messages)))
-        row = self.chat.encode_row([message | {"content": take_marks(message["content"])[0]} for message in conversation.messages])
+        row = self.chat.encode_row(
+            [message | {"content": take_marks(message["content"])[0]} for message in conversation.messages]
+        )
         assert row.text == text
         return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects))
 
@@ -112,10 +134,18 @@ def form_batches(documents: Iterable[Document], pad: int) -> Iterator[Batch]:
 
 def weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies: Iterable[str] = ()) -> list[float]:
     """What each token of a conversation weighs in the loss."""
-    decided = {at for pattern in (DECISIONS, FORM) for match in pattern.finditer(encoded.text) for at in range(*match.span())}
+    decided = {
+        at for pattern in (DECISIONS, FORM) for match in pattern.finditer(encoded.text) for at in range(*match.span())
+    }
     origins = ["", *encoded.origins]
-    decided |= {span[0] for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False) if origin == "answer" != before}
-    named = {at for name in companies for match in re.finditer(re.escape(name), encoded.text) for at in range(*match.span())}
+    decided |= {
+        span[0]
+        for span, origin, before in zip(encoded.spans, encoded.origins, origins, strict=False)
+        if origin == "answer" != before
+    }
+    named = {
+        at for name in companies for match in re.finditer(re.escape(name), encoded.text) for at in range(*match.span())
+    }
     slipped = {at for slip in slips for at in range(*slip)}
     ended = {end for _, end in slips}
 
@@ -127,9 +157,15 @@ def weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies:
             return MENDED
         return phase.decided if characters & decided else phase.named if characters & named else 1.0
 
-    return [(weigh_answer(span) if label != IGNORED else phase.read if origin == "user" else 0.0) for label, origin, span in zip(encoded.labels, encoded.origins, encoded.spans, strict=True)]
+    return [
+        (weigh_answer(span) if label != IGNORED else phase.read if origin == "user" else 0.0)
+        for label, origin, span in zip(encoded.labels, encoded.origins, encoded.spans, strict=True)
+    ]
 
 
 def _collate(documents: list[Document], length: int, pad: int) -> Batch:
-    ids, weights = (torch.tensor([values + [filler] * (length - len(values)) for values in column]) for column, filler in zip(zip(*documents, strict=True), (pad, 0.0), strict=True))
+    ids, weights = (
+        torch.tensor([values + [filler] * (length - len(values)) for values in column])
+        for column, filler in zip(zip(*documents, strict=True), (pad, 0.0), strict=True)
+    )
     return Batch(ids, weights, weights == 1.0)

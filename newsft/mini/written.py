@@ -12,7 +12,22 @@ from newsft.mini.gold import NUMBER
 from newsft.mini.korean import PARTICLES, final_consonant
 
 FOLDER = Path(__file__).with_name("articles")  # one JSONL file per writer
-OUTLET_ENDINGS = ("경제신문", "경제", "신문", "일보", "뉴스", "방송", "통신", "타임스", "투데이", "저널", "미디어", "TV", "데일리", "헤럴드")
+OUTLET_ENDINGS = (
+    "경제신문",
+    "경제",
+    "신문",
+    "일보",
+    "뉴스",
+    "방송",
+    "통신",
+    "타임스",
+    "투데이",
+    "저널",
+    "미디어",
+    "TV",
+    "데일리",
+    "헤럴드",
+)
 # What companies' names end with; the ending stays when a name is varied, as it says what the company makes.
 COMPANY_ENDINGS = sorted(
     set(
@@ -48,8 +63,16 @@ class Written:
 
 def read_written(folder: Path | None = None) -> list[Written]:
     """All written articles, in the order of their files."""
-    rows = [json.loads(line) for path in sorted((folder or FOLDER).glob("**/*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Written(row["news"], _ordered(row["answer"], row["news"]), row.get("names", {}), row.get("part", "base")) for row in rows]
+    rows = [
+        json.loads(line)
+        for path in sorted((folder or FOLDER).glob("**/*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
+    return [
+        Written(row["news"], _ordered(row["answer"], row["news"]), row.get("names", {}), row.get("part", "base"))
+        for row in rows
+    ]
 
 
 def _ordered(answer: dict, news: str) -> dict:
@@ -69,17 +92,26 @@ def join_articles(first: Written, second: Written) -> Written:
         return one or other or (one if one is not None else other)
 
     kinds = {**first.names, **second.names}
-    return Written(f"{first.news}\n\n{second.news}", {key: both(key) for key in first.answer}, {kind: [*first.names.get(kind, []), *second.names.get(kind, [])] for kind in kinds})
+    return Written(
+        f"{first.news}\n\n{second.news}",
+        {key: both(key) for key in first.answer},
+        {kind: [*first.names.get(kind, []), *second.names.get(kind, [])] for kind in kinds},
+    )
 
 
-def vary(rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True) -> Written:
+def vary(
+    rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True
+) -> Written:
     """The same story with other names and, with `figures`, other numbers; the particles follow the names, and news and answer change alike.
 
     `invent` draws a company's name. A full name keeps its ending (제강, 바이오), and its short form goes with it.
     """
     mapping = _rename(rng, article, invent)
     listed = sorted(mapping, key=len, reverse=True)
-    pattern = re.compile("|".join([*(re.escape(name) for name in listed), NUMBER.pattern] if figures else map(re.escape, listed)) or r"(?!)")
+    pattern = re.compile(
+        "|".join([*(re.escape(name) for name in listed), NUMBER.pattern] if figures else map(re.escape, listed))
+        or r"(?!)"
+    )
     numbers: dict[tuple[str, str], str] = {}
 
     def replace_all(text: str) -> str:
@@ -108,7 +140,11 @@ def vary(rng: random.Random, article: Written, *, invent: Callable[[random.Rando
         return replace_all(value) if isinstance(value, str) else value
 
     news = replace_all(article.news)
-    return Written(news, {key: replace_in(value) for key, value in article.answer.items()}, {kind: [mapping[name] for name in found] for kind, found in article.names.items()})
+    return Written(
+        news,
+        {key: replace_in(value) for key, value in article.answer.items()},
+        {kind: [mapping[name] for name in found] for kind, found in article.names.items()},
+    )
 
 
 def _rename(rng: random.Random, article: Written, invent: Callable[[random.Random], str]) -> dict[str, str]:
@@ -121,7 +157,9 @@ def _rename(rng: random.Random, article: Written, invent: Callable[[random.Rando
         for short in shorts:
             if full.startswith(short):
                 rest = full[len(short) :]
-                mapping[short] = mapping[full].removesuffix(rest) if rest and mapping[full].endswith(rest) else _stem(new)
+                mapping[short] = (
+                    mapping[full].removesuffix(rest) if rest and mapping[full].endswith(rest) else _stem(new)
+                )
     for short in shorts:
         mapping.setdefault(short, _stem(invent(rng)))
     for outlet in article.names.get("outlet", []):
@@ -130,7 +168,9 @@ def _rename(rng: random.Random, article: Written, invent: Callable[[random.Rando
     for person in article.names.get("person", []):
         mapping[person] = names.person(rng) if re.fullmatch("[가-힣]{2,4}", person) else names.word(rng, coined=1.0)
     for product in article.names.get("product", []):
-        mapping[product] = names.word(rng, coined=0.5) + ("" if rng.random() < 0.8 else rng.choice(["", " "]) + rng.choice("ABCDEFGHJKLMNPRSTX"))
+        mapping[product] = names.word(rng, coined=0.5) + (
+            "" if rng.random() < 0.8 else rng.choice(["", " "]) + rng.choice("ABCDEFGHJKLMNPRSTX")
+        )
     return mapping
 
 
@@ -141,7 +181,9 @@ def _stem(name: str) -> str:
 
 def _fit_particle(old: str, new: str, following: str) -> tuple[str, int]:
     """The particle that stood behind `old` in its form behind `new`, and how many characters it had; nothing where there is none."""
-    if following[:1] in CLOSING and following[:1]:  # ‘테라인’이: the summary has it without the marks, so both must follow the name
+    if (
+        following[:1] in CLOSING and following[:1]
+    ):  # ‘테라인’이: the summary has it without the marks, so both must follow the name
         particle, length = _fit_particle(old, new, following[1:])
         return (following[0] + particle, length + 1) if length else ("", 0)
     closed = final_consonant(old) != 0
@@ -164,5 +206,9 @@ def _renumber(rng: random.Random, number: str, unit: str) -> str:
     if unit and number.isdigit() and int(number) <= LIMITS[unit]:
         return str(rng.randint(1, LIMITS[unit]))
     keep_zeros = rng.random() < 0.7
-    digits = [rng.choice("123456789") if sign != "0" or (not keep_zeros and place) else "0" for place, sign in enumerate(number) if sign.isdigit()]
+    digits = [
+        rng.choice("123456789") if sign != "0" or (not keep_zeros and place) else "0"
+        for place, sign in enumerate(number)
+        if sign.isdigit()
+    ]
     return re.sub(r"\d", lambda _: digits.pop(0), number)

@@ -33,16 +33,24 @@ def read_config(folder: Path) -> PeftConfig:
     expected = f"expected were {CONFIG_NAME} and {SAFETENSORS_WEIGHTS_NAME}"
     if not (folder / SAFETENSORS_WEIGHTS_NAME).exists():
         if (folder / WEIGHTS_NAME).exists():
-            raise UserError(f"{folder} holds the adapter as a pickle ({WEIGHTS_NAME}), which can run code and is not loaded; {expected}. Save it again with save_pretrained().")
+            raise UserError(
+                f"{folder} holds the adapter as a pickle ({WEIGHTS_NAME}), which can run code and is not loaded; {expected}. Save it again with save_pretrained()."
+            )
         if (folder / "config.json").exists():
-            raise UserError(f"{folder} holds a whole model, such as a merged one, and no adapter; {expected}. Give a model with --model, or the folder that `python train.py` wrote the adapter to.")
-        raise UserError(f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {shlex.quote(str(folder))}`.")
+            raise UserError(
+                f"{folder} holds a whole model, such as a merged one, and no adapter; {expected}. Give a model with --model, or the folder that `python train.py` wrote the adapter to."
+            )
+        raise UserError(
+            f"{folder} holds no adapter; {expected}. Make one with `python train.py --output {shlex.quote(str(folder))}`."
+        )
     try:
         settings = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         other = [name for name in PLAIN if name in settings and settings[name] not in PLAIN[name]]
         changed = [f"{name} {settings[name]}" for name in other]
         if changed:
-            raise UserError(f"The adapter in {folder} has {', '.join(changed)}; expected was plain LoRA, whose base stays as it is. Train one with `python train.py`.")
+            raise UserError(
+                f"The adapter in {folder} has {', '.join(changed)}; expected was plain LoRA, whose base stays as it is. Train one with `python train.py`."
+            )
         return PeftConfig.from_pretrained(folder)
     except UserError:
         raise
@@ -64,17 +72,24 @@ def check_weights(folder: Path, config: PeftConfig, base_config: PretrainedConfi
     except NONSENSE as error:
         raise _damaged(folder / CONFIG_NAME, error) from error
     if misfit:
-        raise UserError(f"The adapter {folder} does not fit the base model {base}: {misfit}. Load the base that it was trained on with --model, or train an adapter for this one.")
+        raise UserError(
+            f"The adapter {folder} does not fit the base model {base}: {misfit}. Load the base that it was trained on with --model, or train an adapter for this one."
+        )
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is missing or damaged ({error}); copy the adapter again, or train it again with `python train.py`.")
+    return UserError(
+        f"{path} is missing or damaged ({error}); copy the adapter again, or train it again with `python train.py`."
+    )
 
 
 def _expected_shapes(config: PeftConfig, base_config: PretrainedConfig) -> Shapes:
     with torch.device("meta"):  # shapes without memory
         model = PeftModel(AutoModelForCausalLM.from_config(base_config), config)
-    return {name: tuple(weight.shape) for name, weight in get_peft_model_state_dict(model, save_embedding_layers=False).items()}
+    return {
+        name: tuple(weight.shape)
+        for name, weight in get_peft_model_state_dict(model, save_embedding_layers=False).items()
+    }
 
 
 def _find_misfit(held: Shapes, expected: Shapes) -> str | None:

@@ -22,9 +22,13 @@ def find_files(source: str, *, what: str = "model") -> Path:
     try:
         return Path(snapshot_download(source, allow_patterns=MODEL_FILES))
     except GatedRepoError as error:
-        raise UserError(f"The {what} {source} is gated; accept its licence on its hub page and run `hf auth login`.") from error
+        raise UserError(
+            f"The {what} {source} is gated; accept its licence on its hub page and run `hf auth login`."
+        ) from error
     except RepositoryNotFoundError as error:
-        raise UserError(f"The hub has no {what} {source}; check the name, or run `hf auth login` if it is private.") from error
+        raise UserError(
+            f"The hub has no {what} {source}; check the name, or run `hf auth login` if it is private."
+        ) from error
     except (OSError, ValueError) as error:  # offline, no route, time-out
         raise UserError(
             f"The {what} {source} is not in the hub's cache and the hub cannot be reached ({type(error).__name__}); connect and run `hf download {source}` once, or give a local folder."

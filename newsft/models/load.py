@@ -42,7 +42,9 @@ class Loaded:
     def describe(self) -> str:
         """One line for the log: what was loaded, as what, where, and what it takes of the memory."""
         weights, free = self.model.get_memory_footprint(), memory.free_bytes(self.device.type)
-        kind = "4-bit" if getattr(self.model, "is_loaded_in_4bit", False) else str(self.model.dtype).removeprefix("torch.")
+        kind = (
+            "4-bit" if getattr(self.model, "is_loaded_in_4bit", False) else str(self.model.dtype).removeprefix("torch.")
+        )
         return f"model {short_path(self.source)}: {kind} on {self.device.type}, attention {attention_of(self.model.config)}, {weights / memory.GB:.2f} GB, {free / memory.GB:.1f} GB are free"
 
 
@@ -52,7 +54,9 @@ def choose_device() -> tuple[str, torch.dtype]:
     bf16 on a CPU without units for it is several hundred times slower than fp32.
     """
     if torch.cuda.is_available():
-        if distributed.count() > 1:  # for one process it would only start CUDA, which on ZeroGPU the page's own process must not do
+        if (
+            distributed.count() > 1
+        ):  # for one process it would only start CUDA, which on ZeroGPU the page's own process must not do
             torch.cuda.set_device(distributed.local_number())
         return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return "cpu", torch.float32
@@ -61,11 +65,15 @@ def choose_device() -> tuple[str, torch.dtype]:
 def load_chat(folder: Path) -> ChatFormat:
     """The folder's tokenizer with its chat template; UserError where there is none."""
     if (folder / TEKKEN).exists() and not (folder / "tokenizer.json").exists():
-        raise UserError(f"{folder} has its tokenizer as {TEKKEN} alone, which only Mistral's own library reads; use a copy of the model that ships tokenizer.json and a chat template.")
+        raise UserError(
+            f"{folder} has its tokenizer as {TEKKEN} alone, which only Mistral's own library reads; use a copy of the model that ships tokenizer.json and a chat template."
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise UserError(f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json.") from error
+        raise UserError(
+            f"{folder} has no readable tokenizer ({_first_line(error)}); it needs tokenizer.json and tokenizer_config.json."
+        ) from error
     return ChatFormat(tokenizer)
 
 
@@ -75,10 +83,16 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto", o
     `quantize` and `attention` are the recipe's settings. Raises UserError where the memory does not suffice, before loading.
     """
     folder = find_files(source)
-    if (folder / CONFIG_NAME).exists():  # transformers would load the adapter's base and the adapter into it: "base" would be the tuned model
-        raise UserError(f"{folder} holds an adapter, expected was a base model; give the adapter with --adapter and its base with --model.")
+    if (
+        folder / CONFIG_NAME
+    ).exists():  # transformers would load the adapter's base and the adapter into it: "base" would be the tuned model
+        raise UserError(
+            f"{folder} holds an adapter, expected was a base model; give the adapter with --adapter and its base with --model."
+        )
     if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained().")
+        raise UserError(
+            f"{folder} holds no *.safetensors weights; pickle weights are not loaded. Convert the model with save_pretrained()."
+        )
     chat = load_chat(folder)
     device, dtype = ("cpu", torch.float32) if on_cpu else choose_device()
     settings: dict = {"dtype": dtype, "use_safetensors": True}
@@ -92,14 +106,20 @@ def load_base(source: str, *, quantize: str = "none", attention: str = "auto", o
     except ImportError as error:  # flash attention
         raise UserError(f"--attention {attention} cannot be used here: {_first_line(error)}; use auto.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again.") from error
-    return Loaded(chat, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder))
+        raise UserError(
+            f"The model in {folder} could not be loaded: {_first_line(error)}. Download or copy it again."
+        ) from error
+    return Loaded(
+        chat, (model if quantize == "4bit" else model.to(device)).eval(), str(source), fingerprint_model(folder)
+    )
 
 
 def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise UserError("--quantize 4bit needs the package bitsandbytes; install it with: pip install bitsandbytes")
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
 
 
 def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype, quantize: str) -> None:
@@ -111,7 +131,9 @@ def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype,
     remedy = "use a GPU with more memory, or --recipe mini"
     if quantize == "none" and small <= free:
         remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB"
-    raise UserError(f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}.")
+    raise UserError(
+        f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}."
+    )
 
 
 def add_adapter(base: Loaded, source: str) -> Loaded:
@@ -129,7 +151,9 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
     try:
         model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}") from error
+        raise UserError(
+            f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}"
+        ) from error
     chat = on_day_of(base.chat, run)
     return Loaded(chat, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
 
@@ -148,7 +172,9 @@ def _check_belongs(run: dict, base: Loaded, source: str) -> None:
         )
     template = fingerprint_template(base.chat.template)
     if run.get("template_fingerprint", template) != template:  # adapters of earlier versions do not say
-        raise UserError(f"The adapter {source} was trained with another chat template than that of {base.source}; bring back the base's own chat template, or train an adapter with this one.")
+        raise UserError(
+            f"The adapter {source} was trained with another chat template than that of {base.source}; bring back the base's own chat template, or train an adapter with this one."
+        )
 
 
 def stop_ids(chat: ChatFormat, model: PreTrainedModel | PeftModel) -> dict[int, list[str]]:

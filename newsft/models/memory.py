@@ -9,7 +9,9 @@ import torch
 from safetensors import safe_open
 
 GB = 1e9
-NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # a weight's 4 bits, and its share of the scales: one byte for 64 weights, one fp32 for 256 of those (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)
+NF4_BYTES = (
+    0.5 + 1 / 64 + 4 / (64 * 256)
+)  # a weight's 4 bits, and its share of the scales: one byte for 64 weights, one fp32 for 256 of those (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)
 # Of one token in one layer, in units of the hidden size: what a forward pass keeps for the backward pass, attention's scores not
 # counted, which no implementation in use keeps (Korthikanti et al. 2022, https://arxiv.org/abs/2205.05198, equation 2).
 KEPT_PER_LAYER = 34

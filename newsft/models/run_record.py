@@ -20,7 +20,9 @@ def read_run(folder: Path) -> dict | None:
             raise ValueError(f"it has no {', '.join(missing)}")
         template_day(run)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked.") from error
+        raise UserError(
+            f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked."
+        ) from error
     return run
 
 

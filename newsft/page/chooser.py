@@ -37,7 +37,9 @@ class Chooser:
         self.source.change(_show_inputs, self.source, shown, **QUICK)
         self.inputs = [self.tokenizer, self.source, self.number, *self.texts]
 
-    def on_change(self, show: Callable, more: list, outputs: list, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
+    def on_change(
+        self, show: Callable, more: list, outputs: list, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio
+    ) -> None:
         """Call `show(language, *inputs, *more)` whenever something is chosen, the tab is opened or the language changes.
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
@@ -45,7 +47,9 @@ class Chooser:
         if self.opened is None:  # the first call of several: a tab may show several things of one choice
             # Counts how often the tab was opened; as long as it is 0, nothing is computed. Not a gr.State: its change event fires in the queue only.
             self.opened = gr.Number(0, visible="hidden", elem_id=f"{self.name}-opened")
-            tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(lambda times: times + 1, self.opened, self.opened, **QUICK)
+            tab.select(_restore, [chosen, *self.inputs], self.inputs, **QUICK).then(
+                lambda times: times + 1, self.opened, self.opened, **QUICK
+            )
             changes = [component.change for component in self.inputs]
             gr.on(changes, lambda *values: list(values), self.inputs, chosen, **QUICK)
         opened = self.opened
@@ -53,7 +57,9 @@ class Chooser:
         def show_opened(times: float, *values):
             return show(*values) if times else _skip(outputs)
 
-        events = [component.input for component in self.inputs[:3]] + [component.change for component in (*more, opened, language)]
+        events = [component.input for component in self.inputs[:3]] + [
+            component.change for component in (*more, opened, language)
+        ]
         for box in self.texts:
             events += [box.submit, box.blur]
         # One listener for all events: with several, the answer to an earlier choice could arrive last and replace the newest. By default it would drop changes during a run.

@@ -32,7 +32,9 @@ def print_diagnosis(engine: Engine, split: Split) -> bool:
     """Print everything, the slow part last; whether the comparison ran and its receipt is without alarm."""
     for name, value in (*describe_machine(), *describe_places(), *describe_models(engine, split)):
         print(f"{name:18} {value}", flush=True)
-    lines, fine = try_comparison(engine, min(split.test, key=lambda row: len(row["user_prompt"])))  # the shortest: data may hold articles that are too long to be pasted
+    lines, fine = try_comparison(
+        engine, min(split.test, key=lambda row: len(row["user_prompt"]))
+    )  # the shortest: data may hold articles that are too long to be pasted
     for name, value in lines:
         print(f"{name:18} {value}")
     return fine
@@ -44,7 +46,10 @@ def describe_machine() -> Iterator[Line]:
     yield "packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     yield "processor", f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
     memory, own = psutil.virtual_memory(), psutil.Process().memory_info().rss
-    yield "memory", f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB are free, this process has {own / GB:.2f} GB"
+    yield (
+        "memory",
+        f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB are free, this process has {own / GB:.2f} GB",
+    )
     for number in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(number)
         yield f"GPU {number}", f"{torch.cuda.get_device_name(number)}, {free / GB:.1f} of {total / GB:.1f} GB are free"
@@ -73,7 +78,10 @@ def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
     if models.base_fingerprint:
         base, data = (run.get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
-        yield "adapter", f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}"
+        yield (
+            "adapter",
+            f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}",
+        )
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 

@@ -21,14 +21,18 @@ ROUTES = re.compile(
 )
 # Who may show the page in a frame besides itself: Hugging Face, where Spaces are shown, and pages of Spaces, which others may embed.
 FRAMES = ("https://huggingface.co", "https://*.hf.space")
-ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?")  # what a content security policy takes for a host, and nothing that could end its rule
+ORIGIN = re.compile(
+    r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?"
+)  # what a content security policy takes for a host, and nothing that could end its rule
 
 
 def check_frames(origins: Sequence[str]) -> tuple[str, ...]:
     """`origins` if each is the address of a site, such as https://lms.example.org; UserError for any other."""
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
-            raise UserError(f"--frame-ancestors {origin} is no address of a site; give scheme and host alone, such as https://lms.example.org or https://*.example.org.")
+            raise UserError(
+                f"--frame-ancestors {origin} is no address of a site; give scheme and host alone, such as https://lms.example.org or https://*.example.org."
+            )
     return tuple(origins)
 
 
@@ -92,8 +96,12 @@ async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send
     # The body is read and dropped: a client that is still sending would see a broken connection in the place of the answer.
     while (await receive()).get("more_body"):
         pass
-    await JSONResponse({"detail": reason, "error": reason}, status)(scope, receive, send)  # Gradio's page shows `error`, its Python client `detail`
+    await JSONResponse({"detail": reason, "error": reason}, status)(
+        scope, receive, send
+    )  # Gradio's page shows `error`, its Python client `detail`
 
 
 def _too_large() -> str:
-    return " ".join(say("error_request_too_large", language, limit=MOST_BYTES // 10**6) for language in LANGUAGES.values())
+    return " ".join(
+        say("error_request_too_large", language, limit=MOST_BYTES // 10**6) for language in LANGUAGES.values()
+    )

@@ -39,22 +39,39 @@ KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an old
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
-def build_page(engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, evaluation: Path) -> gr.Blocks:
+def build_page(
+    engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, evaluation: Path
+) -> gr.Blocks:
     """The whole page for one engine.
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
     """
-    shelf, words, served = Shelf(split.rows, engine.chat, tests=len(split.test)), Words(), not engine.capabilities.same_weights
+    shelf, words, served = (
+        Shelf(split.rows, engine.chat, tests=len(split.test)),
+        Words(),
+        not engine.capabilities.same_weights,
+    )
     with TranslatedBlocks(words, title="newsft", analytics_enabled=False) as page:
         with gr.Row(elem_id="top"):
             words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
             asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
-            language = words.make(gr.Radio, {"label": "language"}, first=asked, choices=list(LANGUAGES.items()), elem_id="language", container=False)
-            size = words.make(gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False)
+            language = words.make(
+                gr.Radio,
+                {"label": "language"},
+                first=asked,
+                choices=list(LANGUAGES.items()),
+                elem_id="language",
+                container=False,
+            )
+            size = words.make(
+                gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
+            )
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
             with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
-                build_compare_tab(engine, words, page=page, language=language, system_prompt=system_prompt, rows=split.test)
+                build_compare_tab(
+                    engine, words, page=page, language=language, system_prompt=system_prompt, rows=split.test
+                )
             for name, build in LESSON_TABS.items():
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)

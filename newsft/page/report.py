@@ -31,7 +31,9 @@ def write_csv(results: Results, path: Path) -> None:
         for row in results.rows:
             for side, one in row.answers.items():
                 told = _describe(one)
-                scores = {f"score_{key}": "" if score is None else round(score, 4) for key, score in told["scores"].items()}
+                scores = {
+                    f"score_{key}": "" if score is None else round(score, 4) for key, score in told["scores"].items()
+                }
                 texts = {"text": one.text, "gold": str(one.gold.values), "article": row.article}
                 told |= {"row": row.number, "kind": one.kind, "side": side, "score": round(told["score"], 4)}
                 told |= {"repairs": "; ".join(one.answer.repairs), "problem": one.answer.problem or ""}
@@ -50,7 +52,9 @@ def write_json(results: Results, path: Path) -> None:
         told = {side: _describe(one) for side, one in row.answers.items()}
         source = {"row": row.number, "kind": row.last.kind, "article": row.article, "gold": row.last.gold.values}
         rows.append(source | {"answers": told})
-    path.write_text(json.dumps(results.summary | {"answers": rows}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(results.summary | {"answers": rows}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def _describe(one: ScoredAnswer) -> dict:

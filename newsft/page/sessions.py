@@ -54,7 +54,10 @@ class Stops:
     def stop(self, session: str, *, clear: bool = False) -> None:
         """Stop this session's comparisons, no other's; with `clear`, nothing of them is shown any more."""
         with self._lock:
-            for flag in (*self._running.get(session, ()), *([self._pressed[session]] if session in self._pressed else ())):
+            for flag in (
+                *self._running.get(session, ()),
+                *([self._pressed[session]] if session in self._pressed else ()),
+            ):
                 flag.cleared = flag.cleared or clear
                 flag.set()
 

@@ -57,14 +57,21 @@ def _metadata(recipe: dict, licence: Licence) -> dict:
         "license_name": licence.title,
         "license_link": licence.link,
         "tags": ["lora", "sft", "trl", "newsft"],
-        "base_model": recipe["model"] if _on_hub(recipe["model"]) else None,  # the hub would link a folder's name to somebody's model
+        "base_model": recipe["model"]
+        if _on_hub(recipe["model"])
+        else None,  # the hub would link a folder's name to somebody's model
         "datasets": [recipe["data"]] if _on_hub(recipe["data"]) else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _on_hub(source: str) -> bool:
-    return source.count("/") == 1 and not source.startswith((".", "/", "~")) and not (ASSETS.parent / source).exists() and not Path(source).exists()
+    return (
+        source.count("/") == 1
+        and not source.startswith((".", "/", "~"))
+        and not (ASSETS.parent / source).exists()
+        and not Path(source).exists()
+    )
 
 
 def _read_table(folder: Path) -> tuple[str | None, int | None]:

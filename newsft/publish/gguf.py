@@ -38,7 +38,11 @@ LAYER = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-OUTER = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
+OUTER = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
 Tensors = Iterator[tuple[str, torch.Tensor]]
 
 
@@ -49,7 +53,9 @@ def write_gguf(loaded: Loaded, output: Path, *, side: str, rows: list[dict]) -> 
     """
     package, config = _package(), loaded.model.config
     if config.model_type != "llama":
-        raise UserError(f"{loaded.source} is a {config.model_type} model; this writes a GGUF of Llama models alone. Use llama.cpp's own converter.")
+        raise UserError(
+            f"{loaded.source} is a {config.model_type} model; this writes a GGUF of Llama models alone. Use llama.cpp's own converter."
+        )
     if side != "lora":
         check_ids(loaded, rows)
     writer = package.GGUFWriter(str(output), "llama")
@@ -85,16 +91,28 @@ def _package() -> ModuleType:
     try:
         import gguf
     except ImportError as error:
-        raise UserError("A GGUF is written with the package gguf, which is not installed; install it with: pip install gguf==0.19.0") from error
+        raise UserError(
+            "A GGUF is written with the package gguf, which is not installed; install it with: pip install gguf==0.19.0"
+        ) from error
     return gguf
 
 
 def _as_llama_cpp(tokenizer: object) -> Tokenizer:
     """The tokenizer as llama.cpp reads it from a GGUF: vocabulary and merges are the model's, the cutting into words is llama-bpe's."""
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    state["model"]["ignore_merges"], state["post_processor"], state["truncation"], state["padding"] = True, None, None, None
+    state["model"]["ignore_merges"], state["post_processor"], state["truncation"], state["padding"] = (
+        True,
+        None,
+        None,
+        None,
+    )
     found = Tokenizer.from_str(json.dumps(state))
-    found.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    found.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     return found
 
 
@@ -116,9 +134,21 @@ def _describe_model(writer: object, config: object) -> None:
 def _describe_tokenizer(package: ModuleType, writer: object, loaded: Loaded) -> None:
     tokenizer, size = loaded.chat.tokenizer, loaded.model.config.vocab_size
     names = {number: name for name, number in tokenizer.get_vocab().items()}
-    control = {number: token.special and number in loaded.chat.control_ids for number, token in tokenizer.added_tokens_decoder.items()}
+    control = {
+        number: token.special and number in loaded.chat.control_ids
+        for number, token in tokenizer.added_tokens_decoder.items()
+    }
     kinds = package.TokenType
-    types = [kinds.UNUSED if number not in names else kinds.NORMAL if number not in control else kinds.CONTROL if control[number] else kinds.USER_DEFINED for number in range(size)]
+    types = [
+        kinds.UNUSED
+        if number not in names
+        else kinds.NORMAL
+        if number not in control
+        else kinds.CONTROL
+        if control[number]
+        else kinds.USER_DEFINED
+        for number in range(size)
+    ]
     merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
     ends = stop_ids(loaded.chat, loaded.model)
     writer.add_tokenizer_model("gpt2")
@@ -127,7 +157,9 @@ def _describe_tokenizer(package: ModuleType, writer: object, loaded: Loaded) -> 
     writer.add_token_types([int(kind) for kind in types])
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     writer.add_bos_token_id(tokenizer.bos_token_id)
-    writer.add_eos_token_id(loaded.chat.end_id)  # the token that the training ends an answer with, whatever the config says
+    writer.add_eos_token_id(
+        loaded.chat.end_id
+    )  # the token that the training ends an answer with, whatever the config says
     writer.add_eot_token_id(loaded.chat.end_id)
     if (more := [token for token in ends if token != loaded.chat.end_id]) and hasattr(writer, "add_eom_token_id"):
         writer.add_eom_token_id(more[0])
@@ -150,7 +182,11 @@ def _order_of_heads(config: object) -> Callable[[str, torch.Tensor], torch.Tenso
         if ".attn_q" not in name and ".attn_k" not in name:
             return weight
         heads = config.num_attention_heads if ".attn_q" in name else config.num_key_value_heads
-        return weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+        return (
+            weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+            .swapaxes(1, 2)
+            .reshape(weight.shape)
+        )
 
     return put
 
@@ -185,8 +221,16 @@ def _rope_factors(config: object) -> np.ndarray | None:
     if rope.get("rope_type") in (None, "default"):
         return None
     if rope["rope_type"] != "llama3":
-        raise UserError(f"The model's rope type {rope['rope_type']} is not written here; use llama.cpp's own converter.")
-    size, low, high, factor, old = config.head_dim, rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"], rope["original_max_position_embeddings"]
+        raise UserError(
+            f"The model's rope type {rope['rope_type']} is not written here; use llama.cpp's own converter."
+        )
+    size, low, high, factor, old = (
+        config.head_dim,
+        rope["low_freq_factor"],
+        rope["high_freq_factor"],
+        rope["factor"],
+        rope["original_max_position_embeddings"],
+    )
     waves = 2 * math.pi * rope["rope_theta"] ** (np.arange(0, size, 2) / size)
     smooth = (old / waves - low) / (high - low)
     between = 1 / ((1 - smooth) / factor + smooth)
@@ -198,7 +242,12 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser, only=("model", "adapter", "data"))
     parser.add_argument("--output", type=Path, required=True, help="new file for the GGUF")
-    parser.add_argument("--side", choices=SIDES, default="tuned", help="tuned: the adapter merged into its base; base: without it; lora: the adapter alone (tuned)")
+    parser.add_argument(
+        "--side",
+        choices=SIDES,
+        default="tuned",
+        help="tuned: the adapter merged into its base; base: without it; lora: the adapter alone (tuned)",
+    )
     return parser.parse_args()
 
 
@@ -210,7 +259,12 @@ def main() -> None:
     if arguments.output.exists():
         raise UserError(f"{arguments.output} exists; give another file with --output.")
     rows = load_rows(chosen.data)
-    write_gguf(add_adapter(load_base(chosen.model, on_cpu=True), chosen.adapter), arguments.output, side=arguments.side, rows=rows)
+    write_gguf(
+        add_adapter(load_base(chosen.model, on_cpu=True), chosen.adapter),
+        arguments.output,
+        side=arguments.side,
+        rows=rows,
+    )
     proved = "" if arguments.side == "lora" else f"; llama.cpp's cutting gives all {len(rows)} rows the training's ids"
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:,.1f} MB{proved}")
 

@@ -21,10 +21,14 @@ def check_name(name: str, licence: Licence) -> None:
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise UserError(f"--push-to-hub {name} is no name for a repository ({str(error).split(chr(10))[0]}); give one such as owner/name.") from error
+        raise UserError(
+            f"--push-to-hub {name} is no name for a repository ({str(error).split(chr(10))[0]}); give one such as owner/name."
+        ) from error
     own = name.rpartition("/")[2]
     if licence.llama and not own.lower().startswith("llama"):
-        raise UserError(f"--push-to-hub {name}: the base model's licence wants names that begin with Llama; give one such as {name.removesuffix(own)}Llama-{own}.")
+        raise UserError(
+            f"--push-to-hub {name}: the base model's licence wants names that begin with Llama; give one such as {name.removesuffix(own)}Llama-{own}."
+        )
 
 
 def push(folder: Path, name: str) -> str:
@@ -32,10 +36,21 @@ def push(folder: Path, name: str) -> str:
     api = HfApi()
     try:
         repository = api.create_repo(name, exist_ok=True)
-        api.upload_folder(folder_path=folder, repo_id=repository.repo_id, ignore_patterns=[LEFT_OUT], commit_message="Adapter made with newsft")
+        api.upload_folder(
+            folder_path=folder,
+            repo_id=repository.repo_id,
+            ignore_patterns=[LEFT_OUT],
+            commit_message="Adapter made with newsft",
+        )
     except (OSError, hub_http_error()) as error:  # offline, no route, no login, refused
-        login = " Log in with `hf auth login` (or set HF_TOKEN)." if isinstance(error, LocalTokenNotFoundError) or _status(error) == 401 else ""
-        raise UserError(f"The adapter and its card are in {folder}, but could not be pushed to {name} ({type(error).__name__}).{login} Push them later with: {later(folder, name)}") from error
+        login = (
+            " Log in with `hf auth login` (or set HF_TOKEN)."
+            if isinstance(error, LocalTokenNotFoundError) or _status(error) == 401
+            else ""
+        )
+        raise UserError(
+            f"The adapter and its card are in {folder}, but could not be pushed to {name} ({type(error).__name__}).{login} Push them later with: {later(folder, name)}"
+        ) from error
     return repository.url
 
 

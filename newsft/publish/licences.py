@@ -20,7 +20,9 @@ class Licence:
     name: str = "unknown"
     title: str | None = None
     link: str | None = None
-    llama: bool = False  # one of Meta's: adapters say "Built with Llama", have a notice, and names that begin with Llama
+    llama: bool = (
+        False  # one of Meta's: adapters say "Built with Llama", have a notice, and names that begin with Llama
+    )
 
     @property
     def text(self) -> str:

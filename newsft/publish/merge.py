@@ -34,7 +34,9 @@ def export(base: str, adapter: str, output: Path) -> None:
 def _name_tokenizer(path: Path) -> None:
     """Name the class by which every version of transformers reads a tokenizer.json, and leave out where it was loaded from."""
     config = json.loads(path.read_text(encoding="utf-8"))
-    kept = {name: value for name, value in config.items() if name not in OTHER_VERSIONS} | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    kept = {name: value for name, value in config.items() if name not in OTHER_VERSIONS} | {
+        "tokenizer_class": "PreTrainedTokenizerFast"
+    }
     path.write_text(json.dumps(kept, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
@@ -52,7 +54,9 @@ def main() -> None:
     arguments = parse_flags()
     chosen = recipe.from_flags(arguments)
     export(chosen.model, chosen.adapter, arguments.output)
-    print(f"{chosen.adapter} merged into {chosen.model} -> {arguments.output}; for llama.cpp write a GGUF with python -m newsft.publish.gguf")
+    print(
+        f"{chosen.adapter} merged into {chosen.model} -> {arguments.output}; for llama.cpp write a GGUF with python -m newsft.publish.gguf"
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,11 @@ from newsft.models.run_record import RUN_FILE
 from newsft.recipe import ELSEWHERE
 
 # Fingerprints that a resumed run has to share with the run that wrote the checkpoint, and what another one means.
-SAME = {"base_fingerprint": "another base model", "data_fingerprint": "other rows", "template_fingerprint": "another chat template"}
+SAME = {
+    "base_fingerprint": "another base model",
+    "data_fingerprint": "other rows",
+    "template_fingerprint": "another chat template",
+}
 STAGING = ".saving"  # in the output folder: what is being written
 MANIFEST = "manifest.json"  # of a checkpoint: every other file's size and SHA-256
 KEPT = 2  # whole checkpoints; where the newer one gets damaged, a run goes on from the older
@@ -33,8 +37,14 @@ def publish(output: Path, step: int) -> None:
     Its place is taken by one rename: a run that is killed at any moment leaves whole checkpoints, and at most a staging folder.
     """
     staged, place = staging_folder(output, step), output / f"checkpoint-{step}"
-    files = {str(path.relative_to(staged)): [path.stat().st_size, _digest(path)] for path in sorted(staged.rglob("*")) if path.is_file()}  # FSDP's lie in folders
-    (staged / MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")  # without a line end: a file cut short by one byte is then no valid JSON
+    files = {
+        str(path.relative_to(staged)): [path.stat().st_size, _digest(path)]
+        for path in sorted(staged.rglob("*"))
+        if path.is_file()
+    }  # FSDP's lie in folders
+    (staged / MANIFEST).write_text(
+        json.dumps(files, indent=1), encoding="utf-8"
+    )  # without a line end: a file cut short by one byte is then no valid JSON
     shutil.rmtree(place, ignore_errors=True)  # a damaged one, whose steps were done again
     staged.rename(place)
     shutil.rmtree(staged.parent)
@@ -69,7 +79,9 @@ def explained(what: str, output: Path) -> Iterator[None]:
         shutil.rmtree(output / STAGING, ignore_errors=True)
         kept = find_checkpoint(output)
         go_on = f"run the same command with --resume: {kept.name} is whole" if kept else "run the same command again"
-        raise UserError(f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}.") from error
+        raise UserError(
+            f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}."
+        ) from error
 
 
 def find_damage(checkpoint: Path) -> str | None:
@@ -132,15 +144,22 @@ def check_same_run(checkpoint: Path, about: dict) -> list[str]:
     if before["processes"] != about["processes"]:
         changed.append(f"{before['processes']} process(es) instead of {about['processes']}")
     if changed:
-        raise UserError(f"{checkpoint} was made with {', '.join(changed)}; resume with what it was made with, or start anew without --resume.")
+        raise UserError(
+            f"{checkpoint} was made with {', '.join(changed)}; resume with what it was made with, or start anew without --resume."
+        )
     earlier, today = (one["versions"] | {"device": one["device"]} for one in (before, about))
     differing = [name for name, now in today.items() if earlier.get(name) != now]
-    return [f"{name} was {earlier.get(name)} and is {today[name]}: the result may differ in the last digits" for name in differing]
+    return [
+        f"{name} was {earlier.get(name)} and is {today[name]}: the result may differ in the last digits"
+        for name in differing
+    ]
 
 
 def _list_checkpoints(output: Path) -> list[Path]:
     """By step, whole or not."""
-    return sorted((path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()), key=_step)
+    return sorted(
+        (path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()), key=_step
+    )
 
 
 def _step(path: Path) -> int:

@@ -46,16 +46,22 @@ def _claim(output: Path, lock: FileLock, *, resume: bool) -> None:
             output.mkdir()
             lock.acquire()
     except Timeout as error:
-        raise UserError(f"Another training run is writing to {output}; wait for it or give another folder with --output.") from error
+        raise UserError(
+            f"Another training run is writing to {output}; wait for it or give another folder with --output."
+        ) from error
     except FileExistsError as error:
         raise UserError(f"{output} is in use or is not a folder; give another folder with --output.") from error
     except OSError as error:
-        raise UserError(f"The output folder {output} cannot be written ({error.strerror}); give another one with --output.") from error
+        raise UserError(
+            f"The output folder {output} cannot be written ({error.strerror}); give another one with --output."
+        ) from error
 
 
 def _move_aside(output: Path) -> None:
     if not (output / RUN_FILE).exists() and not any(output.glob("checkpoint-*")):
-        raise UserError(f"The folder {output} holds something that is not a training run; give an empty or new folder with --output.")
+        raise UserError(
+            f"The folder {output} holds something that is not a training run; give an empty or new folder with --output."
+        )
     number = 1
     while (old := output.with_name(f"{output.name}.{number}")).exists():
         number += 1

@@ -44,12 +44,14 @@ class Preflight:
             f"tokens {self.tokens:,}, of which trained {self.trained_tokens:,} ({share:.1%}); the rest has the label {IGNORED}",
         ]
         if self.shortened:
-            lines.append(f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {list_rows(self.shortened)}")
+            lines.append(
+                f"{len(self.shortened)} row(s) were too long and lost the middle of their news: {list_rows(self.shortened)}"
+            )
         if self.joined:
-            lines.append(f"in {len(self.joined)} row(s) the tokenizer would join the prompt's end with the answer's beginning; prompt and row are both cut there: {list_rows(self.joined)}")
-        passed = (
-            "checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is its row up to the first label, text and ids are the template's and the tokenizer's own"
-        )
+            lines.append(
+                f"in {len(self.joined)} row(s) the tokenizer would join the prompt's end with the answer's beginning; prompt and row are both cut there: {list_rows(self.joined)}"
+            )
+        passed = "checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is its row up to the first label, text and ids are the template's and the tokenizer's own"
         lines += [f"FAILED: {failure}" for failure in self.failures] or [passed]
         return "\n".join(f"  {line}" for line in lines)
 

@@ -15,7 +15,9 @@ class Progress(ProgressCallback):
         self._begun = time.monotonic()
         if state.global_step:
             print(f"resumed at step {state.global_step}", flush=True)
-        self.training_bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=None)  # shown on a terminal only
+        self.training_bar = tqdm(
+            total=state.max_steps, initial=state.global_step, unit="step", disable=None
+        )  # shown on a terminal only
 
     def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
         """No second bar for the few rows of the validation."""

@@ -44,18 +44,31 @@ def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor] | None:
     return trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
 
 
-def save_run(trainer: Trainer, about: dict, recipe: Recipe, output: Path, *, seconds: float, hub_name: str | None = None, weights: dict[str, torch.Tensor] | None = None) -> None:
+def save_run(
+    trainer: Trainer,
+    about: dict,
+    recipe: Recipe,
+    output: Path,
+    *,
+    seconds: float,
+    hub_name: str | None = None,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
 
     `about` is as from `describe_run`, `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`.
     """
     trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
     trainer.model.save_pretrained(str(output), state_dict=weights)
-    (output / "adapter_model.safetensors").chmod(0o644)  # written with 0600, which a server under another user cannot read
+    (output / "adapter_model.safetensors").chmod(
+        0o644
+    )  # written with 0600, which a server under another user cannot read
     recipe.save(output)
     log, kept = trainer.state.log_history, ("step", "loss", "learning_rate")
     history = [{name: entry[name] for name in kept} for entry in log if "loss" in entry]
-    validation = {entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry}  # a resumed run repeats a step
+    validation = {
+        entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry
+    }  # a resumed run repeats a step
     run = about | {
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),

@@ -26,7 +26,15 @@ from newsft.training.trainer import Trainer
 Tell = Callable[[str], None]
 
 
-def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: Callable[[Path], None], resume: bool = False, hub_name: str | None = None, tell: Tell = print) -> Path:
+def run(
+    recipe: Recipe,
+    *,
+    check: Callable[[Loaded, Split], None],
+    write_card: Callable[[Path], None],
+    resume: bool = False,
+    hub_name: str | None = None,
+    tell: Tell = print,
+) -> Path:
     """Train and save; the folder with the adapter.
 
     `check` is called when base model and data are there, `write_card` when the adapter is saved in its folder: for what belongs to evaluation and
@@ -43,7 +51,9 @@ def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: C
         if checkpoint:
             loaded.chat = on_day_of(loaded.chat, checkpoints.read_about(checkpoint))
         if loaded.chat.is_dated:
-            tell(f"the chat template writes the date: every row has {loaded.chat.day}, and so will every prompt to this adapter")
+            tell(
+                f"the chat template writes the date: every row has {loaded.chat.day}, and so will every prompt to this adapter"
+            )
         check(loaded, split)
         about = describe_run(loaded, split, recipe)
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
@@ -57,7 +67,9 @@ def run(recipe: Recipe, *, check: Callable[[Loaded, Split], None], write_card: C
             with checkpoints.staged_adapter(folder) as staged:
                 save_run(trainer, about, recipe, staged, seconds=seconds, hub_name=hub_name, weights=weights)
             write_card(folder)
-    tell(f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}")
+    tell(
+        f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}"
+    )
     return folder
 
 
@@ -78,7 +90,9 @@ def prepare(loaded: Loaded, split: Split, recipe: Recipe, about: dict, *, tell: 
     report = preflight(loaded, split.train, encoded, recipe, first=first)
     tell(report.report())
     if report.failures:
-        raise UserError("The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.")
+        raise UserError(
+            "The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above."
+        )
     validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
     kept = {"about": about, "validation": validation, "callbacks": [Progress()] if distributed.is_main() else []}
     trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), **kept)

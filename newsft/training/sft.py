@@ -22,7 +22,14 @@ from newsft.training.trainer import Trainer
 
 
 def build_trainer(
-    loaded: Loaded, encoded: list[Encoded], recipe: Recipe, output: Path, *, about: dict | None = None, validation: Sequence[Encoded] = (), callbacks: Sequence[TrainerCallback] = ()
+    loaded: Loaded,
+    encoded: list[Encoded],
+    recipe: Recipe,
+    output: Path,
+    *,
+    about: dict | None = None,
+    validation: Sequence[Encoded] = (),
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trainer:
     """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks.
 
@@ -46,7 +53,9 @@ def build_trainer(
         callbacks=list(callbacks),
     )
     adapter = trainer.model.peft_config[ADAPTER]
-    adapter.target_modules = sorted(adapter.target_modules)  # PEFT makes it a set, whose order differs from process to process; sorted, the saved file is always the same
+    adapter.target_modules = sorted(
+        adapter.target_modules
+    )  # PEFT makes it a set, whose order differs from process to process; sorted, the saved file is always the same
     trainer.remove_callback(PrinterCallback)  # prints raw dicts; `callbacks` say the same in words
     return trainer
 
@@ -67,7 +76,9 @@ def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) ->
         if hindrance:
             raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
         return True
-    return hindrance is None and loaded.device.type != "cpu"  # whose attention is so slow with a mask that a step takes twice the time (benchmarks.training)
+    return (
+        hindrance is None and loaded.device.type != "cpu"
+    )  # whose attention is so slow with a mask that a step takes twice the time (benchmarks.training)
 
 
 def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, shared: bool) -> bool:
@@ -81,7 +92,9 @@ def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Re
     else:
         tokens = longest[0] * recipe.batch_size
     config = loaded.model.config
-    return memory.estimate_activations(tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype) > memory.free_bytes(loaded.device.type)
+    return memory.estimate_activations(
+        tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype
+    ) > memory.free_bytes(loaded.device.type)
 
 
 def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
@@ -89,11 +102,15 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     if recipe.precision == "auto" or loaded.model.dtype == torch.bfloat16:
         return loaded.model.dtype
     if loaded.device.type != "cpu" or not has_bf16_units():
-        raise UserError("--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto.")
+        raise UserError(
+            "--precision is bf16, but this machine has no units for it, without which it is hundreds of times slower; use auto."
+        )
     return torch.bfloat16
 
 
-def _sft_config(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, output: Path, *, validated: bool, shared: bool) -> SFTConfig:
+def _sft_config(
+    loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, output: Path, *, validated: bool, shared: bool
+) -> SFTConfig:
     on_cpu, dtype = loaded.device.type == "cpu", choose_precision(loaded, recipe)
     steps = recipe.steps(len(encoded), processes=distributed.count())
     return SFTConfig(
@@ -132,7 +149,9 @@ def _sft_config(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, outp
 
 
 def _as_dataset(encoded: Sequence[Encoded]) -> Dataset:
-    return Dataset.from_list([{name: getattr(one, name) for name in ("input_ids", "labels", "attention_mask")} for one in encoded])
+    return Dataset.from_list(
+        [{name: getattr(one, name) for name in ("input_ids", "labels", "attention_mask")} for one in encoded]
+    )
 
 
 def _lora_config(recipe: Recipe) -> LoraConfig:

@@ -61,7 +61,9 @@ class Trainer(TrainerHooks, SFTTrainer):
         logits = model(**seen, logits_to_keep=positions, use_cache=False).logits
         targets = targets[:, positions]
         count = (targets != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
-        return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum") / torch.as_tensor(count).clamp(min=1)
+        return functional.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+        ) / torch.as_tensor(count).clamp(min=1)
 
     def create_model_card(self, *args, **settings) -> None:
         """None: the adapter gets its own card in the end."""
@@ -93,9 +95,13 @@ class Trainer(TrainerHooks, SFTTrainer):
             self.accelerator.wait_for_everyone()  # each process writes the state of its generators
             if self.args.should_save:
                 folder = checkpoints.staging_folder(output, step)
-                (folder / SAFETENSORS_WEIGHTS_NAME).chmod(0o644)  # written with 0600, which a server under another user cannot read
+                (folder / SAFETENSORS_WEIGHTS_NAME).chmod(
+                    0o644
+                )  # written with 0600, which a server under another user cannot read
                 if self._about:
-                    (folder / RUN_FILE).write_text(json.dumps(self._about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                    (folder / RUN_FILE).write_text(
+                        json.dumps(self._about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+                    )
                 checkpoints.publish(output, step)
 
 

@@ -29,7 +29,9 @@ def test_no_tab_has_a_serious_violation(browser, address, language, theme):
         page.wait_for_timeout(800)  # colours fade in
         for violation in Axe().run(page).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
-                found[f"{name}: {violation['id']}"] = [[node["html"][:160], node["failureSummary"][:300]] for node in violation["nodes"][:4]]
+                found[f"{name}: {violation['id']}"] = [
+                    [node["html"][:160], node["failureSummary"][:300]] for node in violation["nodes"][:4]
+                ]
     context.close()
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 

@@ -104,7 +104,15 @@ def test_phone_width_has_no_sideways_scrolling_and_stacks_the_answers(browser, a
     context.close()
 
 
-@pytest.mark.parametrize("news", ["<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "${alert(1)} {{constructor}}", "</textarea><svg onload=alert(1)>"])
+@pytest.mark.parametrize(
+    "news",
+    [
+        "<img src=x onerror=alert(1)>",
+        "<script>alert(1)</script>",
+        "${alert(1)} {{constructor}}",
+        "</textarea><svg onload=alert(1)>",
+    ],
+)
 def test_markup_in_the_news_runs_nothing(page, news):
     paste(page, f"가온미르전자가 공급 계약을 맺었다. {news}")
     page.click("button#compare")

@@ -50,7 +50,9 @@ def test_filter_row_and_xray(opened):
     page.locator("#filter").get_by_text(say("filter_unreadable", "ko")).click()
     expect(page.locator("#rows")).not_to_have_text(everything)
     page.locator("#filter").get_by_text("모두", exact=True).click()
-    expect(page.locator("#rows")).to_have_text(everything, use_inner_text=True, timeout=SECONDS)  # else a row of the old list is opened
+    expect(page.locator("#rows")).to_have_text(
+        everything, use_inner_text=True, timeout=SECONDS
+    )  # else a row of the old list is opened
     page.get_by_test_id("cell-3-1").click()
     expect(page.locator("#opened h3").first).to_contain_text("3번 행", timeout=SECONDS)
     assert page.locator("#opened .side").count() == 3
@@ -67,7 +69,9 @@ def test_xray_is_that_of_the_row_opened_last(opened, rows):
         box.fill(str(number))
         box.press("Enter")
     expect(page.locator("#opened h3").first).to_contain_text("30번 행", timeout=SECONDS)
-    expect(page.locator("#xray .tinted").first).to_contain_text(rows[30]["assistant"]["summary"].replace(" ", "·"), timeout=SECONDS)
+    expect(page.locator("#xray .tinted").first).to_contain_text(
+        rows[30]["assistant"]["summary"].replace(" ", "·"), timeout=SECONDS
+    )
 
 
 def test_exports_are_downloaded(opened, tmp_path):

@@ -24,7 +24,11 @@ def open_at(browser, address):
     contexts = []
 
     def open_it(query: str, width: int, height: int):
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, is_mobile=width < 600, has_touch=width < 600))
+        contexts.append(
+            browser.new_context(
+                viewport={"width": width, "height": height}, is_mobile=width < 600, has_touch=width < 600
+            )
+        )
         page = contexts[-1].new_page()
         page.add_init_script(WATCH)
         open_page(page, address + query)
@@ -51,9 +55,16 @@ def test_description_of_the_english_page_has_korean_only_where_the_lesson_is_kor
     for query in ("/", "/?lang=en", "/?lang=xx"):
         page = urllib.request.urlopen(address + query).read().decode()
         components = json.loads(page.partition("window.gradio_config = ")[2].partition(";</script>")[0])["components"]
-        found[query] = {one["id"]: [one["props"].get(name) for name in ("label", "placeholder", "info", "samples", "choices")] for one in components}
+        found[query] = {
+            one["id"]: [one["props"].get(name) for name in ("label", "placeholder", "info", "samples", "choices")]
+            for one in components
+        }
     assert found["/"] == found["/?lang=xx"]
-    assert [said for said in found["/?lang=en"].values() if HANGUL.search(json.dumps(said, ensure_ascii=False).replace("한국어", ""))] == []
+    assert [
+        said
+        for said in found["/?lang=en"].values()
+        if HANGUL.search(json.dumps(said, ensure_ascii=False).replace("한국어", ""))
+    ] == []
 
 
 def test_switch_after_an_english_start_works_both_ways(open_at):
@@ -79,5 +90,10 @@ def test_button_and_both_columns_are_on_the_first_screen(open_at, query, width, 
             page.wait_for_timeout(300)
         for seen in ("button#compare", "#base h3", "#tuned h3"):
             box = page.locator(seen).bounding_box()
-            assert box["y"] >= 0 and box["y"] + box["height"] <= height and box["x"] >= 0 and box["x"] + box["width"] <= width, (seen, box)
+            assert (
+                box["y"] >= 0
+                and box["y"] + box["height"] <= height
+                and box["x"] >= 0
+                and box["x"] + box["width"] <= width
+            ), (seen, box)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -40,7 +40,12 @@ def test_markup_that_the_model_writes_runs_nothing(page: Page, rows, monkeypatch
     page.click("button#compare")
     wait_for_answers(page)
     assert page.locator("#tuned .raw").inner_text().startswith(MARKUP[0])
-    assert page.locator("#answers :is(img, script, svg, iframe, style, base, a, math), #footer :is(img, script, iframe)").count() == 0
+    assert (
+        page.locator(
+            "#answers :is(img, script, svg, iframe, style, base, a, math), #footer :is(img, script, iframe)"
+        ).count()
+        == 0
+    )
     assert page.evaluate("document.baseURI").startswith(page.url.rstrip("/"))
 
 
@@ -48,7 +53,9 @@ def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page:
     monkeypatch.setattr(middleware, "MOST_BYTES", 1_000)
     paste(page, "가" * 2_000)
     page.click("button#compare")
-    expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text(say("error_request_too_large", "ko", limit=0), timeout=SECONDS)
+    expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text(
+        say("error_request_too_large", "ko", limit=0), timeout=SECONDS
+    )
     expect(page.locator("button#compare")).to_be_enabled(timeout=SECONDS)
     expect(page.locator("button#stop")).to_be_disabled()
     monkeypatch.undo()

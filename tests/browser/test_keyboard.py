@@ -18,7 +18,9 @@ def go(page: Page, selector: str, *, back: bool = False) -> None:
         page.keyboard.press("Shift+Tab" if back else "Tab")
         if page.evaluate(REACHED, [selector]):
             page.wait_for_timeout(300)  # borders and shadows fade in
-            assert page.evaluate("() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'; }"), f"no visible focus on {selector}"
+            assert page.evaluate(
+                "() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'; }"
+            ), f"no visible focus on {selector}"
             return
     pytest.fail(f"Tab does not reach {selector}")
 
@@ -35,7 +37,9 @@ def test_comparison_is_chosen_started_and_stopped(page):
     expect(page.locator("#news textarea")).not_to_have_value("", timeout=SECONDS)
     go(page, "button#compare")
     page.keyboard.press("Enter")
-    expect(page.locator("button#stop")).to_be_focused(timeout=SECONDS)  # the button that was pressed is off: its partner has the focus
+    expect(page.locator("button#stop")).to_be_focused(
+        timeout=SECONDS
+    )  # the button that was pressed is off: its partner has the focus
     page.keyboard.press("Enter")
     expect(page.locator("#tuned .stats")).to_contain_text(re.compile(f"사용자가 멈춤|{DONE.pattern}"), timeout=SECONDS)
     expect(page.locator("button#compare")).to_be_focused(timeout=SECONDS)
@@ -100,7 +104,9 @@ def test_evaluation_is_filtered_and_a_row_opened(page):
     everything = page.locator("#rows").inner_text()
     go(page, "#filter input")
     page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")  # the rows that the base model wins: the ones before, in which the adapter wins, may begin as all rows do
+    page.keyboard.press(
+        "ArrowRight"
+    )  # the rows that the base model wins: the ones before, in which the adapter wins, may begin as all rows do
     expect(page.locator("#rows")).not_to_have_text(everything, use_inner_text=True, timeout=SECONDS)
     go(page, "#open-row input")
     page.keyboard.type("12")

@@ -42,7 +42,9 @@ def held(page: Page, place: str) -> dict[str, list]:
 
 def passport(page: Page, place: str = "#row") -> dict:
     panel = page.locator(f"{place} .passport")
-    return dict(zip(panel.locator("dt").all_inner_texts(), panel.locator("dd").all_inner_texts(), strict=True)) | {"shift": panel.locator(".shift").inner_text()}
+    return dict(zip(panel.locator("dt").all_inner_texts(), panel.locator("dd").all_inner_texts(), strict=True)) | {
+        "shift": panel.locator(".shift").inner_text()
+    }
 
 
 def focused(page: Page) -> int:
@@ -56,14 +58,21 @@ def test_row_chosen_by_number_is_shown_as_training_encodes_it(page, rows, name, 
     choose_row(page, name, ROW)
     wait_for_tokens(page, place, len(encoded(rows)))
     shown = held(page, place)
-    assert [shown[name] for name in ("id", "label", "mask", "origin")] == [encoded(rows).input_ids, encoded(rows).labels, encoded(rows).attention_mask, encoded(rows).origins]
+    assert [shown[name] for name in ("id", "label", "mask", "origin")] == [
+        encoded(rows).input_ids,
+        encoded(rows).labels,
+        encoded(rows).attention_mask,
+        encoded(rows).origins,
+    ]
 
 
 def test_row_chosen_by_number_is_shown_in_the_template(page, rows):
     open_tab(page, "template")
     choose_row(page, "template", ROW)
     expect(page.locator("#template .card.user p")).to_have_text(rows[ROW]["user_prompt"], timeout=SECONDS)
-    assert page.locator("#template .rendered .content").all_text_contents() == [message["content"] for message in row_messages(rows[ROW])]
+    assert page.locator("#template .rendered .content").all_text_contents() == [
+        message["content"] for message in row_messages(rows[ROW])
+    ]
 
 
 def test_number_typed_digit_by_digit_shows_its_row(page, rows):
@@ -103,7 +112,10 @@ def test_walking_with_arrow_keys_reads_the_passport(page):
     assert focused(page) == first - 1
     read = passport(page)
     assert read[say("token_position", "ko")] == f"{first - 1} / {last}"
-    assert read[say("token_id", "ko")] == "271" and read[say("token_label", "ko")] == f"-100 ({say('token_ignored', 'ko')})"
+    assert (
+        read[say("token_id", "ko")] == "271"
+        and read[say("token_label", "ko")] == f"-100 ({say('token_ignored', 'ko')})"
+    )
     answer = tokens.read_tokens(llama3_chat(), row)[first]
     assert read["shift"] == say("token_next_trained", "ko", next=answer.text, id=answer.id)
     page.keyboard.press("ArrowRight")
@@ -123,7 +135,9 @@ def test_up_and_down_move_between_lines_and_the_list_is_one_tab_stop(page):
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
         seen.append(focused(page))
-    tops = page.evaluate("(seen) => seen.map((at) => document.querySelectorAll('#row .tokens i')[at].getBoundingClientRect().top)", seen)
+    tops = page.evaluate(
+        "(seen) => seen.map((at) => document.querySelectorAll('#row .tokens i')[at].getBoundingClientRect().top)", seen
+    )
     assert tops[0] < tops[1] < tops[2] and tops[2] > tops[3] > tops[4]
     assert tops[0] == tops[4] and tops[1] == tops[3]
     assert page.locator("#row .tokens i[tabindex]").count() == 1
@@ -203,7 +217,9 @@ def test_two_training_steps_prove_that_nothing_is_learned(page):
     open_tab(page, "lab")
     page.click("button#proof-run")
     expect(page.locator("#proof tbody tr")).to_have_count(2, timeout=2 * SECONDS)
-    assert [say("proof_moved", "ko"), say("proof_still", "ko")] == page.locator("#proof td:last-child").all_inner_texts()
+    assert [say("proof_moved", "ko"), say("proof_still", "ko")] == page.locator(
+        "#proof td:last-child"
+    ).all_inner_texts()
 
 
 def test_same_row_is_followed_from_tab_to_tab(page, rows):

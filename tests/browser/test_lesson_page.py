@@ -76,7 +76,9 @@ def test_passport_is_in_sight_on_a_phone(phone):
 
 def test_chosen_chip_stays_above_the_passport_on_a_phone(phone):
     open_tab_on_phone(phone, "tokens")
-    lowest = phone.evaluate("() => [...document.querySelectorAll('#row .tokens i')].findLastIndex((chip) => chip.checkVisibility() && chip.getBoundingClientRect().bottom < innerHeight)")
+    lowest = phone.evaluate(
+        "() => [...document.querySelectorAll('#row .tokens i')].findLastIndex((chip) => chip.checkVisibility() && chip.getBoundingClientRect().bottom < innerHeight)"
+    )
     chip = phone.locator("#row .tokens i").nth(lowest)
     under = chip.bounding_box()["y"]
     chip.tap()
@@ -128,10 +130,14 @@ def test_size_control_enlarges_the_page_without_sideways_scrolling(page):
     open_tab(page, "tokens")
     before = page.locator("#heading h1").bounding_box()["height"]
     page.locator("#size").get_by_text(say("size_3", "ko"), exact=True).click()
-    page.wait_for_function("(height) => document.querySelector('#heading h1').getBoundingClientRect().height > 1.5 * height", arg=before)
+    page.wait_for_function(
+        "(height) => document.querySelector('#heading h1').getBoundingClientRect().height > 1.5 * height", arg=before
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     page.locator("#size").get_by_text(say("size_1", "ko"), exact=True).click()
-    page.wait_for_function("(height) => document.querySelector('#heading h1').getBoundingClientRect().height <= height", arg=before)
+    page.wait_for_function(
+        "(height) => document.querySelector('#heading h1').getBoundingClientRect().height <= height", arg=before
+    )
 
 
 def test_pointing_at_a_card_or_its_text_lights_the_partner(page):
@@ -160,14 +166,26 @@ def test_generation_prompt_and_spelling_change_the_rendered_text(page):
 def test_tokens_endpoint_describes_a_row_as_training_encodes_it(address):
     client, row = Client(address, verbose=False), llama3_chat().encode_row(TOY)
     found = client.predict(messages=TOY, api_name="/tokens")
-    assert [found[name] for name in ("input_ids", "labels", "attention_mask", "origins")] == [row.input_ids, row.labels, row.attention_mask, row.origins]
+    assert [found[name] for name in ("input_ids", "labels", "attention_mask", "origins")] == [
+        row.input_ids,
+        row.labels,
+        row.attention_mask,
+        row.origins,
+    ]
     assert "".join(found["texts"]) == row.text
     smaller = client.predict(messages=TOY[:2], tokenizer="model", api_name="/tokens")
     assert set(smaller["labels"]) == {-100} and "".join(smaller["texts"]).endswith(HEADER)
     assert json.dumps(found)
 
 
-@pytest.mark.parametrize("messages, words", [([], "at least one"), ([{"role": "tool", "content": "x"}], "role"), ([{"role": "user", "content": "가" * 1_000_000}], "limit")])
+@pytest.mark.parametrize(
+    "messages, words",
+    [
+        ([], "at least one"),
+        ([{"role": "tool", "content": "x"}], "role"),
+        ([{"role": "user", "content": "가" * 1_000_000}], "limit"),
+    ],
+)
 def test_tokens_endpoint_says_what_is_wrong_and_goes_on(address, messages, words):
     client = Client(address, verbose=False)
     with pytest.raises(AppError, match=words):
@@ -176,7 +194,10 @@ def test_tokens_endpoint_says_what_is_wrong_and_goes_on(address, messages, words
 
 
 def test_only_the_two_endpoints_are_public(address):
-    assert list(Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]) == ["/compare", "/tokens"]
+    assert list(Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]) == [
+        "/compare",
+        "/tokens",
+    ]
 
 
 def test_tokens_stay_in_order_when_the_tokenizer_is_changed(page):

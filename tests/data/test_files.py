@@ -52,7 +52,10 @@ def test_clone_of_a_data_set_loads_its_training_split_and_names_the_rest(tmp_pat
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])
 def test_description_beside_the_files_is_not_taken_for_rows(tmp_path, ending):
-    assert load(write(tmp_path, {f"part.{ending}": ROWS, "dataset_info.json": "{}", "dataset_infos.json": "{}"})) == (ROWS, [])
+    assert load(write(tmp_path, {f"part.{ending}": ROWS, "dataset_info.json": "{}", "dataset_infos.json": "{}"})) == (
+        ROWS,
+        [],
+    )
 
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])
@@ -76,7 +79,14 @@ def test_files_of_another_kind_in_a_folder_are_named(tmp_path):
     ("files", "words"),
     [
         ({"test.jsonl": ROWS}, "has no split train; it has test. Give one of its files"),
-        ({"README.md": "---\nconfigs:\n- config_name: x\n  data_files: a.jsonl\n- config_name: y\n  data_files: b.jsonl\n---\n", "a.jsonl": ROWS, "b.jsonl": ROWS}, "available configs: ['x', 'y']"),
+        (
+            {
+                "README.md": "---\nconfigs:\n- config_name: x\n  data_files: a.jsonl\n- config_name: y\n  data_files: b.jsonl\n---\n",
+                "a.jsonl": ROWS,
+                "b.jsonl": ROWS,
+            },
+            "available configs: ['x', 'y']",
+        ),
         ({"news.txt": "뉴스"}, "holds no JSONL, CSV or Parquet file"),
         ({"data/train.parquet": "PAR1"}, "could not be read as parquet"),
     ],
@@ -102,7 +112,13 @@ def test_folder_that_save_to_disk_wrote_loads(tmp_path):
 
 
 def test_objects_of_different_keys_come_back_from_every_form_of_datasets_as_from_jsonl(tmp_path):
-    answers = [{"summary": "가"}, {"x": None, "summary": "나"}, "005930", "{'summary': '다'}", {"summary": ["라"], "x": {"y": 1}}]
+    answers = [
+        {"summary": "가"},
+        {"x": None, "summary": "나"},
+        "005930",
+        "{'summary': '다'}",
+        {"summary": ["라"], "x": {"y": 1}},
+    ]
     rows = [row | {"assistant": answer} for row, answer in zip(ROWS, answers, strict=False)]
     path = tiny.write_rows(tmp_path / "rows.jsonl", rows)
     held = load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))

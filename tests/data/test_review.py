@@ -14,9 +14,17 @@ def test_shipped_rows_and_clean_rows_have_nothing_odd(rows):
 
 def test_answers_that_are_no_dictionary_are_counted_and_named():
     rows = tiny.make_rows(8)
-    rows[1]["assistant"], rows[4]["assistant"], rows[6]["assistant"] = "None", "{'summary': '나온 '가게' 이름'}", '{"is_stock_related": true}'
+    rows[1]["assistant"], rows[4]["assistant"], rows[6]["assistant"] = (
+        "None",
+        "{'summary': '나온 '가게' 이름'}",
+        '{"is_stock_related": true}',
+    )
     (oddity,) = review(split(rows))
-    assert oddity.startswith("3 row(s) have an answer that is no dictionary") and "rows 1, 4, 6" in oddity and "Write it as a Python dict" in oddity
+    assert (
+        oddity.startswith("3 row(s) have an answer that is no dictionary")
+        and "rows 1, 4, 6" in oddity
+        and "Write it as a Python dict" in oddity
+    )
 
 
 def test_repeated_news_is_named_in_each_half_and_across_them():
@@ -27,7 +35,11 @@ def test_repeated_news_is_named_in_each_half_and_across_them():
     training, test, across = review(split(rows))
     assert training.startswith("1 row(s) of the training half repeat") and "(rows 7)" in training
     assert test.startswith("1 row(s) of the test half repeat") and "(rows 2)" in test
-    assert across.startswith("1 row(s) of the training half have the news of a test row") and "(rows 6)" in across and "Remove" in across
+    assert (
+        across.startswith("1 row(s) of the training half have the news of a test row")
+        and "(rows 6)" in across
+        and "Remove" in across
+    )
 
 
 def test_traces_of_a_wrong_encoding_are_named():

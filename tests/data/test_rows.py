@@ -16,7 +16,10 @@ from newsft.fingerprints import fingerprint_rows
 
 # Commas, quotes and line breaks: what a CSV file has to survive.
 ANSWERS = [f"{{'summary': '요약 {number}', 'x': None}}" for number in range(4)]
-ROWS = [{"system_prompt": '시스템 "규칙", 하나', "user_prompt": f"뉴스 {n}\n둘째 줄, '인용'", "assistant": answer} for n, answer in enumerate(ANSWERS)]
+ROWS = [
+    {"system_prompt": '시스템 "규칙", 하나', "user_prompt": f"뉴스 {n}\n둘째 줄, '인용'", "assistant": answer}
+    for n, answer in enumerate(ANSWERS)
+]
 
 
 def write_jsonl(path, rows, *, encoding="utf-8"):
@@ -43,7 +46,10 @@ def test_jsonl_with_byte_order_mark_and_blank_lines_loads(tmp_path):
 
 
 def test_answer_dicts_of_jsonl_keep_their_own_keys_and_order(tmp_path):
-    answers = [{"summary": "가", "is_stock_related": False}, {"is_stock_related": True, "positive_impact_stocks": ["나"], "summary": None}]
+    answers = [
+        {"summary": "가", "is_stock_related": False},
+        {"is_stock_related": True, "positive_impact_stocks": ["나"], "summary": None},
+    ]
     rows = [row | {"assistant": answer} for row, answer in zip(ROWS, answers, strict=False)]
     loaded = load_rows(write_jsonl(tmp_path / "news.jsonl", rows))
     assert [list(row["assistant"].items()) for row in loaded] == [list(answer.items()) for answer in answers]
@@ -77,7 +83,11 @@ def test_other_columns_are_left_out_and_told(tmp_path):
 
 
 def test_rows_whose_characters_were_changed_are_counted_and_named(tmp_path):
-    changed = [ROWS[0], ROWS[1] | {"user_prompt": unicodedata.normalize("NFD", ROWS[1]["user_prompt"])}, ROWS[2] | {"assistant": ROWS[2]["assistant"] + "\0"}]
+    changed = [
+        ROWS[0],
+        ROWS[1] | {"user_prompt": unicodedata.normalize("NFD", ROWS[1]["user_prompt"])},
+        ROWS[2] | {"assistant": ROWS[2]["assistant"] + "\0"},
+    ]
     told = []
     assert load_rows(write_jsonl(tmp_path / "news.jsonl", changed), tell=told.append) == ROWS[:3]
     assert len(told) == 1 and told[0].startswith("2 row(s) were normalised") and "(rows 1, 2)" in told[0]
@@ -99,7 +109,9 @@ def test_same_rows_have_the_same_fingerprint_whatever_the_file(tmp_path):
     assert fingerprint_rows(ROWS) != fingerprint_rows([ROWS[0] | {"assistant": "{}"}, *ROWS[1:]])
 
 
-@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (lambda path, rows: write_csv(path, rows, columns=list(rows[0])), "csv")])
+@pytest.mark.parametrize(
+    "write, ending", [(write_jsonl, "jsonl"), (lambda path, rows: write_csv(path, rows, columns=list(rows[0])), "csv")]
+)
 def test_missing_column_is_named_with_those_that_are_there(tmp_path, write, ending):
     rows = [{"system_prompt": "a", "news": "b", "assistant": "c"}]
     with pytest.raises(UserError, match="has no column user_prompt; it has system_prompt, news, assistant"):
@@ -129,7 +141,10 @@ def test_cell_that_is_not_text_names_its_row(tmp_path):
         load_rows(write_jsonl(tmp_path / "news.jsonl", [ROWS[0], ROWS[1] | {"user_prompt": 5}]))
 
 
-@pytest.mark.parametrize("name, content", [("a.jsonl", ""), ("a.jsonl", "\n\n"), ("a.json", "[]"), ("a.csv", ""), ("b.csv", ",".join(COLUMNS) + "\n")])
+@pytest.mark.parametrize(
+    "name, content",
+    [("a.jsonl", ""), ("a.jsonl", "\n\n"), ("a.json", "[]"), ("a.csv", ""), ("b.csv", ",".join(COLUMNS) + "\n")],
+)
 def test_file_without_rows_is_a_user_error(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=name):
@@ -162,7 +177,23 @@ def test_json_file_may_hold_a_row_a_line(tmp_path):
 
 
 # What a spreadsheet or pandas takes for a missing value, a number or a truth value.
-CELLS = ["None", "NA", "nan", "NaN", "null", "N/A", "#N/A", "<NA>", "005930", "0", "1", "1e5", "True", "False", "2026-01-01"]
+CELLS = [
+    "None",
+    "NA",
+    "nan",
+    "NaN",
+    "null",
+    "N/A",
+    "#N/A",
+    "<NA>",
+    "005930",
+    "0",
+    "1",
+    "1e5",
+    "True",
+    "False",
+    "2026-01-01",
+]
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -190,7 +221,10 @@ def test_csv_carries_any_text(tmp_path, text):
 
 def test_unquoted_comma_in_every_row_is_noticed(tmp_path):
     (tmp_path / "news.csv").write_text(",".join(COLUMNS) + "\n" + "규칙,뉴스가, 났다,{}\n" * 3, encoding="utf-8")
-    with pytest.raises(UserError, match=r"3 row\(s\) have another number of cells than the header's 3 \(rows 0, 1, 2; row 0 has 4\); put cells that hold a comma into double quotes"):
+    with pytest.raises(
+        UserError,
+        match=r"3 row\(s\) have another number of cells than the header's 3 \(rows 0, 1, 2; row 0 has 4\); put cells that hold a comma into double quotes",
+    ):
         load_rows(str(tmp_path / "news.csv"))
 
 
@@ -221,7 +255,10 @@ def test_texts_within_an_answer_that_is_an_object_are_normalised_and_told(tmp_pa
     plain = {"요약": "한글", "positive_keywords": ["가격", {"뜻": "인상\n끝"}], "x": None}
     odd = {nfd("요약"): nfd("한글") + "\0", "positive_keywords": [nfd("가격"), {"뜻": "인상\r\n끝"}], "x": None}
     told = []
-    rows = load_rows(write_jsonl(tmp_path / "news.jsonl", [ROWS[0] | {"assistant": answer} for answer in (plain, odd)]), tell=told.append)
+    rows = load_rows(
+        write_jsonl(tmp_path / "news.jsonl", [ROWS[0] | {"assistant": answer} for answer in (plain, odd)]),
+        tell=told.append,
+    )
     assert rows[1]["assistant"] == plain and gold_text(rows[0]) == gold_text(rows[1])
     assert len(told) == 1 and told[0].startswith("1 row(s) were normalised") and "(rows 1)" in told[0]
 
@@ -231,22 +268,31 @@ def test_texts_within_an_answer_that_is_an_object_are_normalised_and_told(tmp_pa
 def test_lines_end_as_in_pasted_text(tmp_path, ending, write, suffix):
     news = f"첫 줄{ending}둘째 줄{ending}"
     told = []
-    (row,) = load_rows(write(tmp_path / f"news.{suffix}", [ROWS[0] | {"user_prompt": news, "system_prompt": news}]), tell=told.append)
+    (row,) = load_rows(
+        write(tmp_path / f"news.{suffix}", [ROWS[0] | {"user_prompt": news, "system_prompt": news}]), tell=told.append
+    )
     assert row["user_prompt"] == row["system_prompt"] == clean_text(news)[0] == "첫 줄\n둘째 줄\n"
     assert len(told) == 1 and "LF" in told[0]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "[1, NaN]", '{"a": NaN}'])
 def test_number_that_python_cannot_write_names_its_row_and_key(tmp_path, text):
-    lines = [json.dumps(ROWS[0]), json.dumps(ROWS[1] | {"assistant": {"summary": "가", "score": 0}}).replace(": 0}", f": {text}}}")]
+    lines = [
+        json.dumps(ROWS[0]),
+        json.dumps(ROWS[1] | {"assistant": {"summary": "가", "score": 0}}).replace(": 0}", f": {text}}}"),
+    ]
     (tmp_path / "news.jsonl").write_text("\n".join(lines))
     with pytest.raises(UserError, match=r"no Python literal in 1 row\(s\), first 1; .*Row 1 holds score: "):
         load_rows(str(tmp_path / "news.jsonl"))
 
 
-@pytest.mark.parametrize("value", [datetime(2026, 1, 1), date(2026, 1, 1), Decimal("1.50"), float("nan"), timedelta(days=1)])
+@pytest.mark.parametrize(
+    "value", [datetime(2026, 1, 1), date(2026, 1, 1), Decimal("1.50"), float("nan"), timedelta(days=1)]
+)
 def test_value_of_parquet_that_python_cannot_write_names_its_row_and_key(tmp_path, value):
-    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": {"summary": "가", "when": value}}] * 2), tmp_path / "news.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([ROWS[0] | {"assistant": {"summary": "가", "when": value}}] * 2), tmp_path / "news.parquet"
+    )
     with pytest.raises(UserError, match=r"no Python literal in 2 row\(s\), first 0, 1; .*Row 0 holds when: "):
         load_rows(str(tmp_path / "news.parquet"))
 
@@ -254,17 +300,27 @@ def test_value_of_parquet_that_python_cannot_write_names_its_row_and_key(tmp_pat
 @pytest.mark.parametrize("value", [datetime(2026, 1, 1), Decimal("1.50"), 5930, [1.5], b"{}"])
 def test_answer_of_parquet_that_is_neither_text_nor_object_is_refused(tmp_path, value):
     pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": value}]), tmp_path / "news.parquet")
-    with pytest.raises(UserError, match=r"assistant is not text in 1 row\(s\), first 0; write it as text. Row 0 holds "):
+    with pytest.raises(
+        UserError, match=r"assistant is not text in 1 row\(s\), first 0; write it as text. Row 0 holds "
+    ):
         load_rows(str(tmp_path / "news.parquet"))
 
 
 def test_struct_of_parquet_that_may_have_added_keys_names_its_rows(tmp_path):
     answers = [{"summary": "가", "x": "나"}, {"summary": "다"}, {"x": "라", "summary": "마"}, {"x": {"y": None}}]
     told = []
-    pq.write_table(pa.Table.from_pylist([ROWS[0] | {"assistant": answer} for answer in answers[:3]]), tmp_path / "news.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([ROWS[0] | {"assistant": answer} for answer in answers[:3]]), tmp_path / "news.parquet"
+    )
     loaded = load_rows(str(tmp_path / "news.parquet"), tell=told.append)
     assert loaded[1]["assistant"] == {"summary": "다", "x": None}
-    assert len(told) == 1 and "struct" in told[0] and "1 row(s)" in told[0] and "(rows 1)" in told[0] and "JSONL" in told[0]
+    assert (
+        len(told) == 1
+        and "struct" in told[0]
+        and "1 row(s)" in told[0]
+        and "(rows 1)" in told[0]
+        and "JSONL" in told[0]
+    )
 
 
 def test_struct_of_parquet_whose_rows_hold_every_key_says_nothing(tmp_path):
@@ -280,7 +336,12 @@ def test_data_set_that_asks_without_a_system_prompt_loads(tmp_path, blank):
     assert rows == [row | {"system_prompt": ""} for row in ROWS]
     assert [message["role"] for message in row_messages(rows[0])] == ["user", "assistant"]
     with pytest.raises(UserError, match=r"system_prompt is empty in 1 row\(s\), first 2"):
-        load_rows(write_jsonl(tmp_path / "news.jsonl", [row | {"system_prompt": blank if number == 2 else "규칙"} for number, row in enumerate(ROWS)]))
+        load_rows(
+            write_jsonl(
+                tmp_path / "news.jsonl",
+                [row | {"system_prompt": blank if number == 2 else "규칙"} for number, row in enumerate(ROWS)],
+            )
+        )
 
 
 def without_system_prompt(rows):
@@ -297,14 +358,24 @@ def write_array(path, rows):
     return str(path)
 
 
-@pytest.mark.parametrize("write, ending", [(write_jsonl, "jsonl"), (write_array, "json"), (lambda path, rows: write_csv(path, rows, columns=COLUMNS[1:]), "csv"), (write_parquet, "parquet")])
+@pytest.mark.parametrize(
+    "write, ending",
+    [
+        (write_jsonl, "jsonl"),
+        (write_array, "json"),
+        (lambda path, rows: write_csv(path, rows, columns=COLUMNS[1:]), "csv"),
+        (write_parquet, "parquet"),
+    ],
+)
 def test_file_without_system_prompts_is_for_measuring_and_not_for_training(tmp_path, write, ending):
     path = write(tmp_path / f"my news.{ending}", without_system_prompt(ROWS))
     rows = load_rows(path, measuring=True)
     assert rows == without_system_prompt(ROWS)
     split = keep_for_measuring(rows, system_prompt=ROWS[0]["system_prompt"])
     assert (split.test, split.train, split.fingerprint) == (ROWS, [], fingerprint_rows(ROWS))
-    with pytest.raises(UserError, match=r"has no column system_prompt; .* add it, .*: python -m newsft.evaluation --data '.*my news") as caught:
+    with pytest.raises(
+        UserError, match=r"has no column system_prompt; .* add it, .*: python -m newsft.evaluation --data '.*my news"
+    ) as caught:
         load_rows(path)
     assert "\n" not in str(caught.value)
 
@@ -319,7 +390,9 @@ def test_file_whose_later_rows_have_a_system_prompt_is_not_for_measuring(tmp_pat
 def test_korean_file_in_cp949_loads_and_says_so(tmp_path, write, ending):
     told = []
     assert load_rows(write(tmp_path / f"news.{ending}", ROWS, encoding="cp949"), tell=told.append) == ROWS
-    assert len(told) == 1 and "read as cp949" in told[0] and f"news.{ending}" in told[0] and "save it as UTF-8" in told[0]
+    assert (
+        len(told) == 1 and "read as cp949" in told[0] and f"news.{ending}" in told[0] and "save it as UTF-8" in told[0]
+    )
 
 
 @pytest.mark.parametrize("content", ["뉴스, 새빛전자가 올랐다.\n".encode() * 50 + b"\xff\n", "뉴스".encode("utf-16")])
@@ -369,7 +442,9 @@ def test_split_with_an_empty_half_is_a_user_error(count, ratio):
 
 
 def test_row_becomes_system_user_and_the_dict_as_text():
-    messages = row_messages({"system_prompt": "규칙", "user_prompt": "뉴스", "assistant": {"is_stock_related": False, "summary": None}})
+    messages = row_messages(
+        {"system_prompt": "규칙", "user_prompt": "뉴스", "assistant": {"is_stock_related": False, "summary": None}}
+    )
     assert [(message["role"], message["content"]) for message in messages] == [
         ("system", "규칙"),
         ("user", "뉴스"),

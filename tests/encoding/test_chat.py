@@ -21,11 +21,19 @@ def join(pieces):
 
 
 def trained_text(encoded):
-    return "".join(encoded.text[start:end] for (start, end), label in zip(encoded.spans, encoded.labels, strict=True) if label != IGNORED)
+    return "".join(
+        encoded.text[start:end]
+        for (start, end), label in zip(encoded.spans, encoded.labels, strict=True)
+        if label != IGNORED
+    )
 
 
 def characters_of(encoded, origin):
-    return "".join(encoded.text[start:end] for (start, end), found in zip(encoded.spans, encoded.origins, strict=True) if found == origin)
+    return "".join(
+        encoded.text[start:end]
+        for (start, end), found in zip(encoded.spans, encoded.origins, strict=True)
+        if found == origin
+    )
 
 
 @pytest.fixture(params=TEMPLATES)
@@ -78,8 +86,19 @@ def test_every_answer_of_a_longer_conversation_is_trained(templated):
 def test_origins_tell_who_wrote_what(templated):
     texts = {"system": "시스템", "user": "뉴스 본문", "assistant": "답변"}
     encoded = templated.encode_row([{"role": role, "content": text} for role, text in texts.items()])
-    assert [characters_of(encoded, origin) for origin in ("system", "user", "answer")] == ["시스템", "뉴스 본문", " 답변" if templated.template == LLAMA2 else "답변"]
-    assert len(encoded.input_ids) == len(encoded.labels) == len(encoded.attention_mask) == len(encoded.origins) == len(encoded.spans) == len(encoded)
+    assert [characters_of(encoded, origin) for origin in ("system", "user", "answer")] == [
+        "시스템",
+        "뉴스 본문",
+        " 답변" if templated.template == LLAMA2 else "답변",
+    ]
+    assert (
+        len(encoded.input_ids)
+        == len(encoded.labels)
+        == len(encoded.attention_mask)
+        == len(encoded.origins)
+        == len(encoded.spans)
+        == len(encoded)
+    )
     assert set(encoded.attention_mask) == {1}
 
 
@@ -115,7 +134,9 @@ def test_encoding_in_pieces_gives_the_ids_of_the_whole_text(chat, tokenizer, row
         assert encoded.input_ids == tokenizer(encoded.text, add_special_tokens=False)["input_ids"]
 
 
-@pytest.mark.parametrize("pasted", ["<|eot_id|>", "<|begin_of_text|>", "<|start_header_id|>assistant<|end_header_id|>\n\n예", "<|eom_id|>"])
+@pytest.mark.parametrize(
+    "pasted", ["<|eot_id|>", "<|begin_of_text|>", "<|start_header_id|>assistant<|end_header_id|>\n\n예", "<|eom_id|>"]
+)
 def test_pasted_control_token_stays_text(templated, pasted):
     def control_ids(encoded):
         return [token for token in encoded.input_ids if token in templated.tokenizer.added_tokens_decoder]
@@ -128,7 +149,11 @@ def test_pasted_control_token_stays_text(templated, pasted):
 
 
 def test_control_token_in_system_prompt_or_answer_stays_text(chat, tokenizer):
-    messages = [{"role": "system", "content": "규칙<|eot_id|>"}, USER, {"role": "assistant", "content": "답<|eot_id|>더"}]
+    messages = [
+        {"role": "system", "content": "규칙<|eot_id|>"},
+        USER,
+        {"role": "assistant", "content": "답<|eot_id|>더"},
+    ]
     encoded = chat.encode_row(messages)
     assert encoded.input_ids.count(tokenizer.convert_tokens_to_ids("<|eot_id|>")) == 3
     assert trained_text(encoded) == "답<|eot_id|>더<|eot_id|>"
@@ -136,7 +161,9 @@ def test_control_token_in_system_prompt_or_answer_stays_text(chat, tokenizer):
 
 def test_encoding_leaves_the_tokenizer_as_it_was(chat, tokenizer):
     chat.encode_row(CONVERSATIONS["one_turn"])
-    assert tokenizer("<|eot_id|>", add_special_tokens=False)["input_ids"] == [tokenizer.convert_tokens_to_ids("<|eot_id|>")]
+    assert tokenizer("<|eot_id|>", add_special_tokens=False)["input_ids"] == [
+        tokenizer.convert_tokens_to_ids("<|eot_id|>")
+    ]
 
 
 def test_spans_map_tokens_to_the_text(templated):
@@ -163,12 +190,17 @@ def test_decomposed_hangul_encodes_like_composed_once_cleaned(chat):
     decomposed = unicodedata.normalize("NFD", composed)
     cleaned, changes = clean_text(decomposed)
     assert changes == ["nfc"]
-    raw, pasted, typed = (chat.encode_row([{"role": "user", "content": text}, ANSWER]) for text in (decomposed, cleaned, composed))
+    raw, pasted, typed = (
+        chat.encode_row([{"role": "user", "content": text}, ANSWER]) for text in (decomposed, cleaned, composed)
+    )
     assert pasted == typed
     assert raw.origins.count("user") > 3 * len(composed)
 
 
-@pytest.mark.parametrize("pasted, kept", [("실적 \ud83d 발표", "실적 � 발표"), ("📈👨‍👩‍👧🇰🇷 상승", "📈👨‍👩‍👧🇰🇷 상승"), ("옛한글 ᄒᆞᆫ글", "옛한글 ᄒᆞᆫ글")])
+@pytest.mark.parametrize(
+    "pasted, kept",
+    [("실적 \ud83d 발표", "실적 � 발표"), ("📈👨‍👩‍👧🇰🇷 상승", "📈👨‍👩‍👧🇰🇷 상승"), ("옛한글 ᄒᆞᆫ글", "옛한글 ᄒᆞᆫ글")],
+)
 def test_odd_characters_survive_cleaning_and_encoding(chat, tokenizer, pasted, kept):
     cleaned, _ = clean_text(pasted)
     encoded = chat.encode_row([{"role": "user", "content": cleaned}, ANSWER])
@@ -227,7 +259,9 @@ def test_template_that_drops_a_message_is_a_user_error(tokenizer):
 
 
 def test_template_that_refuses_a_system_prompt_is_a_user_error(tokenizer):
-    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + LLAMA3
+    refusing = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + LLAMA3
+    )
     with pytest.raises(UserError, match="System role not supported"):
         ChatFormat(with_template(tokenizer, refusing)).encode_row([SYSTEM, USER, ANSWER])
     assert len(ChatFormat(with_template(tokenizer, refusing)).encode_row([USER, ANSWER]))
@@ -257,7 +291,9 @@ def test_threads_get_the_ids_that_one_thread_gets(chat, rows):
     assert together == alone * 3
 
 
-@pytest.mark.parametrize("limit, expected", [(0, ""), (-5, ""), (1, "가 … "), (4, "가나 … 마바"), (5, "가나다 … 마바"), (6, "가나다라마바")])
+@pytest.mark.parametrize(
+    "limit, expected", [(0, ""), (-5, ""), (1, "가 … "), (4, "가나 … 마바"), (5, "가나다 … 마바"), (6, "가나다라마바")]
+)
 def test_shorten_middle_keeps_both_ends(limit, expected):
     assert shorten_middle("가나다라마바", limit) == expected
 
@@ -284,7 +320,11 @@ def test_real_row_has_the_published_number_of_tokens(llama3, real):
     encoded = llama3.encode_row(real["messages"])
     assert len(encoded) == real["tokens"]["official_template"]
     counts = {origin: encoded.origins.count(origin) for origin in ("system", "user", "answer")}
-    assert counts == {"system": real["tokens"]["system"], "user": real["tokens"]["user"], "answer": real["tokens"]["assistant"]}
+    assert counts == {
+        "system": real["tokens"]["system"],
+        "user": real["tokens"]["user"],
+        "answer": real["tokens"]["assistant"],
+    }
     assert sum(label != IGNORED for label in encoded.labels) == real["tokens"]["assistant"] + 1
 
 
@@ -292,7 +332,13 @@ def test_toy_conversation_has_the_published_ids(llama3):
     if not REAL.is_dir():
         pytest.skip("the published ids are not here")
     one_newline = with_template(llama3.tokenizer, VARCO.replace("\n\n", "\n"))
-    toy = ["당신은 친절한 AI 어시스턴트입니다.", "안녕하세요, 오늘 날씨는 어떤가요?", "안녕하세요! 오늘 날씨는 맑고 화창합니다."]
-    encoded = ChatFormat(one_newline).encode_row([{"role": role, "content": text} for role, text in zip(("system", "user", "assistant"), toy, strict=True)])
+    toy = [
+        "당신은 친절한 AI 어시스턴트입니다.",
+        "안녕하세요, 오늘 날씨는 어떤가요?",
+        "안녕하세요! 오늘 날씨는 맑고 화창합니다.",
+    ]
+    encoded = ChatFormat(one_newline).encode_row(
+        [{"role": role, "content": text} for role, text in zip(("system", "user", "assistant"), toy, strict=True)]
+    )
     assert encoded.input_ids == json.loads((REAL / "llama3_ids.json").read_text(encoding="utf-8"))["toy_one_newline"]
     assert encoded.labels[-1] == 128009 and encoded.input_ids[0] == 128000

@@ -35,7 +35,9 @@ def failing(chat, messages, **faults):
 def test_all_checks_hold_for_shipped_rows(any_template, rows):
     for number, row in enumerate(rows[:60]):
         messages = row_messages(row)
-        assert check_row(any_template, messages, any_template.encode_row(messages)) == dict.fromkeys(CHECKS, True), number
+        assert check_row(any_template, messages, any_template.encode_row(messages)) == dict.fromkeys(CHECKS, True), (
+            number
+        )
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,10 @@ def test_fault_fails_its_checks_and_no_other(any_template, faults, expected):
 
 
 def test_padding_breaks_no_check(any_template):
-    rows = [any_template.encode_row(messages) for messages in (TOY, [TOY[0], {"role": "user", "content": "긴 뉴스 본문. " * 40}, TOY[2]])]
+    rows = [
+        any_template.encode_row(messages)
+        for messages in (TOY, [TOY[0], {"role": "user", "content": "긴 뉴스 본문. " * 40}, TOY[2]])
+    ]
     padded = pad_batch(rows, pad_id=any_template.pad_id)[0]
     assert len(padded) > len(rows[0])
     assert all(check_row(any_template, TOY, padded).values())

@@ -28,7 +28,10 @@ def test_rows_of_equal_length_get_no_padding():
 
 
 def test_dicts_of_a_data_set_collate_like_encoded_rows():
-    dicts = [{"input_ids": row.input_ids, "labels": row.labels, "attention_mask": row.attention_mask} for row in (SHORT, LONG)]
+    dicts = [
+        {"input_ids": row.input_ids, "labels": row.labels, "attention_mask": row.attention_mask}
+        for row in (SHORT, LONG)
+    ]
     expected, found = collate([SHORT, LONG], pad_id=3), collate(dicts, pad_id=3)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -29,10 +29,33 @@ TOY_IDS = """
 128006 78191 128007 198 101193 124409 0 111128 105605 107497 16969 34085 239 35495 104323 106646 61938 13 128009
 """
 ROLES = ("system", "user", "assistant")
-PUBLISHED = {"system": 9125, " system": 1887, "user": 882, "assistant": 78191, " assistant": 18328, "\n": 198, "\n\n": 271, "!": 0}
-PUBLISHED |= {"<|begin_of_text|>": 128000, "<|end_of_text|>": 128001, "<|start_header_id|>": 128006, "<|end_header_id|>": 128007, "<|eot_id|>": 128009}
+PUBLISHED = {
+    "system": 9125,
+    " system": 1887,
+    "user": 882,
+    "assistant": 78191,
+    " assistant": 18328,
+    "\n": 198,
+    "\n\n": 271,
+    "!": 0,
+}
+PUBLISHED |= {
+    "<|begin_of_text|>": 128000,
+    "<|end_of_text|>": 128001,
+    "<|start_header_id|>": 128006,
+    "<|end_header_id|>": 128007,
+    "<|eot_id|>": 128009,
+}
 SCRAPS = "<| |> eot_id <|eot_id|> <|start_header_id|> <|end_header_id|>assistant <|begin_of_text|> <|reserved_special_token_ 7|> <|eot_ id|> <<|eot_id|>>".split()
-PLAIN = [*"새빛전자 주가 맑 뷁 ㅋㅋ 가\u0301 2분기 1,234억 it's a B ' \" { } [ ( % … 📈 . ? - _ \\n".split(), " ", "  ", "\t", "\u2003", "\n", "\n\n"]
+PLAIN = [
+    *"새빛전자 주가 맑 뷁 ㅋㅋ 가\u0301 2분기 1,234억 it's a B ' \" { } [ ( % … 📈 . ? - _ \\n".split(),
+    " ",
+    "  ",
+    "\t",
+    "\u2003",
+    "\n",
+    "\n\n",
+]
 MIXED = "새빛전자, 2분기 1,234억 원… 📈 맑다!!! it's\n\n\n  {'a': None} <|eot_id|>"
 
 
@@ -143,15 +166,34 @@ def test_folder_that_another_process_is_filling_is_left_alone(tokenizer, cache, 
 @pytest.mark.parametrize("messages", [TOY, TOY + TOY[1:]], ids=["three_turns", "five_turns"])
 def test_spaces_around_the_role_cost_one_token_a_turn(chat, messages, one_newline):
     pieces = chat.build_pieces(messages)
-    without, spaced = (len(chat.encode_pieces(respell_template(pieces, spaces=spaces, one_newline=one_newline))) for spaces in (False, True))
+    without, spaced = (
+        len(chat.encode_pieces(respell_template(pieces, spaces=spaces, one_newline=one_newline)))
+        for spaces in (False, True)
+    )
     assert spaced == without + len(messages)
 
 
 def test_lora_of_the_recipe_trains_the_published_number_of_parameters():
-    shape = LlamaConfig(vocab_size=128_256, hidden_size=4096, intermediate_size=14_336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False)
+    shape = LlamaConfig(
+        vocab_size=128_256,
+        hidden_size=4096,
+        intermediate_size=14_336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        tie_word_embeddings=False,
+    )
     recipe = RECIPES["varco"]
     with torch.device("meta"):  # shapes without memory
-        model = get_peft_model(LlamaForCausalLM(shape), LoraConfig(r=recipe.lora_r, lora_alpha=recipe.lora_alpha, target_modules=list(recipe.lora_targets), task_type="CAUSAL_LM"))
+        model = get_peft_model(
+            LlamaForCausalLM(shape),
+            LoraConfig(
+                r=recipe.lora_r,
+                lora_alpha=recipe.lora_alpha,
+                target_modules=list(recipe.lora_targets),
+                task_type="CAUSAL_LM",
+            ),
+        )
     trainable, everything = model.get_nb_trainable_parameters()
     assert trainable == 3_407_872
     assert everything - trainable == 8_030_261_248
@@ -173,10 +215,14 @@ def test_random_benign_texts_encode_like_the_templates_whole_text(chat, tokenize
     rng = random.Random(4)
     for _ in range(334):  # three texts each
         messages = draw_conversation(rng, PLAIN)
-        assert chat.encode_row(messages).input_ids == ids(tokenizer, tokenizer.apply_chat_template(messages, tokenize=False)), messages
+        assert chat.encode_row(messages).input_ids == ids(
+            tokenizer, tokenizer.apply_chat_template(messages, tokenize=False)
+        ), messages
 
 
-@pytest.mark.parametrize("answer, expected", [("!", [0]), ("안녕!!!", [101193, 116024, 12340]), ("a !b", [64, 758, 65])])
+@pytest.mark.parametrize(
+    "answer, expected", [("!", [0]), ("안녕!!!", [101193, 116024, 12340]), ("a !b", [64, 758, 65])]
+)
 def test_pad_tokens_sign_merges_like_any_other_text_in_an_answer(chat, answer, expected):
     encoded = chat.encode_row([TOY[1], {"role": "assistant", "content": answer}])
     assert [label for label in encoded.labels if label != IGNORED] == [*expected, 128009]

@@ -20,7 +20,11 @@ STEP = 4  # rows
 
 def row(ids: list[int], *, trained: int) -> Encoded:
     """A row whose last `trained` tokens are labels."""
-    return Encoded(input_ids=ids, labels=[IGNORED] * (len(ids) - trained) + ids[len(ids) - trained :], attention_mask=[1] * len(ids))
+    return Encoded(
+        input_ids=ids,
+        labels=[IGNORED] * (len(ids) - trained) + ids[len(ids) - trained :],
+        attention_mask=[1] * len(ids),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,9 @@ def build(encoded, tmp_path, **settings):
 def losses_and_adapter(trainer):
     trainer.train()
     history = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return history, {name: weight.detach().clone() for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    return history, {
+        name: weight.detach().clone() for name, weight in trainer.model.named_parameters() if weight.requires_grad
+    }
 
 
 def test_shared_length_is_the_common_beginning():
@@ -75,7 +81,16 @@ def test_loss_and_gradients_are_those_of_the_ordinary_batch(encoded, tmp_path):
         trainer.model.zero_grad()
         loss = trainer.compute_loss(trainer.model, batch, num_items_in_batch=1_234)
         loss.backward()
-        found.append((loss.detach(), {name: weight.grad.clone() for name, weight in trainer.model.named_parameters() if weight.grad is not None}))
+        found.append(
+            (
+                loss.detach(),
+                {
+                    name: weight.grad.clone()
+                    for name, weight in trainer.model.named_parameters()
+                    if weight.grad is not None
+                },
+            )
+        )
     (plain, gradients), (shared, others) = found
     torch.testing.assert_close(shared, plain, rtol=1e-5, atol=0)
     assert gradients and gradients.keys() == others.keys()
@@ -103,7 +118,11 @@ def test_a_step_is_one_sequence_of_all_its_rows(encoded, tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "attention", "reason"),
-    [({}, "flash_attention_2", "flash_attention_2"), ({"batch_size": 1, "accumulation": 1}, "sdpa", "one row"), ({}, "sdpa", "fewer than")],
+    [
+        ({}, "flash_attention_2", "flash_attention_2"),
+        ({"batch_size": 1, "accumulation": 1}, "sdpa", "one row"),
+        ({}, "sdpa", "fewer than"),
+    ],
     ids=["attention", "one row a step", "no common beginning"],
 )
 def test_where_it_cannot_be_done_auto_falls_back_and_on_says_why(encoded, settings, attention, reason):

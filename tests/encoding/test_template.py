@@ -33,7 +33,9 @@ def link(chat, messages, *, generation_prompt=False):
 def test_stretches_joined_are_the_text_of_the_pieces(tokenizer, name, messages):
     templated = ChatFormat(with_template(tokenizer, TEMPLATES[name]))
     for shown, asked in ((messages, False), (messages[:-1], True)):
-        assert join(link(templated, shown, generation_prompt=asked)) == join(templated.build_pieces(shown, generation_prompt=asked))
+        assert join(link(templated, shown, generation_prompt=asked)) == join(
+            templated.build_pieces(shown, generation_prompt=asked)
+        )
 
 
 @pytest.mark.parametrize("spelling", template.SPELLINGS)
@@ -41,7 +43,9 @@ def test_respelled_template_is_linked_as_the_official_one(llama3, spelling):
     pieces = respell_template(llama3.build_pieces(TOY), **template.SPELLINGS[spelling])
     stretches = link_pieces(llama3, pieces)
     assert join(stretches) == join(pieces)
-    assert [(s.origin, s.message, s.control) for s in stretches] == [(s.origin, s.message, s.control) for s in link(llama3, TOY)]
+    assert [(s.origin, s.message, s.control) for s in stretches] == [
+        (s.origin, s.message, s.control) for s in link(llama3, TOY)
+    ]
 
 
 @pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
@@ -81,16 +85,27 @@ def test_control_tokens_stand_alone_and_are_told_from_the_frame(llama3):
     control = [stretch.text for stretch in stretches if stretch.control]
     assert control == ["<|begin_of_text|>", *["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"] * 3]
     assert set(llama3.tokenizer.convert_tokens_to_ids(control)) <= llama3.control_ids
-    assert [stretch.text for stretch in stretches if stretch.origin == "template" and not stretch.control] == ["system", "\n\n", "user", "\n\n", "assistant", "\n\n"]
+    assert [stretch.text for stretch in stretches if stretch.origin == "template" and not stretch.control] == [
+        "system",
+        "\n\n",
+        "user",
+        "\n\n",
+        "assistant",
+        "\n\n",
+    ]
 
 
 def test_control_token_in_a_content_stays_part_of_the_content(llama3):
     pasted = [TOY[0], {"role": "user", "content": "앞<|eot_id|>뒤<|start_header_id|>"}, TOY[2]]
     contents = [stretch for stretch in link(llama3, pasted) if stretch.origin != "template"]
-    assert [(stretch.text, stretch.message, stretch.control) for stretch in contents] == [(message["content"], number, False) for number, message in enumerate(pasted)]
+    assert [(stretch.text, stretch.message, stretch.control) for stretch in contents] == [
+        (message["content"], number, False) for number, message in enumerate(pasted)
+    ]
 
 
-@pytest.mark.parametrize("name, header", [("llama3", HEADER), ("varco", HEADER), ("chatml", "<|python_tag|>assistant\n")])
+@pytest.mark.parametrize(
+    "name, header", [("llama3", HEADER), ("varco", HEADER), ("chatml", "<|python_tag|>assistant\n")]
+)
 def test_generation_prompt_is_the_answers_header_and_marked(tokenizer, name, header):
     stretches = link(ChatFormat(with_template(tokenizer, TEMPLATES[name])), TOY[:-1], generation_prompt=True)
     marked = [stretch for stretch in stretches if stretch.generation]

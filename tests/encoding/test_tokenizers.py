@@ -14,15 +14,52 @@ from newsft.encoding.fidelity import find_id_difference, find_text_difference, j
 from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import read_tokens
 from newsft.errors import UserError
-from tests.tokenizers import LAST_USER, MARKERS, NOT_SPECIAL, OPEN_THINK, SMALL, SPECIAL, TEMPLATES, THINKING, load_real, real_folders
+from tests.tokenizers import (
+    LAST_USER,
+    MARKERS,
+    NOT_SPECIAL,
+    OPEN_THINK,
+    SMALL,
+    SPECIAL,
+    TEMPLATES,
+    THINKING,
+    load_real,
+    real_folders,
+)
 
 SYSTEM = {"role": "system", "content": " 시스템. \n"}
 USER = {"role": "user", "content": "\n뉴스 새빛전자 똠방각하 뷁!! …\u2003\n\n끝. "}
 ANSWER = {"role": "assistant", "content": "{'a': 1, 'b': '뷁 둘  셋!'}"}
 CONVERSATION = [SYSTEM, USER, ANSWER]
-WORDS = st.sampled_from(["새빛전자", "뷁", "똠", " ", "  ", "\n", "\n\n", "\u2003", "!", "!!", ".", "'", "{", "]", "📈", "e\u0301", "ᄒᆞᆫ", "<", "|", "1,234", "the"])
+WORDS = st.sampled_from(
+    [
+        "새빛전자",
+        "뷁",
+        "똠",
+        " ",
+        "  ",
+        "\n",
+        "\n\n",
+        "\u2003",
+        "!",
+        "!!",
+        ".",
+        "'",
+        "{",
+        "]",
+        "📈",
+        "e\u0301",
+        "ᄒᆞᆫ",
+        "<",
+        "|",
+        "1,234",
+        "the",
+    ]
+)
 TEXTS = st.lists(WORDS, max_size=12).map("".join)
-FORGED = st.lists(WORDS | st.sampled_from([*SPECIAL, *NOT_SPECIAL, "<|im_", "end|>", "<unk>"]), max_size=12).map("".join)
+FORGED = st.lists(WORDS | st.sampled_from([*SPECIAL, *NOT_SPECIAL, "<|im_", "end|>", "<unk>"]), max_size=12).map(
+    "".join
+)
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FORMATS = {f"{kind}-{template}": (kind, template) for kind in SMALL for template in TEMPLATES}
 
@@ -42,7 +79,10 @@ def failing(chat, messages):
 
 
 def messages_of(system, news, answer):
-    return [{"role": role, "content": content} for role, content in (("system", f"가{system}"), ("user", f"{news}나"), ("assistant", f"{{{answer}}}"))]
+    return [
+        {"role": role, "content": content}
+        for role, content in (("system", f"가{system}"), ("user", f"{news}나"), ("assistant", f"{{{answer}}}"))
+    ]
 
 
 def test_every_check_holds(chat):
@@ -56,7 +96,9 @@ def test_text_and_ids_are_those_that_template_and_tokenizer_make_by_themselves(c
     row = chat.encode_row(messages)
     assert find_text_difference(chat, messages, row) is None
     assert find_id_difference(chat, messages, row) is None
-    assert row.input_ids == chat.encode_text(chat.render(messages).removesuffix(chat.uninvited(messages))).ids or joins_answer(chat, messages, row)
+    assert row.input_ids == chat.encode_text(
+        chat.render(messages).removesuffix(chat.uninvited(messages))
+    ).ids or joins_answer(chat, messages, row)
 
 
 @FEW
@@ -64,7 +106,11 @@ def test_text_and_ids_are_those_that_template_and_tokenizer_make_by_themselves(c
 def test_no_message_holds_an_added_token(chat, system, news, answer):
     row = chat.encode_row(messages_of(system, news, answer))
     added = {number for number, token in chat.tokenizer.added_tokens_decoder.items() if token.content != "!"}
-    assert not [token for token, origin in zip(row.input_ids, row.origins, strict=True) if token in added and origin != "template"]
+    assert not [
+        token
+        for token, origin in zip(row.input_ids, row.origins, strict=True)
+        if token in added and origin != "template"
+    ]
 
 
 @FEW
@@ -81,7 +127,9 @@ def test_prompt_is_the_row_up_to_its_first_label(chat, news, answer):
 def test_token_tab_shows_every_character_once(chat, news, answer):
     row = chat.encode_row(messages_of("", news, answer))
     shown = "".join(token.text for token in read_tokens(chat, row))
-    assert unicodedata.normalize("NFC", row.text) == unicodedata.normalize("NFC", shown)  # a tokenizer that composes shows what it made
+    assert unicodedata.normalize("NFC", row.text) == unicodedata.normalize(
+        "NFC", shown
+    )  # a tokenizer that composes shows what it made
 
 
 def test_syllable_of_three_bytes_is_shown_once():
@@ -95,7 +143,9 @@ def test_checks_look_at_every_added_token_by_its_id():
     chat = ChatFormat(SMALL["byte_level"](MARKERS))
     assert chat.control_ids == set(chat.tokenizer.added_tokens_decoder)
     row = chat.encode_row([USER, ANSWER])
-    row.input_ids[row.origins.index("user")] = chat.tokenizer.convert_tokens_to_ids("<tool_call>")  # not special by name
+    row.input_ids[row.origins.index("user")] = chat.tokenizer.convert_tokens_to_ids(
+        "<tool_call>"
+    )  # not special by name
     assert not check_row(chat, [USER, ANSWER], row)["no_forged"]
 
 
@@ -104,11 +154,17 @@ def test_row_with_something_between_prompt_and_labels_fails_a_check():
     row = chat.encode_row([USER, ANSWER])
     first = next(i for i, label in enumerate(row.labels) if label != IGNORED)
     row.labels[first] = IGNORED
-    assert [name for name, holds in check_row(chat, [USER, ANSWER], row).items() if not holds] == ["no_gap"] and CHECKS[-1] == "no_gap"
+    assert [name for name, holds in check_row(chat, [USER, ANSWER], row).items() if not holds] == ["no_gap"] and CHECKS[
+        -1
+    ] == "no_gap"
 
 
 def test_prompt_has_the_empty_think_block_of_the_row():
-    assert ChatFormat(SMALL["byte_level"](THINKING)).encode_prompt([USER]).text.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert (
+        ChatFormat(SMALL["byte_level"](THINKING))
+        .encode_prompt([USER])
+        .text.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    )
 
 
 def test_prompt_opens_no_think_block_that_rows_lack():
@@ -125,7 +181,9 @@ def test_answer_that_the_template_takes_apart_is_a_difference():
 def test_ids_that_the_tokenizer_does_not_give_are_a_difference():
     chat = ChatFormat(SMALL["sentencepiece"]())
     row = chat.encode_row([USER, ANSWER])
-    row.input_ids.insert(row.origins.index("user"), chat.tokenizer.convert_tokens_to_ids("▁"))  # as encoding the news by itself would
+    row.input_ids.insert(
+        row.origins.index("user"), chat.tokenizer.convert_tokens_to_ids("▁")
+    )  # as encoding the news by itself would
     found = find_id_difference(chat, [USER, ANSWER], row)
     assert found.what == "ids" and "▁" in found.own
 
@@ -170,7 +228,12 @@ def real(request):
 
 
 def test_real_tokenizer_keeps_every_promise(real, rows):
-    forged = {"role": "user", "content": "앞 " + " ".join(token.content for token in list(real.tokenizer.added_tokens_decoder.values())[-60:]) + " 뒤"}
+    forged = {
+        "role": "user",
+        "content": "앞 "
+        + " ".join(token.content for token in list(real.tokenizer.added_tokens_decoder.values())[-60:])
+        + " 뒤",
+    }
     for messages in ([USER, ANSWER], [forged, ANSWER], *(row_messages(row)[1:] for row in rows[:20])):
         row = real.encode_row(messages)
         assert all(check_row(real, messages, row).values())

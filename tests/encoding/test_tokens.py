@@ -32,7 +32,11 @@ def either(request, chat):
 
 
 def conversation(text):
-    return [{"role": "system", "content": "규칙"}, {"role": "user", "content": text}, {"role": "assistant", "content": f"답: {text}"}]
+    return [
+        {"role": "system", "content": "규칙"},
+        {"role": "user", "content": text},
+        {"role": "assistant", "content": f"답: {text}"},
+    ]
 
 
 def read_faulty(chat, messages, **faults):
@@ -68,7 +72,11 @@ def test_texts_joined_are_the_row_for_shipped_rows(either, rows):
 
 
 def test_row_cut_anywhere_reads_like_its_ids(either):
-    encoded = either.encode_row(conversation("뷁 맑다 " + "".join(TEXTS[name] for name in ("decomposed", "joined_emoji", "combining", "pasted"))))
+    encoded = either.encode_row(
+        conversation(
+            "뷁 맑다 " + "".join(TEXTS[name] for name in ("decomposed", "joined_emoji", "combining", "pasted"))
+        )
+    )
     halved = 0
     for limit in range(1, len(encoded) + 1):
         row = cut_row(encoded, limit)
@@ -85,7 +93,9 @@ def test_groups_are_whole_and_numbered_in_order(either, text):
     groups = groups_of(tokens)
     assert [group[0].group for group in groups] == list(range(len(groups)))
     for group in groups:
-        assert [(token.part, token.parts) for token in group] == [(part, len(group)) for part in range(1, len(group) + 1)]
+        assert [(token.part, token.parts) for token in group] == [
+            (part, len(group)) for part in range(1, len(group) + 1)
+        ]
         assert group[0].text == b"".join(token.bytes for token in group).decode()
         assert not any(token.text for token in group[1:])
         assert len({token.origin for token in group}) == 1
@@ -94,7 +104,11 @@ def test_groups_are_whole_and_numbered_in_order(either, text):
 
 @pytest.mark.parametrize("whole", ["뷁", "👨‍👩‍👧", "e\u0301\u0323", "🇰🇷"])
 def test_what_a_person_sees_as_one_sign_is_one_group(either, whole):
-    tokens = [token for token in read_tokens(either, either.encode_row(conversation(f"A {whole} b"))) if token.origin == "user"]
+    tokens = [
+        token
+        for token in read_tokens(either, either.encode_row(conversation(f"A {whole} b")))
+        if token.origin == "user"
+    ]
     split = [group for group in groups_of(tokens) if len(group) > 1]
     assert [group[0].text.strip() for group in split] == [whole]
 
@@ -106,10 +120,15 @@ def test_split_syllable_of_the_toy_conversation_is_one_group():
     assert tokens[0].group == tokens[1].group
 
 
-@pytest.mark.parametrize("first, second", [("가e", "\u0301나"), ("👨", "\u200d👩"), ("\u1112", "\u119e\u11ab"), ("🇰", "🇷")])
+@pytest.mark.parametrize(
+    "first, second", [("가e", "\u0301나"), ("👨", "\u200d👩"), ("\u1112", "\u119e\u11ab"), ("🇰", "🇷")]
+)
 def test_group_ends_where_the_next_origin_begins(either, first, second):
     tokens = read_tokens(either, either.encode_pieces([Piece(first, "user"), Piece(second, "answer")]))
-    assert ["".join(token.text for token in tokens if token.origin == origin) for origin in ("user", "answer")] == [first, second]
+    assert ["".join(token.text for token in tokens if token.origin == origin) for origin in ("user", "answer")] == [
+        first,
+        second,
+    ]
     assert all(len({token.origin for token in group}) == 1 for group in groups_of(tokens))
 
 
@@ -126,8 +145,21 @@ def test_pasted_control_token_is_not_shown_as_one(either):
 
 
 def test_reasons_follow_the_conversation(either):
-    header = ["control", "template", "control", "template"]  # BOS or end of turn with the header's first token, role, end of header, newlines
-    assert reasons(read_tokens(either, either.encode_row(TOY))) == [*header, "system", *header, "user", *header, "answer", "end_of_turn"]
+    header = [
+        "control",
+        "template",
+        "control",
+        "template",
+    ]  # BOS or end of turn with the header's first token, role, end of header, newlines
+    assert reasons(read_tokens(either, either.encode_row(TOY))) == [
+        *header,
+        "system",
+        *header,
+        "user",
+        *header,
+        "answer",
+        "end_of_turn",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +168,10 @@ def test_reasons_follow_the_conversation(either):
         ({"unmasked": True}, {"trained_template", "trained_prompt", "answer", "end_of_turn"}),
         ({"header_spaces": True}, {"control", "template", "system", "user", "lost_answer"}),
         ({"no_end": True}, {"control", "template", "system", "user", "answer"}),
-        ({"trailing_header": True}, {"control", "template", "system", "user", "answer", "end_of_turn", "trained_template"}),
+        (
+            {"trailing_header": True},
+            {"control", "template", "system", "user", "answer", "end_of_turn", "trained_template"},
+        ),
         ({"pasted": True, "unprotected": True}, {"control", "template", "system", "user", "answer", "end_of_turn"}),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
@@ -145,45 +180,83 @@ def test_fault_is_seen_in_the_reasons(either, faults, expected):
     tokens = read_faulty(either, TOY, **faults)
     assert {token.reason for token in tokens} == expected
     for token in tokens:
-        assert (token.label != IGNORED) == (token.reason in {"answer", "end_of_turn", "trained_template", "trained_prompt"})
+        assert (token.label != IGNORED) == (
+            token.reason in {"answer", "end_of_turn", "trained_template", "trained_prompt"}
+        )
 
 
 def test_trailing_header_is_trained_template(either):
     tokens = read_faulty(either, TOY, trailing_header=True)
-    assert joined(token for token in tokens if token.reason == "trained_template") == "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    assert (
+        joined(token for token in tokens if token.reason == "trained_template")
+        == "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
 
 
 def test_forged_end_of_turn_is_a_control_token_of_the_user(either):
-    forged = [token for token in read_faulty(either, TOY, pasted=True, unprotected=True) if token.control and token.origin == "user"]
+    forged = [
+        token
+        for token in read_faulty(either, TOY, pasted=True, unprotected=True)
+        if token.control and token.origin == "user"
+    ]
     assert [(token.text, token.reason) for token in forged] == [("<|eot_id|>", "user")]
 
 
-@pytest.mark.parametrize("faults", [Faults(), Faults(pad_left=True), Faults(pad_by_value=True)], ids=["right", "left", "by_value"])
+@pytest.mark.parametrize(
+    "faults", [Faults(), Faults(pad_left=True), Faults(pad_by_value=True)], ids=["right", "left", "by_value"]
+)
 def test_padding_has_no_text_and_its_own_reason(either, faults):
     short, long = either.encode_row(TOY), either.encode_row(conversation(TEXTS["joined_emoji"] * 9))
     row = spoil_padding(pad_batch([short, long], pad_id=either.pad_id)[0], faults, pad_id=either.pad_id)
     padding = [token for token in read_tokens(either, row) if token.reason == "padding"]
     assert len(padding) == len(long) - len(short) > 0
-    assert {(token.id, token.label, token.mask, token.origin, token.text, token.parts) for token in padding} == {(either.pad_id, IGNORED, 0, "padding", "", 1)}
+    assert {(token.id, token.label, token.mask, token.origin, token.text, token.parts) for token in padding} == {
+        (either.pad_id, IGNORED, 0, "padding", "", 1)
+    }
     assert joined(read_tokens(either, row)) == short.text
 
 
-@pytest.mark.parametrize("faults", [{}, {"unmasked": True}, {"cut": 40}, {"pad_left": True}, {"pad_by_value": True}], ids=lambda faults: "+".join(faults) or "correct")
+@pytest.mark.parametrize(
+    "faults",
+    [{}, {"unmasked": True}, {"cut": 40}, {"pad_left": True}, {"pad_by_value": True}],
+    ids=lambda faults: "+".join(faults) or "correct",
+)
 def test_totals_add_up(either, faults):
     rows = [break_row(either, messages, Faults(**faults)) for messages in (TOY, conversation("뉴스 본문! " * 40))]
-    for row in [*rows, *(spoil_padding(row, Faults(**faults), pad_id=either.pad_id) for row in pad_batch(rows, pad_id=either.pad_id))]:
+    for row in [
+        *rows,
+        *(spoil_padding(row, Faults(**faults), pad_id=either.pad_id) for row in pad_batch(rows, pad_id=either.pad_id)),
+    ]:
         counts = count_tokens(row)
-        assert counts["template"] + counts["system"] + counts["user"] + counts["answer"] == len(row) - row.origins.count("padding")
-        assert counts["trained"] + counts["ignored"] == counts["attended"] + counts["padded"] == counts["all"] == len(row)
+        assert counts["template"] + counts["system"] + counts["user"] + counts["answer"] == len(
+            row
+        ) - row.origins.count("padding")
+        assert (
+            counts["trained"] + counts["ignored"] == counts["attended"] + counts["padded"] == counts["all"] == len(row)
+        )
 
 
 def test_totals_of_the_toy_conversation():
     counts = count_tokens(llama3_chat().encode_row(TOY))
-    assert counts == {"template": 16, "system": 14, "user": 10, "answer": 14, "all": 54, "trained": 15, "ignored": 39, "attended": 54, "padded": 0}
+    assert counts == {
+        "template": 16,
+        "system": 14,
+        "user": 10,
+        "answer": 14,
+        "all": 54,
+        "trained": 15,
+        "ignored": 39,
+        "attended": 54,
+        "padded": 0,
+    }
 
 
 def test_trained_text_is_the_answer_and_its_end_of_turn(either, rows):
-    for messages in [TOY, *(conversation(text) for text in TEXTS.values()), *(row_messages(row) for row in rows[::200])]:
+    for messages in [
+        TOY,
+        *(conversation(text) for text in TEXTS.values()),
+        *(row_messages(row) for row in rows[::200]),
+    ]:
         assert decode_labels(either, either.encode_row(messages)) == messages[-1]["content"] + "<|eot_id|>"
 
 

@@ -7,7 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsft.evaluation import repair
-from newsft.evaluation.answer import KEYS, LENGTH_LIMIT, LISTS, MISSING_KEYS, NO_DICT, REPAIRED, STRICT, SYNTAX, TOO_LONG, UNREADABLE, WRONG_TYPE, read_answer
+from newsft.evaluation.answer import (
+    KEYS,
+    LENGTH_LIMIT,
+    LISTS,
+    MISSING_KEYS,
+    NO_DICT,
+    REPAIRED,
+    STRICT,
+    SYNTAX,
+    TOO_LONG,
+    UNREADABLE,
+    WRONG_TYPE,
+    read_answer,
+)
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 FULL = {
@@ -64,7 +77,10 @@ WHOLE = {
     "a key twice, alike": (TEXT[:-1] + f", 'summary': {FULL['summary']!r}}}", ["repeated_key"]),
     "a key of json twice": (AS_JSON[:-1] + f', "summary": {json.dumps(FULL["summary"])}}}', ["json", "repeated_key"]),
     "python words and json words": (TEXT.replace("True", "true"), ["json"]),
-    "line break in a string": (TEXT.replace("계약을 맺었다.'", "계약을 맺었다.'", 1).replace("'negative_keywords'", "\n'negative_keywords'"), []),
+    "line break in a string": (
+        TEXT.replace("계약을 맺었다.'", "계약을 맺었다.'", 1).replace("'negative_keywords'", "\n'negative_keywords'"),
+        [],
+    ),
     "quotation in a single-quoted string": (TEXT.replace('"', "'"), ["quote"]),
     "keys in another order": (str(dict(reversed(FULL.items()))), []),
     "an extra key": (str({"comment": 1} | FULL), []),
@@ -104,18 +120,46 @@ PART = {
     "nothing but braces": ("{}", {}, []),
     "two keys": ("{'is_stock_related': False, 'summary': '비'}", {"is_stock_related": False, "summary": "비"}, []),
     "the last of a repeated key": ("{'summary': '가', 'summary': '나'}", {"summary": "나"}, ["repeated_key"]),
-    "broken off in a string": ("{'is_stock_related': True, 'summary': '새빛전", {"is_stock_related": True}, ["broken_off"]),
-    "broken off in a list": ("{'is_stock_related': True, 'positive_keywords': ['가', '나", {"is_stock_related": True}, ["broken_off"]),
-    "broken off after an item": ("{'is_stock_related': True, 'positive_keywords': ['가',", {"is_stock_related": True}, ["broken_off"]),
+    "broken off in a string": (
+        "{'is_stock_related': True, 'summary': '새빛전",
+        {"is_stock_related": True},
+        ["broken_off"],
+    ),
+    "broken off in a list": (
+        "{'is_stock_related': True, 'positive_keywords': ['가', '나",
+        {"is_stock_related": True},
+        ["broken_off"],
+    ),
+    "broken off after an item": (
+        "{'is_stock_related': True, 'positive_keywords': ['가',",
+        {"is_stock_related": True},
+        ["broken_off"],
+    ),
     "broken off in a key": ("{'is_stock_related': True, 'neg", {"is_stock_related": True}, ["broken_off"]),
     "broken off before a value": ("{'is_stock_related': True, 'summary':", {"is_stock_related": True}, ["broken_off"]),
     "broken off in a word": ("{'summary': '비', 'is_stock_related': Tr", {"summary": "비"}, ["broken_off"]),
-    "broken off after a backslash": ("{'is_stock_related': True, 'summary': '가\\", {"is_stock_related": True}, ["broken_off"]),
+    "broken off after a backslash": (
+        "{'is_stock_related': True, 'summary': '가\\",
+        {"is_stock_related": True},
+        ["broken_off"],
+    ),
     "broken off in a fence": ('```json\n{"summary": "비", "reason', {"summary": "비"}, ["broken_off", "fence"]),
-    "a quotation": ("{'summary': '... '동네가게 오래함께' 캠페인 ...'}", {"summary": "... '동네가게 오래함께' 캠페인 ..."}, ["quote"]),
-    "quotations with commas": ("{'summary': '그는 '좋다', '싫다'고 했다', 'is_stock_related': True}", {"summary": "그는 '좋다', '싫다'고 했다", "is_stock_related": True}, ["quote"]),
+    "a quotation": (
+        "{'summary': '... '동네가게 오래함께' 캠페인 ...'}",
+        {"summary": "... '동네가게 오래함께' 캠페인 ..."},
+        ["quote"],
+    ),
+    "quotations with commas": (
+        "{'summary': '그는 '좋다', '싫다'고 했다', 'is_stock_related': True}",
+        {"summary": "그는 '좋다', '싫다'고 했다", "is_stock_related": True},
+        ["quote"],
+    ),
     "a quotation at the end": ("{'summary': '그는 '좋다''}", {"summary": "그는 '좋다'"}, ["quote"]),
-    "a quotation in a list": ("{'positive_keywords': ['이른바 '반값' 행사', '나']}", {"positive_keywords": ["이른바 '반값' 행사", "나"]}, ["quote"]),
+    "a quotation in a list": (
+        "{'positive_keywords': ['이른바 '반값' 행사', '나']}",
+        {"positive_keywords": ["이른바 '반값' 행사", "나"]},
+        ["quote"],
+    ),
     "an apostrophe": ("{'summary': 'AB's Mall'}", {"summary": "AB's Mall"}, ["quote"]),
     "quotations in double quotes": ('{"summary": "그는 "좋다"고 했다"}', {"summary": '그는 "좋다"고 했다'}, ["quote"]),
     "a line break in a string": ("{'summary': '가\n나'}", {"summary": "가\n나"}, ["line_break"]),
@@ -123,11 +167,23 @@ PART = {
     "a NUL character in a string": ("{'summary': '가\0나'}", {"summary": "가\0나"}, ["character"]),
     "a path of Windows": (r"{'summary': 'C:\Users 폴더'}", {"summary": r"C:\Users 폴더"}, ["escape"]),
     "an escape that does not go on": (r"{'summary': '\x 와 \u12'}", {"summary": r"\x 와 \u12"}, ["escape"]),
-    "a name of a character, beside a quotation": (r"{'summary': '\N{BULLET} '가' 나'}", {"summary": r"\N{BULLET} '가' 나"}, ["escape", "quote"]),
-    "an octal number of a character, beside a quotation": (r"{'summary': '\101 '가' 나'}", {"summary": r"\101 '가' 나"}, ["escape", "quote"]),
+    "a name of a character, beside a quotation": (
+        r"{'summary': '\N{BULLET} '가' 나'}",
+        {"summary": r"\N{BULLET} '가' 나"},
+        ["escape", "quote"],
+    ),
+    "an octal number of a character, beside a quotation": (
+        r"{'summary': '\101 '가' 나'}",
+        {"summary": r"\101 '가' 나"},
+        ["escape", "quote"],
+    ),
     "a line that goes on, beside a quotation": ("{'summary': '가\\\n'나' 다'}", {"summary": "가'나' 다"}, ["quote"]),
     "half a surrogate pair": ("{'summary': '\\ud800'}", {"summary": "�"}, []),
-    "a surrogate pair in json": ('{"summary": "\\ud83d\\ude00", "is_stock_related": true}', {"summary": "😀", "is_stock_related": True}, ["json"]),
+    "a surrogate pair in json": (
+        '{"summary": "\\ud83d\\ude00", "is_stock_related": true}',
+        {"summary": "😀", "is_stock_related": True},
+        ["json"],
+    ),
     "a raw surrogate": ("{'summary': '\ud800'}", {"summary": "�"}, ["character"]),
     "html": ("{'summary': '<script>alert(1)</script>'}", {"summary": "<script>alert(1)</script>"}, []),
     "control tokens as text": ("{'summary': '<|eot_id|>'}", {"summary": "<|eot_id|>"}, []),
@@ -135,7 +191,11 @@ PART = {
     "a brace behind": ("{'summary': '가'} 끝 {", {"summary": "가"}, ["around"]),
     "unicode escapes": ("{'summary': '\\uac00'}", {"summary": "가"}, []),
     "an unknown escape, broken off": ("{'summary': '\\q', 'is_stock", {"summary": "\\q"}, ["broken_off"]),
-    "numbers where none belong, broken off": ("{'summary': '가', 'score': 0.5, 'neg", {"summary": "가"}, ["broken_off"]),
+    "numbers where none belong, broken off": (
+        "{'summary': '가', 'score': 0.5, 'neg",
+        {"summary": "가"},
+        ["broken_off"],
+    ),
 }
 
 
@@ -222,7 +282,12 @@ def test_any_way_of_saying_nothing_is_readable(absent):
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 ITEMS = st.one_of(st.none(), st.lists(TEXTS, max_size=4))
-ANSWERS = st.fixed_dictionaries({key: st.booleans() if key == "is_stock_related" else ITEMS if key in LISTS else st.one_of(st.none(), TEXTS) for key in KEYS})
+ANSWERS = st.fixed_dictionaries(
+    {
+        key: st.booleans() if key == "is_stock_related" else ITEMS if key in LISTS else st.one_of(st.none(), TEXTS)
+        for key in KEYS
+    }
+)
 
 
 @given(ANSWERS)
@@ -243,7 +308,13 @@ def test_a_cut_answer_never_holds_what_the_whole_does_not(value, share):
 
 @pytest.mark.parametrize("reason", ["", "리콜, '안전' 점검", "a, b: c"])
 def test_an_answer_cut_at_any_character_never_holds_what_the_whole_does_not(reason):
-    value = {"is_stock_related": False, "reason_for_positive_impact": reason, "negative_keywords": None, "positive_impact_stocks": ["", "새빛전자"], "summary": reason}
+    value = {
+        "is_stock_related": False,
+        "reason_for_positive_impact": reason,
+        "negative_keywords": None,
+        "positive_impact_stocks": ["", "새빛전자"],
+        "summary": reason,
+    }
     for text in (str(value), json.dumps(value, ensure_ascii=False)):
         for end in range(len(text)):
             assert all(held == value[key] for key, held in read_answer(text[:end]).values.items()), text[:end]
@@ -326,4 +397,6 @@ def test_strict_if_and_only_if_literal_eval_reads_a_dict(text):
     assert (answer.reading == REPAIRED) <= bool(answer.repairs)  # each repair is named
     if answer.reading == STRICT:
         read = ast.literal_eval(text)
-        assert all(held == read[key] for key, held in answer.values.items() if "\\u" not in text and "\\U" not in text)  # which may spell half a surrogate pair
+        assert all(
+            held == read[key] for key, held in answer.values.items() if "\\u" not in text and "\\U" not in text
+        )  # which may spell half a surrogate pair

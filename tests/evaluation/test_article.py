@@ -32,7 +32,11 @@ def brief(engine):
 def long_rows(rows):
     """One article of an ordinary length, one of more characters than can be pasted, one of more tokens than the model takes."""
     news = rows[0]["user_prompt"]
-    return [rows[1], rows[0] | {"user_prompt": (news * 100)[: NEWS_LIMIT + 1]}, rows[0] | {"user_prompt": (news * 100)[:15_000]}]
+    return [
+        rows[1],
+        rows[0] | {"user_prompt": (news * 100)[: NEWS_LIMIT + 1]},
+        rows[0] | {"user_prompt": (news * 100)[:15_000]},
+    ]
 
 
 def test_article_that_fits_is_asked_as_it_is_when_pasted(engine, rows):
@@ -47,7 +51,13 @@ def test_article_that_is_too_long_loses_its_middle_and_no_more_than_needed(engin
         prompt = encode_article(engine.chat, row, room=room, number=number)
         news = prompt.messages[-1]["content"]
         head, _, tail = news.partition(ELLIPSIS)
-        assert room - 8 <= len(prompt.ids) <= room and row["user_prompt"].startswith(head) and row["user_prompt"].endswith(tail) and head and tail
+        assert (
+            room - 8 <= len(prompt.ids) <= room
+            and row["user_prompt"].startswith(head)
+            and row["user_prompt"].endswith(tail)
+            and head
+            and tail
+        )
         assert prompt.messages[0]["content"] == row["system_prompt"]
 
 
@@ -71,7 +81,11 @@ def test_training_names_the_rows_of_both_halves_before_its_first_step_and_the_ev
     rows = [row | {"system_prompt": ""} for row in tiny.make_rows(12)]
     rows[2]["user_prompt"] = ("주가가 올랐다. " * 9_000)[: NEWS_LIMIT + 1]
     rows[9]["user_prompt"] = rows[2]["user_prompt"] + "끝"
-    model, data, output = tiny.write_model(tmp_path / "model"), tiny.write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "adapter"
+    model, data, output = (
+        tiny.write_model(tmp_path / "model"),
+        tiny.write_rows(tmp_path / "rows.jsonl", rows),
+        tmp_path / "adapter",
+    )
     command = [sys.executable, "train.py", *tiny.flags(model, data, output, steps=2), "--max-new-tokens", "64"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ)
     assert done.returncode == 0, done.stderr
@@ -81,4 +95,7 @@ def test_training_names_the_rows_of_both_halves_before_its_first_step_and_the_ev
     chosen = replace(RECIPES["mini"], model=str(model), data=str(data), adapter=str(output), max_new_tokens=8)
     split = load_data(chosen)
     engine = load_engine(chosen, examples=split.examples)
-    assert split.test == load_rows(str(data))[:6] and evaluate(engine, split.test, tmp_path / "evaluation")["tuned"]["rows"] == 6
+    assert (
+        split.test == load_rows(str(data))[:6]
+        and evaluate(engine, split.test, tmp_path / "evaluation")["tuned"]["rows"] == 6
+    )

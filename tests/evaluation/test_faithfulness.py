@@ -11,7 +11,10 @@ def of(summary, **values):
 
 
 def test_copied_text_with_another_ending_is_held_whole():
-    found = of("도라제강이 포항 2공장의 전기로 1기를 세웠습니다.", reason_for_negative_impact="철근 유통가격이 64만원까지 떨어졌기 때문입니다.")
+    found = of(
+        "도라제강이 포항 2공장의 전기로 1기를 세웠습니다.",
+        reason_for_negative_impact="철근 유통가격이 64만원까지 떨어졌기 때문입니다.",
+    )
     assert found.foreign == () and found.share == 1.0
     assert found.words == found.words_held > 6 and found.numbers == found.numbers_held == 3
 
@@ -41,11 +44,28 @@ def test_answer_without_texts_has_no_share():
     assert measure(Answer({"is_stock_related": True, "positive_impact_stocks": ["없는회사"]}), ARTICLE).share is None
 
 
-@pytest.mark.parametrize("text", ["전환 전환 전환 전환", "가격이 올랐고 가격이 올랐고 가격이 올랐고 ", "가나가나가나가나가나", "'계약', '계약', '계약', '계약', "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "전환 전환 전환 전환",
+        "가격이 올랐고 가격이 올랐고 가격이 올랐고 ",
+        "가나가나가나가나가나",
+        "'계약', '계약', '계약', '계약', ",
+    ],
+)
 def test_text_that_goes_round_is_a_loop(text):
     assert loops(f"앞말 {text} 뒷말")
 
 
-@pytest.mark.parametrize("text", ["도라제강이 3일부터 포항 2공장의 전기로 1기를 세웠습니다.", "1,000,000,000원", "하하하 웃었다", "None, 'a': None, 'b': None", "{'a': [], 'b': [], 'c': [], 'd': []}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "도라제강이 3일부터 포항 2공장의 전기로 1기를 세웠습니다.",
+        "1,000,000,000원",
+        "하하하 웃었다",
+        "None, 'a': None, 'b': None",
+        "{'a': [], 'b': [], 'c': [], 'd': []}",
+    ],
+)
 def test_ordinary_text_is_none(text):
     assert not loops(text)

@@ -40,16 +40,25 @@ def test_swapped_sides_are_wrong_and_told_from_other_mistakes():
     fields = compare_fields(answer, GOLD, ARTICLE).fields
     negative, positive = fields["negative_impact_stocks"], fields["positive_impact_stocks"]
     assert (negative.score, negative.swapped, negative.false_negatives) == (0.0, {"새빛전자"}, {"마루상사"})
-    assert (positive.score, positive.true_positives, positive.false_positives, positive.swapped) == (0.5, {"한들제약"}, {"가온"}, set())
+    assert (positive.score, positive.true_positives, positive.false_positives, positive.swapped) == (
+        0.5,
+        {"한들제약"},
+        {"가온"},
+        set(),
+    )
 
 
 def test_a_name_given_twice_counts_once():
-    field = compare_fields(changed(positive_impact_stocks=["새빛전자", "새빛 전자", "㈜새빛전자"]), GOLD, ARTICLE).fields["positive_impact_stocks"]
+    field = compare_fields(
+        changed(positive_impact_stocks=["새빛전자", "새빛 전자", "㈜새빛전자"]), GOLD, ARTICLE
+    ).fields["positive_impact_stocks"]
     assert (field.true_positives, field.false_positives, field.false_negatives) == ({"새빛전자"}, set(), {"한들제약"})
     assert field.score == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("name", ["㈜새빛전자", "새빛전자(주)", "주식회사 새빛전자", "새빛 전자", "새빛전자 Inc.", "새빛전자 Co., Ltd."])
+@pytest.mark.parametrize(
+    "name", ["㈜새빛전자", "새빛전자(주)", "주식회사 새빛전자", "새빛 전자", "새빛전자 Inc.", "새빛전자 Co., Ltd."]
+)
 def test_legal_form_space_and_width_do_not_make_another_company(name):
     assert stocks_of(Answer({"positive_impact_stocks": [name]})) == {("+", "새빛전자")}
 
@@ -82,10 +91,17 @@ def test_texts_are_scored_by_character_n_grams():
 
 def test_what_the_article_does_not_hold_is_found():
     answer = changed(positive_impact_stocks=["새빛 전자", "가온"], positive_keywords=["공급계약", "흑자"])
-    assert compare_fields(answer, GOLD, ARTICLE).ungrounded == {"positive_impact_stocks": ["가온"], "positive_keywords": ["흑자"], "negative_keywords": ["계약 상실"]}
+    assert compare_fields(answer, GOLD, ARTICLE).ungrounded == {
+        "positive_impact_stocks": ["가온"],
+        "positive_keywords": ["흑자"],
+        "negative_keywords": ["계약 상실"],
+    }
 
 
-@pytest.mark.parametrize("name, grounded", [("새빛 전자", True), ("㈜새빛전자", True), ("ＡＢ상사", True), ("새빛건설", False), ("", False), (" ", False)])
+@pytest.mark.parametrize(
+    "name, grounded",
+    [("새빛 전자", True), ("㈜새빛전자", True), ("ＡＢ상사", True), ("새빛건설", False), ("", False), (" ", False)],
+)
 def test_grounding_ignores_space_width_and_legal_form(name, grounded):
     assert is_grounded(name, "새빛전자와 AB 상사가 만났다.") is grounded
 

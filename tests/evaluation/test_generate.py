@@ -31,7 +31,9 @@ def run(engine, few, folder):
 
 def test_every_row_is_answered_once_by_each_side(whole):
     found = [json.loads(line) for line in whole.splitlines()]
-    assert sorted((one["row"], one["side"]) for one in found) == sorted((row, side) for row in range(5) for side in ("base", "tuned"))
+    assert sorted((one["row"], one["side"]) for one in found) == sorted(
+        (row, side) for row in range(5) for side in ("base", "tuned")
+    )
     assert all(one["reason"] in ("end_of_turn", "limit") and one["tokens"] > 0 for one in found)
 
 
@@ -46,7 +48,11 @@ def test_killed_anywhere_it_goes_on_to_the_same_file(engine, few, whole, tmp_pat
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings_of(engine, few)))
     (tmp_path / ANSWERS_FILE).write_bytes(whole[: int(len(whole) * share)])
     asked, generate_batch = [], generate.generate_batch
-    monkeypatch.setattr(generate, "generate_batch", lambda engine, rows, numbers: asked.append(numbers) or generate_batch(engine, rows, numbers))
+    monkeypatch.setattr(
+        generate,
+        "generate_batch",
+        lambda engine, rows, numbers: asked.append(numbers) or generate_batch(engine, rows, numbers),
+    )
     batches = run(engine, few, tmp_path)
     assert (tmp_path / ANSWERS_FILE).read_bytes() == whole
     assert [one.row for batch in batches for one in batch] == [json.loads(line)["row"] for line in whole.splitlines()]

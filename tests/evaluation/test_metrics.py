@@ -34,7 +34,11 @@ def test_gold_answers_score_full_marks_in_everything():
     found = score(str(GOLD), str(UNRELATED))
     assert {name: found[name] for name in metrics.MEASURES} == dict.fromkeys(metrics.MEASURES, 1.0) | {"loops": 0.0}
     assert found["intervals"]["readable"] == [1.0, 1.0]
-    assert (found["readings"], found["problems"], found["stop_reasons"]) == ({"strict": 2}, {"none": 2}, {"end_of_turn": 2})
+    assert (found["readings"], found["problems"], found["stop_reasons"]) == (
+        {"strict": 2},
+        {"none": 2},
+        {"end_of_turn": 2},
+    )
 
 
 def test_stock_on_the_wrong_side_counts_against_precision_and_recall():
@@ -45,7 +49,12 @@ def test_stock_on_the_wrong_side_counts_against_precision_and_recall():
 
 def test_unreadable_answers_count_as_wrong_but_may_name_the_company():
     found = score("좋음에 긍정적입니다.", "비")
-    assert (found["readable"], found["is_stock_related_accuracy"], found["stock_f1"], found["names_company"]) == (0, 0, 0, 1)
+    assert (found["readable"], found["is_stock_related_accuracy"], found["stock_f1"], found["names_company"]) == (
+        0,
+        0,
+        0,
+        1,
+    )
     assert found["grounded"] is None and found["intervals"]["grounded"] is None
     assert found["readings"] == {"unreadable": 2}
 
@@ -86,7 +95,9 @@ def test_kinds_of_article_are_scored_apart():
 
 
 def test_fields_are_scored_apart_where_there_is_something_to_score():
-    fields = metrics.score(scored(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED)))["fields"]
+    fields = metrics.score(scored(str(GOLD | {"positive_impact_stocks": ["좋음", "없는회사"]}), str(UNRELATED)))[
+        "fields"
+    ]
     assert fields["positive_impact_stocks"]["score"] == round(2 / 3, 4)  # the F1 of the one row that has stocks
     assert fields["is_stock_related"] == {"score": 1, "interval": [1, 1]}
     assert metrics.score(scored(str(GOLD), "비"))["fields"]["summary"]["score"] == 0.5

@@ -17,7 +17,9 @@ DATA = Path(__file__).parents[1] / "data"
 REAL = Path(__file__).parents[3] / "shared" / "real"
 
 
-SHIPPED = Path(RECIPES["mini"].evaluation)  # made by `python -m newsft.evaluation`; the table of docs/evaluation.md is of it
+SHIPPED = Path(
+    RECIPES["mini"].evaluation
+)  # made by `python -m newsft.evaluation`; the table of docs/evaluation.md is of it
 HANDWRITTEN = SHIPPED.parent / "handwritten"  # made by `python -m newsft.evaluation --data tests/data/handwritten.json`
 ROWS, MARGIN = 64, 0.05  # another machine's kernels round differently and may turn a few answers
 
@@ -60,7 +62,10 @@ def test_tuned_model_reads_and_the_base_model_does_not(found):
 def unseen():
     """The handwritten articles as the evaluation reads them, and their shipped answers."""
     run = json.loads((SHIPPED.parent / "run.json").read_text(encoding="utf-8"))
-    rows = [{"system_prompt": run["system_prompt"]} | row for row in load_rows(str(DATA / "handwritten.json"), measuring=True)]
+    rows = [
+        {"system_prompt": run["system_prompt"]} | row
+        for row in load_rows(str(DATA / "handwritten.json"), measuring=True)
+    ]
     return rows, read_generations(HANDWRITTEN / ANSWERS_FILE)
 
 
@@ -86,7 +91,10 @@ def test_handwritten_articles_are_answered_as_they_were(engine, unseen, tmp_path
 
 
 def real() -> list[str]:
-    return [json.loads(path.read_text(encoding="utf-8"))["messages"][1]["content"] for path in sorted(REAL.glob("t*_*.json"))]
+    return [
+        json.loads(path.read_text(encoding="utf-8"))["messages"][1]["content"]
+        for path in sorted(REAL.glob("t*_*.json"))
+    ]
 
 
 def test_real_articles_are_answered_with_their_own_words(engine):

@@ -41,7 +41,9 @@ def test_filters_split_the_rows(results):
     assert not found["tuned_wins"] & found["base_wins"]
     ties = {row.number for row in results.rows if row.gain == 0}
     assert found["tuned_wins"] | found["base_wins"] | ties == found["all"]
-    assert len(found["unreadable"]) == len(results.rows) - round(results.summary["tuned"]["readable"] * len(results.rows))
+    assert len(found["unreadable"]) == len(results.rows) - round(
+        results.summary["tuned"]["readable"] * len(results.rows)
+    )
 
 
 def test_missing_evaluation_says_how_to_make_it(half, tmp_path):
@@ -58,7 +60,9 @@ def test_damaged_evaluation_is_refused(copied, half, damage):
         (copied / "answers.jsonl").write_text('{"row": 0}\n')
     elif damage == "fewer":
         lines = (copied / "answers.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        (copied / "answers.jsonl").write_text("".join(line for line in lines if json.loads(line)["row"] != 7), encoding="utf-8")
+        (copied / "answers.jsonl").write_text(
+            "".join(line for line in lines if json.loads(line)["row"] != 7), encoding="utf-8"
+        )
     else:
         (copied / "summary.json").write_text("{}")
     with pytest.raises(UserError, match="again"):

@@ -28,7 +28,14 @@ ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1"}
 
 def test_command_writes_answers_summary_and_table(tmp_path):
     target, folder = tmp_path / "scores.json", tmp_path / "evaluation"
-    done = subprocess.run([*COMMAND, "--limit", "4", "--json", target, "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    done = subprocess.run(
+        [*COMMAND, "--limit", "4", "--json", target, "--output", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=ENVIRONMENT,
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(target.read_text(encoding="utf-8"))
     assert summary == json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -36,9 +43,19 @@ def test_command_writes_answers_summary_and_table(tmp_path):
         assert {"rows", "readable", "is_stock_related_accuracy", "stock_f1"} <= summary[side].keys()
         assert summary[side]["rows"] == 4
     assert summary["settings"]["rows"] == 4 and summary["versions"]["torch"]
-    assert format_table(summary) in done.stdout and "| data | 4 of the 495 test rows of assets/news.jsonl | | |" in done.stdout
+    assert (
+        format_table(summary) in done.stdout
+        and "| data | 4 of the 495 test rows of assets/news.jsonl | | |" in done.stdout
+    )
     assert (folder / "table.md").read_text(encoding="utf-8").strip() == format_table(summary)
-    again = subprocess.run([*COMMAND, "--limit", "2", "--output", folder], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    again = subprocess.run(
+        [*COMMAND, "--limit", "2", "--output", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=ENVIRONMENT,
+    )
     assert again.returncode == 2 and "other settings" in again.stderr
 
 
@@ -46,29 +63,52 @@ def test_command_writes_answers_summary_and_table(tmp_path):
 def asked(rows, tmp_path_factory):
     """Three rows without a system prompt, as a JSON array."""
     path = tmp_path_factory.mktemp("asked") / "to measure.json"
-    path.write_text(json.dumps([{name: row[name] for name in ("user_prompt", "assistant")} for row in rows[:3]], ensure_ascii=False), encoding="utf-8")
+    path.write_text(
+        json.dumps(
+            [{name: row[name] for name in ("user_prompt", "assistant")} for row in rows[:3]], ensure_ascii=False
+        ),
+        encoding="utf-8",
+    )
     return path
 
 
 def test_rows_without_a_system_prompt_are_all_measured_with_the_adapter_s(asked, rows, tmp_path):
-    done = subprocess.run([*COMMAND, "--data", asked, "--output", tmp_path / "evaluation"], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    done = subprocess.run(
+        [*COMMAND, "--data", asked, "--output", tmp_path / "evaluation"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=ENVIRONMENT,
+    )
     assert done.returncode == 0, done.stderr
     assert f"| data | 3 of the 3 rows of {asked} | | |" in done.stdout
     assert "all 3 rows are measured, with the system prompt that" in done.stderr
     settings = json.loads((tmp_path / "evaluation" / "settings.json").read_text(encoding="utf-8"))
     run = json.loads((Path(RECIPES["mini"].adapter) / "run.json").read_text(encoding="utf-8"))
-    assert settings["data_fingerprint"] == fingerprint_rows([row | {"system_prompt": run["system_prompt"]} for row in rows[:3]])
+    assert settings["data_fingerprint"] == fingerprint_rows(
+        [row | {"system_prompt": run["system_prompt"]} for row in rows[:3]]
+    )
 
 
 def test_rows_without_a_system_prompt_need_an_adapter_that_says_its_own(asked, tmp_path):
     shutil.copytree(RECIPES["mini"].adapter, tmp_path / "adapter")
     (tmp_path / "adapter" / "run.json").unlink()
-    with pytest.raises(UserError, match=r"to measure.json has no column system_prompt, and .*adapter has no run.json .* add the column"):
+    with pytest.raises(
+        UserError, match=r"to measure.json has no column system_prompt, and .*adapter has no run.json .* add the column"
+    ):
         load_data(replace(RECIPES["mini"], data=str(asked), adapter=str(tmp_path / "adapter")))
 
 
 def test_training_on_rows_without_a_system_prompt_is_refused_with_the_command_that_measures(asked, tmp_path):
-    done = subprocess.run([sys.executable, "train.py", "--data", asked, "--output", tmp_path / "run"], cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    done = subprocess.run(
+        [sys.executable, "train.py", "--data", asked, "--output", tmp_path / "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=ENVIRONMENT,
+    )
     assert done.returncode == 2 and f"python -m newsft.evaluation --data '{asked}'" in done.stderr
     assert not (tmp_path / "run").exists()
 
@@ -96,7 +136,9 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
     assert summary["base"]["stop_reasons"] == {"end_of_turn": 10}
     assert loaded.model.config.eos_token_id == 128_001 and engine.stop_ids[end_of_turn][0] == "template"
     answers = read_generations(tmp_path / "evaluation" / ANSWERS_FILE)
-    assert {one.tokens for one in answers} == {4} and calls == [1] + [10] * 5  # the system prompt once, then all rows together
+    assert {one.tokens for one in answers} == {4} and calls == [1] + [
+        10
+    ] * 5  # the system prompt once, then all rows together
 
 
 def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
@@ -111,6 +153,12 @@ def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, eng
     running.wait()
     assert len(read_generations(answers)) == 2 * batch_rows
     subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
-    evaluate(engine, rows[:count], tmp_path / "whole", batch_rows=batch_rows, data=f"{count} of the 495 test rows of assets/news.jsonl")
+    evaluate(
+        engine,
+        rows[:count],
+        tmp_path / "whole",
+        batch_rows=batch_rows,
+        data=f"{count} of the 495 test rows of assets/news.jsonl",
+    )
     for name in ("settings.json", "answers.jsonl", "summary.json", "table.md"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

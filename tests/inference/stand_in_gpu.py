@@ -50,4 +50,8 @@ class Gpu:
 
 def build_zero(engine: LocalEngine, gpu: Gpu, *, max_new_tokens: int = 24) -> LocalEngine:
     """The engine as it stands on a Space with ZeroGPU."""
-    return LocalEngine(engine.loaded, max_new_tokens=max_new_tokens, batcher=lambda decoder: ZeroBatcher(decoder, gpu=gpu, refusal=gradio.Error))
+    return LocalEngine(
+        engine.loaded,
+        max_new_tokens=max_new_tokens,
+        batcher=lambda decoder: ZeroBatcher(decoder, gpu=gpu, refusal=gradio.Error),
+    )

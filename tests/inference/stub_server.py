@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from newsft.inference.server import TRIED_TOKENS
 
-ANSWERS = {"stub-base": "주가가 올랐다는 소식입니다. 📈 끝!", "stub-tuned": "{'is_stock_related': True, 'summary': '주가 상승'}"}
+ANSWERS = {
+    "stub-base": "주가가 올랐다는 소식입니다. 📈 끝!",
+    "stub-tuned": "{'is_stock_related': True, 'summary': '주가 상승'}",
+}
 NAMES = {"base": "stub-base", "tuned": "stub-tuned"}
 PAUSE = 0.01  # seconds between two pieces of an answer, so that a test can stop it
 # What a model does instead of answering to its end, once so many pieces are written.
@@ -27,9 +30,13 @@ class Behaviour:
     any_name: bool = False  # answers to all names, as llama.cpp with one model does
     lists: bool = True
     under_v1: bool = True
-    failures: dict[str, str] = field(default_factory=dict)  # name -> one of FAILURES, or "late": nothing before `let_go`
+    failures: dict[str, str] = field(
+        default_factory=dict
+    )  # name -> one of FAILURES, or "late": nothing before `let_go`
     answers: dict[str, str] = field(default_factory=lambda: dict(ANSWERS))
-    counts: Callable[[dict], int | None] | None = None  # of a prompt's tokens; the default counts ids and says nothing of text
+    counts: Callable[[dict], int | None] | None = (
+        None  # of a prompt's tokens; the default counts ids and says nothing of text
+    )
     owner: str = "stub"
     length: int | None = None
     mixes: bool = False
@@ -45,11 +52,19 @@ class Behaviour:
             config = asked.get("generation_config")
             if self.takes_config and (config == "?" or {"repetition_penalty", "top_k"} & asked.keys()):
                 return 422, "unexpected fields"
-        elif not self.takes_ids or (isinstance(asked["prompt"], list) and not all(isinstance(one, int) for one in asked["prompt"])):
+        elif not self.takes_ids or (
+            isinstance(asked["prompt"], list) and not all(isinstance(one, int) for one in asked["prompt"])
+        ):
             return 400, "prompt must be a string."
         if self.reads_penalty and asked.get("repetition_penalty", 1) <= 0:
             return 400, "repetition_penalty must be greater than zero"
-        return (500, "out of memory") if self.failures.get(asked["model"]) == "refuse" and asked.get("stream") and asked["max_tokens"] != TRIED_TOKENS else None
+        return (
+            (500, "out of memory")
+            if self.failures.get(asked["model"]) == "refuse"
+            and asked.get("stream")
+            and asked["max_tokens"] != TRIED_TOKENS
+            else None
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,7 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self.behaviour.lists or self.path.startswith("/v1/") != self.behaviour.under_v1:
             return self._say(404, {"detail": "Not Found"})
-        models = [{"id": name, "object": "model", "owned_by": self.behaviour.owner, "max_model_len": self.behaviour.length} for name in self.behaviour.answers]
+        models = [
+            {"id": name, "object": "model", "owned_by": self.behaviour.owner, "max_model_len": self.behaviour.length}
+            for name in self.behaviour.answers
+        ]
         return self._say(200, {"object": "list", "data": models})
 
     def do_POST(self) -> None:
@@ -68,13 +86,27 @@ class _Handler(BaseHTTPRequestHandler):
         if refused := behaviour.refusal(self.path, asked):
             return self._say(refused[0], {"error": {"message": refused[1]}})
         text = behaviour.answers.get(asked["model"], "x")
-        if behaviour.mixes and asked.get("stream"):  # as vLLM with one place for adapters: whoever is asked beside the tuned model gets its adapter
+        if behaviour.mixes and asked.get(
+            "stream"
+        ):  # as vLLM with one place for adapters: whoever is asked beside the tuned model gets its adapter
             behaviour.running.append(asked["model"])
             time.sleep(0.2)
             text = behaviour.answers["stub-tuned"] if "stub-tuned" in behaviour.running else text
         if not asked.get("stream"):
-            choice = {"index": 0, "finish_reason": "length"} | ({"message": {"role": "assistant", "content": text[0]}} if "messages" in asked else {"text": text[0]})
-            return self._say(200, {"id": "1", "object": "x", "created": 0, "model": "stub", "choices": [choice], "usage": self._usage(asked, 1)})
+            choice = {"index": 0, "finish_reason": "length"} | (
+                {"message": {"role": "assistant", "content": text[0]}} if "messages" in asked else {"text": text[0]}
+            )
+            return self._say(
+                200,
+                {
+                    "id": "1",
+                    "object": "x",
+                    "created": 0,
+                    "model": "stub",
+                    "choices": [choice],
+                    "usage": self._usage(asked, 1),
+                },
+            )
         if asked["max_tokens"] != TRIED_TOKENS:  # what is tried at the start
             behaviour.asked.append(asked)
         self._begin(200, "text/event-stream")
@@ -107,7 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _usage(self, asked: dict, written: int) -> dict | None:
         prompt = asked.get("prompt")
-        count = self.behaviour.counts(asked) if self.behaviour.counts else len(prompt) if isinstance(prompt, list) else None
+        count = (
+            self.behaviour.counts(asked) if self.behaviour.counts else len(prompt) if isinstance(prompt, list) else None
+        )
         return None if count is None else {"prompt_tokens": count, "completion_tokens": written, "total_tokens": 0}
 
     def _say(self, status: int, body: dict) -> None:
@@ -121,7 +155,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, asked: dict, text: str, reason: str | None, usage: dict | None = None) -> None:
         said = {"delta": {"content": text}} if "messages" in asked else {"text": text}
-        chunk = {"id": "1", "object": "chunk", "created": 0, "model": "stub", "choices": [{"index": 0, "finish_reason": reason} | said]}
+        chunk = {
+            "id": "1",
+            "object": "chunk",
+            "created": 0,
+            "model": "stub",
+            "choices": [{"index": 0, "finish_reason": reason} | said],
+        }
         self.wfile.write(f"data: {json.dumps(chunk | ({'usage': usage} if usage else {}))}\n\n".encode())
 
     def log_message(self, *_) -> None:

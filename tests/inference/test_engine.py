@@ -20,7 +20,12 @@ def reference(engine: LocalEngine, row: dict, side: str) -> list[int]:
     """The same answer from transformers' own `generate`, one prompt and one adapter state at a time."""
     prompt = engine.encode(row["user_prompt"], system_prompt=row["system_prompt"]).ids
     ids, model = torch.tensor([prompt]), engine.loaded.model
-    settings = {"attention_mask": torch.ones_like(ids), "max_new_tokens": engine.max_new_tokens, "do_sample": False, "eos_token_id": list(engine.stop_ids)}
+    settings = {
+        "attention_mask": torch.ones_like(ids),
+        "max_new_tokens": engine.max_new_tokens,
+        "do_sample": False,
+        "eos_token_id": list(engine.stop_ids),
+    }
     if side == "base":
         with model.disable_adapter():
             out = model.generate(input_ids=ids, **settings)
@@ -31,7 +36,9 @@ def reference(engine: LocalEngine, row: dict, side: str) -> list[int]:
 
 @pytest.mark.parametrize("most_rows", [32, 4, 1])
 def test_batch_of_both_sides_and_several_rows_equals_separate_generate_calls(engine, rows, monkeypatch, most_rows):
-    monkeypatch.setattr("newsft.inference.decoder.MOST_ROWS", most_rows)  # fewer than the requests: some wait and join later
+    monkeypatch.setattr(
+        "newsft.inference.decoder.MOST_ROWS", most_rows
+    )  # fewer than the requests: some wait and join later
     chosen = rows[:3]
     requests, expected = [], []
     for row in chosen:

@@ -106,7 +106,9 @@ def test_threads_asking_at_once_get_their_own_answers(short, rows):
         assert list(pool.map(texts, rows[2:5])) == alone
 
 
-@pytest.mark.parametrize(("news", "key"), [("", "news_empty"), (" \n\t ", "news_empty"), ("가" * 1_000_000, "news_too_long")])
+@pytest.mark.parametrize(
+    ("news", "key"), [("", "news_empty"), (" \n\t ", "news_empty"), ("가" * 1_000_000, "news_too_long")]
+)
 def test_news_that_cannot_be_answered_is_refused_before_anything_is_asked(any_engine, news, key):
     with pytest.raises(UserError) as caught:
         next(any_engine.compare(news, system_prompt="요약"))
@@ -116,7 +118,9 @@ def test_news_that_cannot_be_answered_is_refused_before_anything_is_asked(any_en
 def test_receipt_has_no_alarm_and_is_plain_data(short, rows):
     receipt = write_receipt(short, ask(short, rows[0]))
     assert receipt.alarms == () and receipt.is_prefix and len(set(receipt.prompt_hashes.values())) == 1
-    assert (receipt.difference is None) == (not receipt.base_fingerprint)  # nothing is claimed about weights that are elsewhere
+    assert (receipt.difference is None) == (
+        not receipt.base_fingerprint
+    )  # nothing is claimed about weights that are elsewhere
     assert json.dumps(asdict(receipt))
 
 

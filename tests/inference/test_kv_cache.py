@@ -27,7 +27,9 @@ def step(cache, own, width=1, kept=None):
         keys, values = cache.update(new_keys, new_values, number)
         assert keys.shape == values.shape == (len(own), HEADS, max(before) + width, SIZE)
         for row, mine in enumerate(own):
-            whole = [torch.cat([old, new[row]], 1) for old, new in zip(mine[number], (new_keys, new_values), strict=True)]
+            whole = [
+                torch.cat([old, new[row]], 1) for old, new in zip(mine[number], (new_keys, new_values), strict=True)
+            ]
             end = before[row] + width
             assert torch.equal(keys[row, :, :end], whole[0]) and torch.equal(values[row, :, :end], whole[1])
             mine[number] = [one[:, : before[row] + kept[row]] for one in whole]
@@ -36,7 +38,10 @@ def step(cache, own, width=1, kept=None):
 
 
 def lists(cache, lengths):
-    return [[[layer.keys[row, :, :length], layer.values[row, :, :length]] for layer in cache.layers] for row, length in enumerate(lengths)]
+    return [
+        [[layer.keys[row, :, :length], layer.values[row, :, :length]] for layer in cache.layers]
+        for row, length in enumerate(lengths)
+    ]
 
 
 def test_rows_of_any_length_join_grow_and_leave():

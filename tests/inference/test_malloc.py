@@ -33,7 +33,14 @@ print((psutil.Process().memory_info().rss - before) >> 20)
 
 
 def kept(setting: str, after: str = "") -> int:
-    return int(subprocess.run([sys.executable, "-c", KEPT.format(setting=setting, after=after)], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", KEPT.format(setting=setting, after=after)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")

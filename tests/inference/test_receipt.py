@@ -24,7 +24,9 @@ def test_receipt_of_a_fair_comparison_has_no_alarm(engine):
     receipt = write_receipt(engine, comparison)
     assert receipt.alarms == ()
     assert receipt.is_prefix and receipt.difference["largest"] > receipt.difference["mean"] > 0
-    assert receipt.prompt_hashes == dict.fromkeys(("base", "tuned"), hash_ids(comparison.prompt.ids)) and receipt.prompt_tokens == len(comparison.prompt.ids)
+    assert receipt.prompt_hashes == dict.fromkeys(
+        ("base", "tuned"), hash_ids(comparison.prompt.ids)
+    ) and receipt.prompt_tokens == len(comparison.prompt.ids)
     assert receipt.adapters == {"base": None, "tuned": "default"}
     assert receipt.reasons == {side: answer.reason for side, answer in comparison.answers.items()}
     assert receipt.data_fingerprint == engine.loaded.run["data_fingerprint"]

@@ -31,7 +31,9 @@ def start(chat, engine):
 
     def make(behaviour: Behaviour | None = None, *, names=NAMES, **settings) -> RemoteEngine:
         running.append(serve_stub(behaviour))
-        return RemoteEngine(running[-1].__enter__(), names, chat, engine.models.run, **{"max_new_tokens": 400, **settings})
+        return RemoteEngine(
+            running[-1].__enter__(), names, chat, engine.models.run, **{"max_new_tokens": 400, **settings}
+        )
 
     yield make
     for one in running:
@@ -52,7 +54,11 @@ def test_both_sides_get_our_own_ids_in_which_pasted_control_text_is_text(start, 
     forged = chat.encode_prompt([{"role": "system", "content": PROMPT}, {"role": "user", "content": NEWS}]).input_ids
     assert sum(token in chat.control_ids for token in sent[0]) == sum(token in chat.control_ids for token in forged)
     receipt = write_receipt(engine, last)
-    assert receipt.alarms == () and receipt.is_prefix is True and set(receipt.prompt_hashes.values()) == {hash_ids(sent[0])}
+    assert (
+        receipt.alarms == ()
+        and receipt.is_prefix is True
+        and set(receipt.prompt_hashes.values()) == {hash_ids(sent[0])}
+    )
     assert receipt.server_tokens == dict.fromkeys(NAMES, len(sent[0])) and engine.decoding["prompt"] == "token ids"
 
 
@@ -61,7 +67,13 @@ def test_greedy_is_spelled_out_with_the_ids_that_end_an_answer(start, chat):
     engine = start(behaviour)
     ask(engine)
     for asked in behaviour.asked:
-        assert (asked["temperature"], asked["top_p"], asked["top_k"], asked["repetition_penalty"], asked["repeat_penalty"]) == (0, 1, 1, 1, 1)
+        assert (
+            asked["temperature"],
+            asked["top_p"],
+            asked["top_k"],
+            asked["repetition_penalty"],
+            asked["repeat_penalty"],
+        ) == (0, 1, 1, 1, 1)
         assert chat.end_id in asked["stop_token_ids"]
     assert engine.decoding["method"] == "greedy" and chat.end_id in engine.stop_ids
 
@@ -71,7 +83,10 @@ def test_server_that_takes_a_generation_config_gets_greedy_and_stops_in_it(start
     engine = start(behaviour)
     ask(engine)
     for asked in behaviour.asked:
-        assert f'"eos_token_id": [{chat.end_id}' in asked["generation_config"] and '"repetition_penalty": 1.0' in asked["generation_config"]
+        assert (
+            f'"eos_token_id": [{chat.end_id}' in asked["generation_config"]
+            and '"repetition_penalty": 1.0' in asked["generation_config"]
+        )
         assert "top_k" not in asked
     assert engine.decoding["method"] == "greedy" and engine.stop_ids
 
@@ -89,12 +104,23 @@ def test_receipt_of_a_server_that_takes_messages_claims_nothing_about_its_prompt
     assert set(receipt.prompt_hashes.values()) == {None} and receipt.is_prefix is None and receipt.stop_ids == {}
     assert receipt.data_fingerprint is None and receipt.adapters == NAMES and receipt.alarms == ()
     html = format_receipt(receipt, last.answers, language=language)
-    assert say("holds", language) not in html and say("receipt_adapter", language) not in html and say("receipt_served_name", language) in html
-    assert say("prompt_stats", language, tokens=len(last.prompt.ids)) not in format_footer(prompt_tokens=len(last.prompt.ids), changes=[], language=language, sent_ids=bool(last.requests))
+    assert (
+        say("holds", language) not in html
+        and say("receipt_adapter", language) not in html
+        and say("receipt_served_name", language) in html
+    )
+    assert say("prompt_stats", language, tokens=len(last.prompt.ids)) not in format_footer(
+        prompt_tokens=len(last.prompt.ids), changes=[], language=language, sent_ids=bool(last.requests)
+    )
 
 
 def test_control_text_in_messages_and_another_count_raise_alarms(start, chat):
-    engine = start(Behaviour(takes_ids=False, counts=lambda asked: len(chat.encode_prompt(asked["messages"]).input_ids) if "messages" in asked else None))
+    engine = start(
+        Behaviour(
+            takes_ids=False,
+            counts=lambda asked: len(chat.encode_prompt(asked["messages"]).input_ids) if "messages" in asked else None,
+        )
+    )
     assert write_receipt(engine, ask(engine)).alarms == ()
     assert write_receipt(engine, ask(engine, FORGED)).alarms == (CONTROL_TEXT,)
     other = start(Behaviour(takes_ids=False, counts=lambda asked: 7))
@@ -196,7 +222,11 @@ def test_endpoint_of_the_page_tells_which_side_failed_and_works_again(start, row
     with serve_here(start(behaviour), split_rows(rows, test_ratio=0.5)) as url:
         client = Client(url, verbose=False)
         one = client.predict(news=NEWS, api_name="/compare")
-        assert one["tuned"]["text"] == ANSWERS["stub-tuned"] and one["tuned"]["error"] is None and "stub-base (500): out of memory" in one["base"]["error"]
+        assert (
+            one["tuned"]["text"] == ANSWERS["stub-tuned"]
+            and one["tuned"]["error"] is None
+            and "stub-base (500): out of memory" in one["base"]["error"]
+        )
         behaviour.failures["stub-tuned"] = "refuse"
         with pytest.raises(AppError, match="stub-tuned"):
             client.predict(news=NEWS, api_name="/compare")
@@ -207,8 +237,14 @@ def test_endpoint_of_the_page_tells_which_side_failed_and_works_again(start, row
 def test_check_of_a_server_whose_models_answer_alike_fails(start, rows, capsys):
     split = split_rows(rows, test_ratio=0.5)
     assert print_diagnosis(start(), split)
-    assert not print_diagnosis(start(Behaviour(answers=dict.fromkeys(ANSWERS, "같은 답"))), split) and "ALARM: same_answers" in capsys.readouterr().out
-    assert not print_diagnosis(start(Behaviour(failures={"stub-base": "no_reason"})), split) and "FAILED: The server broke off" in capsys.readouterr().out
+    assert (
+        not print_diagnosis(start(Behaviour(answers=dict.fromkeys(ANSWERS, "같은 답"))), split)
+        and "ALARM: same_answers" in capsys.readouterr().out
+    )
+    assert (
+        not print_diagnosis(start(Behaviour(failures={"stub-base": "no_reason"})), split)
+        and "FAILED: The server broke off" in capsys.readouterr().out
+    )
 
 
 def test_flags_belong_together(monkeypatch, capsys):

@@ -26,7 +26,9 @@ def test_mean_over_the_labels_is_the_loss_that_training_reports(engine, encoded,
     recipe = RECIPES["mini"]
     trainer = build_trainer(load_base(recipe.model), encoded, recipe, tmp_path, validation=encoded)
     found = [take_xray(engine, one) for one in encoded]
-    assert fmean(xray.mean("base") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], rel=1e-4)  # a fresh adapter does nothing
+    assert fmean(xray.mean("base") for xray in found) == pytest.approx(
+        trainer.evaluate()["eval_loss"], rel=1e-4
+    )  # a fresh adapter does nothing
     set_peft_model_state_dict(trainer.model, load_file(Path(recipe.adapter) / "adapter_model.safetensors"))
     assert fmean(xray.mean("tuned") for xray in found) == pytest.approx(trainer.evaluate()["eval_loss"], rel=1e-4)
 
@@ -34,7 +36,9 @@ def test_mean_over_the_labels_is_the_loss_that_training_reports(engine, encoded,
 def test_prompt_too_is_the_loss_without_masking(engine, encoded):
     one = encoded[0]
     with torch.no_grad():
-        loss = engine.loaded.model(input_ids=torch.tensor([one.input_ids]), labels=torch.tensor([one.input_ids])).loss.item()
+        loss = engine.loaded.model(
+            input_ids=torch.tensor([one.input_ids]), labels=torch.tensor([one.input_ids])
+        ).loss.item()
     assert take_xray(engine, one).mean("tuned", prompt_too=True) == pytest.approx(loss, abs=1e-5)
 
 
@@ -53,7 +57,9 @@ def test_row_without_labels_has_no_mean(engine, encoded):
 
 
 def test_row_longer_than_the_model_takes_is_refused(engine):
-    long = engine.loaded.chat.encode_row([{"role": "user", "content": "가 " * engine.positions}, {"role": "assistant", "content": "나"}])
+    long = engine.loaded.chat.encode_row(
+        [{"role": "user", "content": "가 " * engine.positions}, {"role": "assistant", "content": "나"}]
+    )
     with pytest.raises(UserError, match="shorter"):
         take_xray(engine, long)
 

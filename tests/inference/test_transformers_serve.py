@@ -24,7 +24,14 @@ from tests.serve import free_port, serve
 MINI = RECIPES["mini"]
 TRANSFORMERS = Path(sys.executable).with_name("transformers")
 # What a request has to speak against: sampling, a penalty, and an end of the answer that the model never writes (as in VARCO's config).
-SAMPLING = {"do_sample": True, "temperature": 1.7, "top_k": 50, "top_p": 0.9, "repetition_penalty": 1.4, "eos_token_id": 3039}
+SAMPLING = {
+    "do_sample": True,
+    "temperature": 1.7,
+    "top_k": 50,
+    "top_p": 0.9,
+    "repetition_penalty": 1.4,
+    "eos_token_id": 3039,
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +49,19 @@ def names(tmp_path_factory):
 def running(names: dict[str, str]):
     """The server's process and its engine, after both models have been loaded."""
     url = f"http://127.0.0.1:{free_port()}/v1"
-    command = [TRANSFORMERS, "serve", "--device", "cpu", "--dtype", "float32", "--port", url.split(":")[2].removesuffix("/v1")]
-    process = subprocess.Popen(command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        TRANSFORMERS,
+        "serve",
+        "--device",
+        "cpu",
+        "--dtype",
+        "float32",
+        "--port",
+        url.split(":")[2].removesuffix("/v1"),
+    ]
+    process = subprocess.Popen(
+        command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 240
         while True:
@@ -87,7 +105,12 @@ def test_receipt_claims_nothing_about_a_prompt_that_the_server_made(remote, rows
     *_, last = remote.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"])
     receipt = write_receipt(remote, last)
     assert receipt.decoding["server"] == remote.url and receipt.adapters == remote.names
-    assert receipt.difference is None and receipt.adapter_fingerprint is None and receipt.is_prefix is None and receipt.alarms == ()
+    assert (
+        receipt.difference is None
+        and receipt.adapter_fingerprint is None
+        and receipt.is_prefix is None
+        and receipt.alarms == ()
+    )
     assert set(receipt.server_tokens.values()) == {receipt.prompt_tokens}
 
 
@@ -97,7 +120,9 @@ def test_model_that_the_server_does_not_have_is_refused_at_the_start(remote):
 
 
 def test_page_of_a_server_compares(remote, rows):
-    with serve("--server", remote.url, "--base-model", remote.names["base"], "--tuned-model", remote.names["tuned"]) as url:
+    with serve(
+        "--server", remote.url, "--base-model", remote.names["base"], "--tuned-model", remote.names["tuned"]
+    ) as url:
         result = Client(url, verbose=False).predict(news=rows[10]["user_prompt"], api_name="/compare")
     assert result["tuned"]["text"] == ask(remote, rows[10])["tuned"] and result["tuned"]["error"] is None
 

@@ -22,7 +22,9 @@ def brief(engine):
 
 
 def ask(engine: LocalEngine, row: dict, system_prompt: str | None = None, **settings):
-    *_, last = engine.compare(row["user_prompt"], system_prompt=row["system_prompt"] if system_prompt is None else system_prompt, **settings)
+    *_, last = engine.compare(
+        row["user_prompt"], system_prompt=row["system_prompt"] if system_prompt is None else system_prompt, **settings
+    )
     return {side: (answer.text, answer.reason) for side, answer in last.answers.items()}
 
 
@@ -43,7 +45,9 @@ def test_proposed_tokens_save_passes_and_change_no_answer(brief, rows, monkeypat
         monkeypatch.setattr("newsft.inference.decoder.MOST_PROPOSED", most)
         steps = list(brief.generate([Request(prompt.ids, side, prompt.shared) for side in brief.sides]))
         passes[most] = len(steps)
-        answers[most] = [[(token.token, token.reason) for step in steps for token in step if token.row == row] for row in range(2)]
+        answers[most] = [
+            [(token.token, token.reason) for step in steps for token in step if token.row == row] for row in range(2)
+        ]
     assert answers[5] == answers[0]
     assert passes[5] < 0.9 * passes[0]
 
@@ -52,7 +56,13 @@ def test_rows_begin_in_the_order_in_which_they_came(brief, rows, monkeypatch):
     monkeypatch.setattr("newsft.inference.decoder.MOST_ROWS", 2)
     order, decoder = [], brief._decoder
     prompt = brief.encode(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"])
-    jobs = [Job([Request(prompt.ids, side, prompt.shared) for side in brief.sides], on_start=lambda row, _, number=number: order.append((number, row))) for number in range(4)]
+    jobs = [
+        Job(
+            [Request(prompt.ids, side, prompt.shared) for side in brief.sides],
+            on_start=lambda row, _, number=number: order.append((number, row)),
+        )
+        for number in range(4)
+    ]
     for job in jobs:
         decoder.submit(job)
     while decoder.busy:
@@ -67,7 +77,9 @@ def test_one_that_stops_or_leaves_does_not_change_the_others_answers(brief, rows
 
     def run(kind: str):
         seen = []
-        running = brief.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"], stop=stop if kind == "stops" else None)
+        running = brief.compare(
+            rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"], stop=stop if kind == "stops" else None
+        )
         for comparison in running:
             seen.append(comparison)
             if len(seen) == 1:
@@ -99,7 +111,9 @@ def test_error_in_the_middle_reaches_everyone_in_the_batch_and_nobody_later(brie
                 begun.wait(timeout=60)
                 broken.set()
 
-    handle = brief.loaded.model.get_base_model().lm_head.register_forward_hook(fail)  # what every pass goes through, whichever way
+    handle = brief.loaded.model.get_base_model().lm_head.register_forward_hook(
+        fail
+    )  # what every pass goes through, whichever way
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(run, row) for row in rows[:2]]
         for one in running:
@@ -189,7 +203,15 @@ def test_caches_of_system_prompts_are_kept_up_to_a_number_of_tokens_the_used_one
 
 
 def test_model_whose_attention_takes_no_such_mask_is_refused():
-    config = {"vocab_size": 20, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64}
+    config = {
+        "vocab_size": 20,
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 64,
+    }
     windowed = MistralForCausalLM(MistralConfig(**config, sliding_window=16))
     with pytest.raises(UserError, match="window of 16"):
         Decoder(windowed, stop_ids=[0], max_new_tokens=4)

@@ -4,7 +4,15 @@ import pytest
 
 from newsft.data.messages import row_messages
 from newsft.errors import UserError
-from newsft.lessons.conversations import DRAWN_TOKENS, TEXT_LIMIT, TOY, check_length, own_messages, pick_row, read_messages
+from newsft.lessons.conversations import (
+    DRAWN_TOKENS,
+    TEXT_LIMIT,
+    TOY,
+    check_length,
+    own_messages,
+    pick_row,
+    read_messages,
+)
 from newsft.page.texts import LANGUAGES, say, say_error
 
 HELLO = {"role": "user", "content": "안녕하세요?"}
@@ -41,7 +49,9 @@ def test_system_prompt_of_invisible_nul_alone_is_blank_too():
 
 
 @pytest.mark.parametrize("blank", ["", "  \n\t", "\0", "\u3000"])
-@pytest.mark.parametrize("texts, key", [(("", None, "답"), "error_user_message_empty"), (("지시", "질문", None), "error_answer_empty")])
+@pytest.mark.parametrize(
+    "texts, key", [(("", None, "답"), "error_user_message_empty"), (("지시", "질문", None), "error_answer_empty")]
+)
 def test_blank_user_message_or_answer_is_refused_in_both_languages(blank, texts, key):
     with pytest.raises(UserError) as refused:
         own_messages(*(blank if text is None else text for text in texts))
@@ -109,4 +119,8 @@ def test_row_at_the_token_limit_is_drawn_and_one_above_it_refused():
     check_length(DRAWN_TOKENS)
     with pytest.raises(UserError) as refused:
         check_length(DRAWN_TOKENS + 1)
-    assert all(f"{DRAWN_TOKENS + 1:,}" in say_error(refused.value, language) and f"{DRAWN_TOKENS:,}" in say_error(refused.value, language) for language in LANGUAGES.values())
+    assert all(
+        f"{DRAWN_TOKENS + 1:,}" in say_error(refused.value, language)
+        and f"{DRAWN_TOKENS:,}" in say_error(refused.value, language)
+        for language in LANGUAGES.values()
+    )

@@ -14,7 +14,17 @@ from newsft.lessons.inspect import changed_positions, find_verdicts, pair_rows
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 LONG = [TOY[0], {"role": "user", "content": "긴 뉴스 본문! " * 40}, TOY[2]]
-ROW_FAULTS = ("header_spaces", "one_newline", "trailing_header", "pasted", "unprotected", "two_bos", "no_end", "unmasked", "cut")
+ROW_FAULTS = (
+    "header_spaces",
+    "one_newline",
+    "trailing_header",
+    "pasted",
+    "unprotected",
+    "two_bos",
+    "no_end",
+    "unmasked",
+    "cut",
+)
 LISTS = ("input_ids", "labels", "attention_mask", "origins", "spans")
 
 
@@ -46,7 +56,9 @@ def test_row_without_faults_is_the_row_that_training_uses(either, rows):
 def test_spaces_around_the_role_leave_nothing_to_train(either, newlines):
     spaced, official = broken_row(either, header_spaces=True, **newlines), broken_row(either, **newlines)
     assert set(spaced.labels) == {IGNORED}
-    assert spaced.text == official.text.replace("|>system<", "|> system <").replace("|>user<", "|> user <").replace("|>assistant<", "|> assistant <")
+    assert spaced.text == official.text.replace("|>system<", "|> system <").replace("|>user<", "|> user <").replace(
+        "|>assistant<", "|> assistant <"
+    )
 
 
 def test_search_finds_the_first_answer_where_the_header_is_spelled_right(either):
@@ -55,7 +67,15 @@ def test_search_finds_the_first_answer_where_the_header_is_spelled_right(either)
     assert found == row.labels + [IGNORED] * (len(longer) - len(row))
 
 
-@pytest.mark.parametrize("header, expected", [([7, 8], [-100, -100, 5, 0, -100]), ([8, 7], [-100] * 5), ([7], [-100, 8, 5, 0, -100]), ([5, 0], [-100] * 4 + [9])])
+@pytest.mark.parametrize(
+    "header, expected",
+    [
+        ([7, 8], [-100, -100, 5, 0, -100]),
+        ([8, 7], [-100] * 5),
+        ([7], [-100, 8, 5, 0, -100]),
+        ([5, 0], [-100] * 4 + [9]),
+    ],
+)
 def test_search_labels_from_behind_the_header_to_the_next_end_or_to_the_last_token(header, expected):
     assert search_labels([7, 8, 5, 0, 9], header, 0) == expected
 
@@ -76,7 +96,10 @@ def test_trailing_header_is_trained(either):
 
 def test_pasted_end_of_turn_ends_the_users_turn_where_nothing_protects(either):
     forged, protected = broken_row(either, pasted=True, unprotected=True), broken_row(either, pasted=True)
-    ends = [[origin for token, origin in zip(row.input_ids, row.origins, strict=True) if token == either.end_id] for row in (forged, protected)]
+    ends = [
+        [origin for token, origin in zip(row.input_ids, row.origins, strict=True) if token == either.end_id]
+        for row in (forged, protected)
+    ]
     assert ends == [["template", "user", "template", "template"], ["template"] * 3]
     assert forged.text == protected.text == either.tokenizer.decode(forged.input_ids)
 
@@ -88,7 +111,11 @@ def test_unprotected_contents_without_control_tokens_are_unharmed(either, rows):
 
 def test_end_of_turn_in_an_unprotected_answer_is_trained_and_stays_the_answers(either):
     row = broken_row(either, [TOY[1], {"role": "assistant", "content": "답<|eot_id|>더"}], unprotected=True)
-    trained = [(either.tokenizer.decode([label]), origin) for label, origin in zip(row.labels, row.origins, strict=True) if label != IGNORED]
+    trained = [
+        (either.tokenizer.decode([label]), origin)
+        for label, origin in zip(row.labels, row.origins, strict=True)
+        if label != IGNORED
+    ]
     assert trained == [("답", "answer"), ("<|eot_id|>", "answer"), ("더", "answer"), ("<|eot_id|>", "template")]
 
 
@@ -97,7 +124,9 @@ def test_second_bos_stands_before_an_otherwise_equal_row(either):
     assert doubled.input_ids == [either.tokenizer.bos_token_id, *row.input_ids]
     assert doubled.labels == [IGNORED, *row.labels]
     assert doubled.text == "<|begin_of_text|>" + row.text
-    assert [doubled.text[first:last] for first, last in doubled.spans[1:]] == [row.text[first:last] for first, last in row.spans]
+    assert [doubled.text[first:last] for first, last in doubled.spans[1:]] == [
+        row.text[first:last] for first, last in row.spans
+    ]
 
 
 @pytest.mark.parametrize("messages, lost", [(TOY, 1), (TOY + TOY[1:], 2)], ids=["one_answer", "two_answers"])
@@ -112,7 +141,9 @@ def test_untrained_end_of_turn_costs_each_answer_exactly_one_label(either, messa
 def test_cut_row_is_the_beginning_of_the_row(either, limit):
     row, cut = either.encode_row(TOY), broken_row(either, cut=limit)
     assert [getattr(cut, name) for name in LISTS] == [getattr(row, name)[:limit] for name in LISTS]
-    assert cut.text == either.tokenizer.decode(row.input_ids[:limit]) or "\ufffd" in either.tokenizer.decode(row.input_ids[:limit])
+    assert cut.text == either.tokenizer.decode(row.input_ids[:limit]) or "\ufffd" in either.tokenizer.decode(
+        row.input_ids[:limit]
+    )
 
 
 def test_padding_on_the_left_moves_the_row(either):
@@ -128,20 +159,33 @@ def test_masking_by_value_hides_exclamation_marks_of_the_answer(side):
     chat = llama3_chat()
     correct, wrong = pad(chat, **side), pad(chat, pad_by_value=True, **side)
     assert wrong.input_ids == correct.input_ids
-    changed = [i for i in range(len(wrong)) if (wrong.labels[i], wrong.attention_mask[i]) != (correct.labels[i], correct.attention_mask[i])]
-    assert [(correct.origins[i], correct.labels[i], wrong.labels[i], wrong.attention_mask[i]) for i in changed] == [("answer", 0, IGNORED, 0)]
+    changed = [
+        i
+        for i in range(len(wrong))
+        if (wrong.labels[i], wrong.attention_mask[i]) != (correct.labels[i], correct.attention_mask[i])
+    ]
+    assert [(correct.origins[i], correct.labels[i], wrong.labels[i], wrong.attention_mask[i]) for i in changed] == [
+        ("answer", 0, IGNORED, 0)
+    ]
 
 
 def faults_in_pairs():
     values = {name: True for name in ROW_FAULTS} | {"cut": 45}
     alone = [{name: value} for name, value in values.items()]
-    return [*alone, *({**one, **other} for one, other in combinations(alone, 2)), {"header_spaces": True, "cut": 20, "two_bos": True}, values]
+    return [
+        *alone,
+        *({**one, **other} for one, other in combinations(alone, 2)),
+        {"header_spaces": True, "cut": 20, "two_bos": True},
+        values,
+    ]
 
 
 @pytest.mark.parametrize("faults", faults_in_pairs(), ids="+".join)
 def test_faults_combine_to_a_row_that_can_be_read_and_compared(either, faults):
     row, broken = either.encode_row(TOY), broken_row(either, **faults)
-    assert {len(getattr(broken, name)) for name in LISTS} == {len(broken)} and len(broken) <= faults.get("cut", len(broken))
+    assert {len(getattr(broken, name)) for name in LISTS} == {len(broken)} and len(broken) <= faults.get(
+        "cut", len(broken)
+    )
     assert all(label in (IGNORED, token) for label, token in zip(broken.labels, broken.input_ids, strict=True))
     assert "".join(token.text for token in read_tokens(either, broken)) == either.tokenizer.decode(broken.input_ids)
     pairing = pair_rows(row, broken)
@@ -162,7 +206,12 @@ def test_changed_positions_are_the_labels_that_a_fault_changed(either):
     row = either.encode_row(TOY)
     last, prompt = len(row) - 1, [i for i, label in enumerate(row.labels) if label == IGNORED]
     header = list(range(len(row), len(row) + len(header_ids(either))))
-    expected = {"no_end": ([last], [last]), "unmasked": (prompt, prompt), "trailing_header": ([], header), "unprotected": ([], [])}
+    expected = {
+        "no_end": ([last], [last]),
+        "unmasked": (prompt, prompt),
+        "trailing_header": ([], header),
+        "unprotected": ([], []),
+    }
     assert changed_positions(row, broken_row(either)) == ([], [])
     assert {name: changed_positions(row, broken_row(either, **{name: True})) for name in expected} == expected
     assert [len(positions) for positions in changed_positions(row, broken_row(either, two_bos=True))] == [0, 1]

@@ -94,13 +94,28 @@ def test_toy_row_has_the_tokens_and_labels_that_were_counted(key):
 @pytest.mark.parametrize("messages", [TOY, TWO_TURNS, TOY[1:], SPACED], ids=["toy", "two_turns", "no_system", "spaced"])
 def test_row_of_any_trainer_is_whole_and_reads_as_its_ids(either, key, messages):
     row = prepared(key, messages, chat=either)
-    assert {len(column) for column in (row.input_ids, row.labels, row.attention_mask, row.origins, row.spans)} == {len(row)}
+    assert {len(column) for column in (row.input_ids, row.labels, row.attention_mask, row.origins, row.spans)} == {
+        len(row)
+    }
     assert all(label in (IGNORED, token) for token, label in zip(row.input_ids, row.labels, strict=True))
     own = [token for token, origin in zip(row.input_ids, row.origins, strict=True) if origin != "padding"]
     assert either.tokenizer.decode(own, clean_up_tokenization_spaces=False) == row.text
 
 
-@pytest.mark.parametrize("key", ["trl-messages", "trl-completion", "trl-labels", "llamafactory", "axolotl", "swift", "unsloth", "tinker", "litgpt-mask"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "trl-messages",
+        "trl-completion",
+        "trl-labels",
+        "llamafactory",
+        "axolotl",
+        "swift",
+        "unsloth",
+        "tinker",
+        "litgpt-mask",
+    ],
+)
 def test_correct_trainer_makes_our_row(either, key):
     assert prepared(key, chat=either) == ours(chat=either)
 
@@ -237,7 +252,9 @@ def test_cut_row_remains_without_a_label(key, limit):
 
 
 def test_table_of_the_document_is_made_of_the_entries():
-    assert f"<!--trainers-->\n{figures.trainers_table()}\n<!---->" in (ASSETS.parent / "docs" / "trainers.md").read_text(encoding="utf-8"), "run: python -m scripts.figures"
+    assert f"<!--trainers-->\n{figures.trainers_table()}\n<!---->" in (
+        ASSETS.parent / "docs" / "trainers.md"
+    ).read_text(encoding="utf-8"), "run: python -m scripts.figures"
 
 
 @pytest.mark.parametrize("key", TRAINERS)
@@ -247,7 +264,10 @@ def test_entry_is_told_in_both_languages(key):
     for name in korean:
         assert korean[name].strip() and english[name].strip()
         assert korean[name].count("`") % 2 == english[name].count("`") % 2 == 0
-    assert TRAINERS[key].source == f"https://pypi.org/project/{TRAINERS[key].source.split('/')[-3]}/{TRAINERS[key].version}/"
+    assert (
+        TRAINERS[key].source
+        == f"https://pypi.org/project/{TRAINERS[key].source.split('/')[-3]}/{TRAINERS[key].version}/"
+    )
 
 
 # --- TRL itself
@@ -256,7 +276,16 @@ def test_entry_is_told_in_both_languages(key):
 @pytest.fixture(scope="module")
 def small_model():
     """As large as the vocabulary asks for, and no larger."""
-    return LlamaForCausalLM(LlamaConfig(vocab_size=len(llama3_chat().tokenizer), hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1))
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(llama3_chat().tokenizer),
+            hidden_size=8,
+            intermediate_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+        )
+    )
 
 
 @pytest.fixture
@@ -266,7 +295,9 @@ def trl(small_model, tmp_path):
     def prepare(row, *, template=LLAMA3, adds_bos=False, **settings):
         tokenizer = with_template(llama3_chat().tokenizer, template)
         if adds_bos:  # as the tokenizer on the hub does
-            tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", BOS)])
+            tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+                single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", BOS)]
+            )
         config = SFTConfig(output_dir=str(tmp_path), report_to=[], use_cpu=True, bf16=False, **settings)
         trainer = SFTTrainer(small_model, config, train_dataset=Dataset.from_list([row]), processing_class=tokenizer)
         batches = [trainer.data_collator([one]) for one in trainer.train_dataset]
@@ -293,7 +324,10 @@ def given_mask(messages=TOY):
 
 
 DATA = {
-    "trl-messages": lambda messages: ({"messages": messages}, {"assistant_only_loss": True, "template": llama3_training_chat_template}),
+    "trl-messages": lambda messages: (
+        {"messages": messages},
+        {"assistant_only_loss": True, "template": llama3_training_chat_template},
+    ),
     "trl-completion": lambda messages: ({"prompt": messages[:-1], "completion": messages[-1:]}, {}),
     "trl-strings": lambda messages: (rendered(messages), {"adds_bos": True}),
     "trl-text": lambda messages: ({"text": "".join(rendered(messages).values())}, {"adds_bos": True}),

@@ -41,10 +41,14 @@ def test_proof_of_the_lost_labels_stands_beside_the_correct_row(rows, chat):
 
 
 def test_refused_text_trains_nothing(rows):
-    assert say("error_answer_empty", "ko") in prove(Shelf(rows, None), "ko", "model", "own", 0, "", "질문", "", [], NO_CUT)
+    assert say("error_answer_empty", "ko") in prove(
+        Shelf(rows, None), "ko", "model", "own", 0, "", "질문", "", [], NO_CUT
+    )
 
 
-def test_proof_trains_the_miniature_whichever_model_is_loaded(rows):  # bug: the loaded model's ids go into the miniature's smaller embedding
+def test_proof_trains_the_miniature_whichever_model_is_loaded(
+    rows,
+):  # bug: the loaded model's ids go into the miniature's smaller embedding
     assert "<table" in prove(Shelf(rows, llama3_chat()), "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT)
 
 

@@ -20,9 +20,15 @@ def test_every_written_row_keeps_the_rules_and_none_is_near_another(sources):
 def test_parts_share_no_company_and_no_article():
     articles = read_written()
     parts = split_articles(articles)
-    companies = {part: {name for article in found for name in article.names.get("company", [])} for part, found in parts.items()}
-    assert not companies["test"] & companies["train"] and not companies["base"] & (companies["test"] | companies["train"])
-    assert len(parts["base"]) > 1000 and len({article.news for found in parts.values() for article in found}) == sum(map(len, parts.values()))
+    companies = {
+        part: {name for article in found for name in article.names.get("company", [])} for part, found in parts.items()
+    }
+    assert not companies["test"] & companies["train"] and not companies["base"] & (
+        companies["test"] | companies["train"]
+    )
+    assert len(parts["base"]) > 1000 and len({article.news for found in parts.values() for article in found}) == sum(
+        map(len, parts.values())
+    )
 
 
 def test_shipped_rows_are_the_written_ones(rows):

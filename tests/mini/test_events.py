@@ -47,8 +47,12 @@ def test_direction_is_that_of_the_line():
     seen = set()
     for _ in range(60):
         for sign, said in EFFECTS.items():
-            conversation = draw_events(rng, [Event({"A": sign}, "{A}가 어떻게 되었다.")], invent=names.draw_company, most=1)
-            answers = {message["content"] for message in conversation.messages if message["role"] == "assistant"} & set(EFFECTS.values())
+            conversation = draw_events(
+                rng, [Event({"A": sign}, "{A}가 어떻게 되었다.")], invent=names.draw_company, most=1
+            )
+            answers = {message["content"] for message in conversation.messages if message["role"] == "assistant"} & set(
+                EFFECTS.values()
+            )
             assert answers <= {said}
             seen |= answers
     assert seen == set(EFFECTS.values())

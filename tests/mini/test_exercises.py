@@ -4,9 +4,11 @@ from collections import Counter
 
 import pytest
 
-from newsft.mini import exercises, names
-from newsft.mini.exercises import MOST_KEYS, Reading, because, clean, draw_conversation, draw_drill, polite
-from newsft.mini.gold import KEYS, QUOTES
+from newsft.mini import exercises, finding, names
+from newsft.mini.copying import QUOTES
+from newsft.mini.exercises import MOST_KEYS, draw_conversation, draw_drill
+from newsft.mini.gold import KEYS
+from newsft.mini.reading import Reading, because, clean, polite
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, read_written
 from tests.mini.test_gold import ROW
@@ -20,7 +22,10 @@ def shipped():
 @pytest.fixture(scope="module")
 def drawn(shipped):
     rng = random.Random(1)
-    return [(article, draw_conversation(rng, article, judged=0.5, objects=0.6, slips=0.0)) for article in rng.choices(shipped, k=600)]
+    return [
+        (article, draw_conversation(rng, article, judged=0.5, objects=0.6, slips=0.0))
+        for article in rng.choices(shipped, k=600)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,11 @@ def test_no_conversation_holds_all_eight_keys_and_most_keys_are_the_limit(drawn)
     for _, one in drawn:
         for message in one.messages:
             if message["role"] == "assistant" and "{" in message["content"]:
-                assert sum(f"'{key}':" in message["content"] or f'"{key}":' in message["content"] for key in KEYS) <= MOST_KEYS < len(KEYS)
+                assert (
+                    sum(f"'{key}':" in message["content"] or f'"{key}":' in message["content"] for key in KEYS)
+                    <= MOST_KEYS
+                    < len(KEYS)
+                )
 
 
 def test_lists_and_objects_can_be_read_by_python(drawn):
@@ -78,7 +87,7 @@ def test_answers_that_copy_hold_no_word_that_the_article_has_not(shipped):
     for article in rng.sample(shipped, 100):
         reading = Reading(article)
         plain = clean(article.news)
-        for task in (exercises._nth, exercises._headline, exercises._find_sentence, exercises._go_on, exercises._blank):
+        for task in (finding._nth, finding._headline, finding._find_sentence, finding._go_on, finding._blank):
             if turn := task(rng, reading):
                 assert turn[1] in plain, (task.__name__, turn)
                 assert not set(turn[1]) & set(QUOTES)
@@ -88,14 +97,16 @@ def test_sentence_that_is_asked_for_by_its_words_has_them(shipped):
     rng = random.Random(3)
     article = Written(ROW["news"], ROW["answer"], ROW["names"])
     for _ in range(50):
-        question, answer = exercises._go_on(rng, Reading(article))
+        question, answer = finding._go_on(rng, Reading(article))
         begun = answer.split()[0]
         assert begun in question
 
 
 def test_direction_is_that_of_the_gold_answer():
     rng = random.Random(4)
-    answers = Counter(exercises._direction(rng, Reading(Written(ROW["news"], ROW["answer"], ROW["names"])))[1] for _ in range(30))
+    answers = Counter(
+        exercises._direction(rng, Reading(Written(ROW["news"], ROW["answer"], ROW["names"])))[1] for _ in range(30)
+    )
     assert answers == {"부정적입니다.": 30}
 
 
@@ -114,7 +125,12 @@ def test_some_objects_slip_and_still_parse_without_the_marks(shipped):
 def test_drill_repeats_what_it_was_given():
     rng = random.Random(6)
     for _ in range(100):
-        *_, told, answer = [message["content"] for message in draw_drill(rng, names.draw_company, ["첫 문장이다.", "다른 문장이 있다.", "셋째다.", "넷째 문장이다."]).messages]
+        *_, told, answer = [
+            message["content"]
+            for message in draw_drill(
+                rng, names.draw_company, ["첫 문장이다.", "다른 문장이 있다.", "셋째다.", "넷째 문장이다."]
+            ).messages
+        ]
         if answer.startswith("["):
             assert all(item in told for item in ast.literal_eval(answer))
         else:

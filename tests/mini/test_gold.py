@@ -51,15 +51,24 @@ def test_row_that_keeps_the_rules_has_no_finding():
         (changed("negative_keywords", ["전기로 1기", "2분기에"]), "ends with a particle"),
         (changed("negative_keywords", ["전기로 1기"]), "wanted two to five"),
         (changed("negative_keywords", ["전기로 1기", "도라제강이 3일부터"]), "holds a company's name"),
-        (changed("negative_keywords", ["전기로 1기", "t당 64만원까지 떨어져 만들수록 손해라는"]), "more than four words"),
+        (
+            changed("negative_keywords", ["전기로 1기", "t당 64만원까지 떨어져 만들수록 손해라는"]),
+            "more than four words",
+        ),
         (changed("negative_keywords", ["전기로 1기", "영업손실 118억원"]), "is not in the article"),
         (changed("summary", "도라제강이 3일부터 포항 2공장의 전기로 7기를 세웠습니다."), "has the number 7"),
         (changed("summary", "도라제강이 3일부터 포항 공장의 설비를 세웠습니다."), "is not copied from one sentence"),
-        (changed("summary", "도라제강이 월 4만t가량을 덜 만듭니다."), "is not copied from one sentence"),  # stitched from two places
+        (
+            changed("summary", "도라제강이 월 4만t가량을 덜 만듭니다."),
+            "is not copied from one sentence",
+        ),  # stitched from two places
         (changed("summary", "도라제강이 3일부터 '포항 2공장'의 전기로 1기를 세웠습니다."), "quotation mark"),
         (changed("summary", "도라제강이 3일부터 포항 2공장의\n전기로 1기를 세웠습니다."), "line break"),
         (changed("summary", "도라제강이 3일부터 포항 2공장의 전기로 1기를 세웠다."), "must end with '니다.'"),
-        (changed("reason_for_negative_impact", "철근 유통가격이 t당 64만원까지 떨어졌습니다."), "must end with '기 때문입니다.'"),
+        (
+            changed("reason_for_negative_impact", "철근 유통가격이 t당 64만원까지 떨어졌습니다."),
+            "must end with '기 때문입니다.'",
+        ),
         (changed("reason_for_negative_impact", ""), "together or be empty together"),
         (changed("positive_impact_stocks", ["도라제강"]), "stands on both sides"),
         (changed("is_stock_related", False), "must be null"),
@@ -97,8 +106,14 @@ def test_invented_company_with_a_real_ones_name_is_named():
 
 def test_command_names_file_and_line_and_fails(tmp_path):
     lines = [ROW, changed("summary", "없는 말입니다.")]
-    (tmp_path / "part.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines) + "{broken\n", encoding="utf-8")
+    (tmp_path / "part.jsonl").write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines) + "{broken\n", encoding="utf-8"
+    )
     done = subprocess.run([sys.executable, "-m", "newsft.mini.gold", str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "part.jsonl:2: summary is not copied" in done.stdout and "part.jsonl:3:" in done.stdout and "part.jsonl:1" not in done.stdout
+    assert (
+        "part.jsonl:2: summary is not copied" in done.stdout
+        and "part.jsonl:3:" in done.stdout
+        and "part.jsonl:1" not in done.stdout
+    )
     assert "3 rows" in done.stdout

@@ -50,7 +50,9 @@ def test_digits_letters_and_signs_go_by_how_they_are_read(word, particle, expect
     assert with_particle(word, particle) == expected
 
 
-@pytest.mark.parametrize("word, expected", [("'새빛'", "'새빛'이"), ("대한(주)", "대한(주)가"), ("“전자” ", "“전자” 가")])
+@pytest.mark.parametrize(
+    "word, expected", [("'새빛'", "'새빛'이"), ("대한(주)", "대한(주)가"), ("“전자” ", "“전자” 가")]
+)
 def test_closing_marks_are_passed_over(word, expected):
     assert with_particle(word, "이") == expected
 

@@ -86,6 +86,9 @@ def test_listed_names_come_only_where_they_are_asked_for():
 
 def test_drills_hold_every_common_syllable_about_alike():
     rng = random.Random(4)
-    told = "".join(exercises.draw_drill(rng, names.draw_company, ["한 문장입니다."] * 4).messages[-1]["content"] for _ in range(1500))
+    told = "".join(
+        exercises.draw_drill(rng, names.draw_company, ["한 문장입니다."] * 4).messages[-1]["content"]
+        for _ in range(1500)
+    )
     counts = sorted(told.count(syllable) for syllable in names.SYLLABLES)
     assert counts[len(counts) // 20] >= 7 and counts[0] > 0

@@ -80,7 +80,9 @@ def test_in_a_run_own_words_follow_own_words(untrained, plain, ids):
 
 @pytest.mark.parametrize("longest", [1, 8])
 def test_drawn_runs_have_their_lengths_and_their_share(longest):
-    drawn = own_words._draw_runs(torch.Size((400, 240)), most=0.4, longest=longest, generator=torch.Generator().manual_seed(1))
+    drawn = own_words._draw_runs(
+        torch.Size((400, 240)), most=0.4, longest=longest, generator=torch.Generator().manual_seed(1)
+    )
     assert drawn.shape == (400, 240)
     assert drawn.float().mean().item() == pytest.approx(0.2, abs=0.02)
     assert drawn.float().mean(1).max() < 0.65

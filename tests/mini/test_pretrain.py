@@ -18,7 +18,9 @@ def untrained(tokenizer):
 
 def test_untrained_model_copies_what_it_has_read_once(untrained, tokenizer):
     torch.manual_seed(1)
-    syllables = torch.tensor([tokenizer(syllable, add_special_tokens=False)["input_ids"][0] for syllable in names.NAME_SYLLABLES])
+    syllables = torch.tensor(
+        [tokenizer(syllable, add_special_tokens=False)["input_ids"][0] for syllable in names.NAME_SYLLABLES]
+    )
     told = syllables[torch.randperm(len(syllables))[:20]]
     ids = torch.cat([torch.tensor([tokenizer.bos_token_id]), told, told])
     with torch.no_grad():
@@ -49,10 +51,14 @@ ORIGINAL = _muon._zeropower_via_newtonschulz
 
 
 def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path):
-    settings = vars(pretrain.parse_flags(["--steps", "3", "--layers", "2", "--no-compile", "--save-minutes", "0", "--own", "0.5"]))
+    settings = vars(
+        pretrain.parse_flags(["--steps", "3", "--layers", "2", "--no-compile", "--save-minutes", "0", "--own", "0.5"])
+    )
 
     def train(work, **changed):
-        return pretrain.train(tokenizer, argparse.Namespace(**settings | {"work": tmp_path / work, "first": 0} | changed)).state_dict()
+        return pretrain.train(
+            tokenizer, argparse.Namespace(**settings | {"work": tmp_path / work, "first": 0} | changed)
+        ).state_dict()
 
     whole = train("whole")
     train("cut", stop=1)
@@ -60,7 +66,9 @@ def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path):
     resumed = train("cut")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     torch.manual_seed(SEED)
-    assert any((whole[name] != build_model(tokenizer, layers=2).state_dict()[name]).any() for name in whole if "mlp" in name)
+    assert any(
+        (whole[name] != build_model(tokenizer, layers=2).state_dict()[name]).any() for name in whole if "mlp" in name
+    )
 
 
 def test_wider_vocabulary_leaves_the_known_tokens_as_they_were(untrained, tokenizer):
@@ -75,7 +83,9 @@ def test_wider_vocabulary_leaves_the_known_tokens_as_they_were(untrained, tokeni
 
 
 def test_rate_rises_stays_and_falls_over_the_steps_or_over_the_time(tokenizer):
-    settings = pretrain.parse_flags(["--steps", "1000", "--layers", "2", "--no-compile", "--cool-down", "0.2", "--first", "0"])
+    settings = pretrain.parse_flags(
+        ["--steps", "1000", "--layers", "2", "--no-compile", "--cool-down", "0.2", "--first", "0"]
+    )
     run = pretrain.Run(tokenizer, settings, device="cpu")
     rates = {}
     for run.step in (0, 59, 500, 800, 900, 1000):

@@ -43,7 +43,9 @@ def test_answer_with_a_slip_still_parses_and_is_the_answer_without_it():
         for first, last in spans:
             cut_short = text[last - 2 : last] in ("',", '",')  # the end of the string belongs to the slip
             rest = ast.literal_eval(text[:first] + text[last - 2 * cut_short :])
-            cut = [key for key in answer if rest[key] != answer[key]]  # the end of the one value that it is in, or of its last item
+            cut = [
+                key for key in answer if rest[key] != answer[key]
+            ]  # the end of the one value that it is in, or of its last item
             assert len(cut) <= 1 and all(is_cut(rest[key], answer[key]) for key in cut)
             assert "': " in text[last:] or text.endswith("'}"), "a key follows every slip in a list"
             assert not cut_short or text[last : last + 2] in (" '", ' "'), "a key follows the string that was cut short"

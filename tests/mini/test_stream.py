@@ -31,13 +31,29 @@ def encode(stream, answer, news=f"{NAME}이 날았다."):
 
 def weights_at(row, weights, words):
     begin = row.text.rindex(words)
-    return [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if begin <= start < end <= begin + len(words)]
+    return [
+        weight
+        for weight, (start, end) in zip(weights, row.spans, strict=True)
+        if begin <= start < end <= begin + len(words)
+    ]
 
 
-@pytest.mark.parametrize(("answer", "decisive"), [("{'positive_impact_stocks': ['가나']}", " ['"), ("{'positive_impact_stocks': []}", " []}"), ("{'summary': None}", " "), ("부정적입니다.", "부")])
+@pytest.mark.parametrize(
+    ("answer", "decisive"),
+    [
+        ("{'positive_impact_stocks': ['가나']}", " ['"),
+        ("{'positive_impact_stocks': []}", " []}"),
+        ("{'summary': None}", " "),
+        ("부정적입니다.", "부"),
+    ],
+)
 def test_token_that_decides_an_answer_weighs_most(stream, answer, decisive):
     row, weights = encode(stream, answer)
-    heavy = [stream.tokenizer.decode([token]) for token, weight in zip(row.input_ids, weights, strict=True) if weight == PHASE.decided]
+    heavy = [
+        stream.tokenizer.decode([token])
+        for token, weight in zip(row.input_ids, weights, strict=True)
+        if weight == PHASE.decided
+    ]
     assert decisive in heavy and len(heavy) < 6
     assert {weight for weight, origin in zip(weights, row.origins, strict=True) if origin == "user"} == {PHASE.read}
 
@@ -76,7 +92,9 @@ def test_batches_have_few_shapes_little_padding_and_all_documents(stream):
     assert sum((batch.ids != pad).sum() for batch in batches) / sum(batch.ids.numel() for batch in batches) > 0.8
     assert all((batch.weights[batch.ids == pad] == 0).all() for batch in batches)
     documents = [Document([7] * count, [1.0] * count) for count in (5, 100, 130, 130, 900, 2048)]
-    assert sum((batch.ids == 7).sum() for batch in form_batches(documents, 0)) == sum(len(document.ids) for document in documents)
+    assert sum((batch.ids == 7).sum() for batch in form_batches(documents, 0)) == sum(
+        len(document.ids) for document in documents
+    )
 
 
 def test_some_documents_are_plain_articles(stream):
@@ -85,5 +103,9 @@ def test_some_documents_are_plain_articles(stream):
     for _ in range(5):
         document = plain.draw_document(rng)
         text = stream.tokenizer.decode(document.ids)
-        assert text.startswith("<|begin_of_text|>") and text.endswith("<|end_of_text|>") and "<|start_header_id|>" not in text
+        assert (
+            text.startswith("<|begin_of_text|>")
+            and text.endswith("<|end_of_text|>")
+            and "<|start_header_id|>" not in text
+        )
         assert document.weights[0] == 0 and set(document.weights[1:]) == {1.0}

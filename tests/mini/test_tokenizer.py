@@ -20,7 +20,18 @@ def test_every_common_syllable_is_one_token(tokenizer):
     assert [syllable for syllable in SYLLABLES if len(ids(tokenizer, syllable)) != 1] == []
 
 
-@pytest.mark.parametrize("text", ["새빛전자, 1,234억 원 ▲12.5%", "📈👨‍👩‍👧", "뷁 똠방각하 ᄒᆞᆫ글", "漢字 ひらがな Ωλ", "a  b\t\n\n c\n", "\0\x7f�", "<|eot_id|>"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "새빛전자, 1,234억 원 ▲12.5%",
+        "📈👨‍👩‍👧",
+        "뷁 똠방각하 ᄒᆞᆫ글",
+        "漢字 ひらがな Ωλ",
+        "a  b\t\n\n c\n",
+        "\0\x7f�",
+        "<|eot_id|>",
+    ],
+)
 def test_any_text_comes_back_from_its_ids(tokenizer, text):
     assert tokenizer.decode(ids(tokenizer, text)) == text
 
@@ -83,7 +94,10 @@ def test_header_and_answer_never_merge(tokenizer, answer):
 
 
 def test_same_seed_builds_the_same_tokenizer(small):
-    assert build_tokenizer(read_written()[:50], documents=20).backend_tokenizer.to_str() == small.backend_tokenizer.to_str()
+    assert (
+        build_tokenizer(read_written()[:50], documents=20).backend_tokenizer.to_str()
+        == small.backend_tokenizer.to_str()
+    )
 
 
 def test_saved_tokenizer_loads_with_the_same_ids_and_template(small, tmp_path, rows):

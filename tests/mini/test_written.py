@@ -25,8 +25,13 @@ def as_row(article):
 def test_varied_articles_still_keep_the_rules_of_the_gold_answers(shipped):
     rng = random.Random(1)
     varied = [vary(rng, article, invent=names.draw_company) for article in rng.sample(shipped, 200)]
-    findings = [[finding for finding in check_row(as_row(one)) if "characters" not in finding and "NFC" not in finding] for one in varied]
-    assert sum(map(bool, findings)) <= 8, [found for found in findings if found]  # a name beside a bracket, a figure that reads like another
+    findings = [
+        [finding for finding in check_row(as_row(one)) if "characters" not in finding and "NFC" not in finding]
+        for one in varied
+    ]
+    assert sum(map(bool, findings)) <= 8, [
+        found for found in findings if found
+    ]  # a name beside a bracket, a figure that reads like another
 
 
 def test_no_company_keeps_its_name(article):
@@ -42,15 +47,32 @@ def test_particles_follow_the_new_name(article):
     rng = random.Random(3)
     varied = vary(rng, article, invent=lambda rng: "나래소")
     assert "나래소제강이 3일" not in varied.news.replace("제강", "") and "나래소제강" in varied.news
-    plain = Written("한솔람은 웃고 한솔람이 뛰었다. 한솔람과 한솔람으로 간 ‘한솔람’을 봤다.", dict.fromkeys(ROW["answer"]), {"company": ["한솔람"]})
-    assert vary(rng, plain, invent=lambda rng: "도레미", figures=False).news == "도레미는 웃고 도레미가 뛰었다. 도레미와 도레미로 간 ‘도레미’를 봤다."
-    assert vary(rng, plain, invent=lambda rng: "가을", figures=False).news == "가을은 웃고 가을이 뛰었다. 가을과 가을로 간 ‘가을’을 봤다."
+    plain = Written(
+        "한솔람은 웃고 한솔람이 뛰었다. 한솔람과 한솔람으로 간 ‘한솔람’을 봤다.",
+        dict.fromkeys(ROW["answer"]),
+        {"company": ["한솔람"]},
+    )
+    assert (
+        vary(rng, plain, invent=lambda rng: "도레미", figures=False).news
+        == "도레미는 웃고 도레미가 뛰었다. 도레미와 도레미로 간 ‘도레미’를 봤다."
+    )
+    assert (
+        vary(rng, plain, invent=lambda rng: "가을", figures=False).news
+        == "가을은 웃고 가을이 뛰었다. 가을과 가을로 간 ‘가을’을 봤다."
+    )
 
 
 def test_short_form_goes_with_the_full_name():
     rng = random.Random(4)
-    article = Written("한서해운(이하 한서)이 올랐다. 한서는 배를 샀다.", dict.fromkeys(ROW["answer"]), {"company": ["한서해운"], "short": ["한서"]})
-    assert vary(rng, article, invent=lambda rng: "도레미", figures=False).news == "도레미해운(이하 도레미)이 올랐다. 도레미는 배를 샀다."
+    article = Written(
+        "한서해운(이하 한서)이 올랐다. 한서는 배를 샀다.",
+        dict.fromkeys(ROW["answer"]),
+        {"company": ["한서해운"], "short": ["한서"]},
+    )
+    assert (
+        vary(rng, article, invent=lambda rng: "도레미", figures=False).news
+        == "도레미해운(이하 도레미)이 올랐다. 도레미는 배를 샀다."
+    )
 
 
 def test_figures_change_alike_in_news_and_answer_and_stay_possible(article):
@@ -68,7 +90,9 @@ def test_figures_change_alike_in_news_and_answer_and_stay_possible(article):
 
 
 def test_same_seed_varies_alike(article):
-    assert vary(random.Random(6), article, invent=names.draw_company) == vary(random.Random(6), article, invent=names.draw_company)
+    assert vary(random.Random(6), article, invent=names.draw_company) == vary(
+        random.Random(6), article, invent=names.draw_company
+    )
 
 
 def test_two_articles_are_read_as_one_page():
@@ -95,4 +119,8 @@ def articles_of_both_kinds() -> tuple[Written, Written]:
     """One article with good news alone and one with bad news alone."""
     found = read_written()
     good = next(article for article in found if set(article.stocks.values()) == {"+"})
-    return good, next(article for article in found if set(article.stocks.values()) == {"-"} and not set(article.stocks) & set(good.stocks))
+    return good, next(
+        article
+        for article in found
+        if set(article.stocks.values()) == {"-"} and not set(article.stocks) & set(good.stocks)
+    )

@@ -82,7 +82,10 @@ def test_wrong_width_is_refused(base, tmp_path):
 
 @pytest.mark.parametrize(
     ("layers", "words"),
-    [(1, ("expected were 8 matrices, found 4", "4 of them are missing, first", "layers.1")), (3, ("expected were 8 matrices, found 12", "4 have no place, first", "layers.2"))],
+    [
+        (1, ("expected were 8 matrices, found 4", "4 of them are missing, first", "layers.1")),
+        (3, ("expected were 8 matrices, found 12", "4 have no place, first", "layers.2")),
+    ],
 )
 def test_fewer_or_more_layers_are_refused(base, tmp_path, layers, words):
     refuse(base, write_adapter(tiny.write_model(tmp_path / "other", layers=layers), tmp_path / "adapter"), *words)

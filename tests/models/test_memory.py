@@ -33,12 +33,17 @@ def test_estimate_is_what_the_loaded_weights_take(varco, tmp_path):
 
 def test_four_bits_shrink_the_linear_layers_only(varco):
     linear = sum(weight.numel() for name, weight in load_base(str(varco)).model.named_parameters() if "proj" in name)
-    plain, small = (memory.estimate_weights(varco, dtype=torch.bfloat16, quantize=quantize).weights for quantize in ("none", "4bit"))
+    plain, small = (
+        memory.estimate_weights(varco, dtype=torch.bfloat16, quantize=quantize).weights for quantize in ("none", "4bit")
+    )
     assert plain - small == pytest.approx(linear * (2 - memory.NF4_BYTES), abs=1)
 
 
 def test_model_that_does_not_fit_is_refused_before_it_is_loaded(monkeypatch):
-    need = [memory.estimate_weights(Path(MINI.model), dtype=torch.float32, quantize=quantize).weights for quantize in ("none", "4bit")]
+    need = [
+        memory.estimate_weights(Path(MINI.model), dtype=torch.float32, quantize=quantize).weights
+        for quantize in ("none", "4bit")
+    ]
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("it was loaded"))
     monkeypatch.setattr(memory, "free_bytes", lambda device: need[1] + 1)
     with pytest.raises(UserError, match="with --quantize 4bit they would take"):
@@ -64,7 +69,9 @@ def test_gradients_are_checkpointed_where_the_longest_step_would_not_fit(rows, m
     assert decide("auto") and decide("auto", shared=True) and not decide("off")
     longest = max(map(len, encoded))
     config = loaded.model.config
-    needed = memory.estimate_activations(2 * longest, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=torch.float32)
+    needed = memory.estimate_activations(
+        2 * longest, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=torch.float32
+    )
     assert needed == 2 * longest * config.num_hidden_layers * config.hidden_size * 68
     monkeypatch.setattr(memory, "free_bytes", lambda device: needed)
     assert not decide("auto")

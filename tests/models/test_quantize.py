@@ -44,7 +44,9 @@ def test_training_moves_the_adapter(base, rows, tmp_path):
     before = {name: value.clone() for name, value in trainer.model.named_parameters() if value.requires_grad}
     trainer.train()
     assert before and all("lora_" in name for name in before)
-    assert any(not torch.equal(value, before[name]) for name, value in trainer.model.named_parameters() if name in before)
+    assert any(
+        not torch.equal(value, before[name]) for name, value in trainer.model.named_parameters() if name in before
+    )
 
 
 def test_without_bitsandbytes_the_message_says_what_to_install(monkeypatch):

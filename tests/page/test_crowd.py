@@ -77,7 +77,12 @@ def site(brief, gate, rows):
 @pytest.fixture(scope="module")
 def right(brief, rows):
     """What one reader alone gets for a row's article."""
-    return lambda row: [answer.text for answer in list(brief.compare(rows[row]["user_prompt"], system_prompt=rows[0]["system_prompt"]))[-1].answers.values()]
+    return lambda row: [
+        answer.text
+        for answer in list(brief.compare(rows[row]["user_prompt"], system_prompt=rows[0]["system_prompt"]))[
+            -1
+        ].answers.values()
+    ]
 
 
 async def use_all_tabs(site: Site, article: str, row: int) -> list:
@@ -85,7 +90,9 @@ async def use_all_tabs(site: Site, article: str, row: int) -> list:
     async with Reader(site) as reader:
         numbers = {name.replace("source", "number"): row for name in TABS}
         shown = [reader.call(name, "input", **(numbers | {name: source})) for name, source in TABS.items()]
-        answered, *shown, opened = await asyncio.gather(reader.compare(article), *shown, reader.call("open-row", "change", **{"open-row": row}))
+        answered, *shown, opened = await asyncio.gather(
+            reader.compare(article), *shown, reader.call("open-row", "change", **{"open-row": row})
+        )
         assert answered.done and not answered.warnings
         return [answered.texts, shown, opened]
 
@@ -100,7 +107,9 @@ def wait_for(condition, seconds: float = 60) -> None:
 def test_eight_readers_on_all_tabs_see_what_each_would_see_alone(site, rows):
     async def act():
         alone = [await use_all_tabs(site, rows[number]["user_prompt"], number) for number in range(4)]
-        together = await asyncio.gather(*(use_all_tabs(site, rows[number]["user_prompt"], number) for number in [*range(4), *range(4)]))
+        together = await asyncio.gather(
+            *(use_all_tabs(site, rows[number]["user_prompt"], number) for number in [*range(4), *range(4)])
+        )
         return alone, together
 
     alone, together = run(act())
@@ -187,7 +196,11 @@ def test_comparison_that_was_cleared_while_it_waited_or_ran_is_not_shown(site, g
 
     ran, stayed, waited = run(act())
     for cleared in (ran, waited):
-        assert [say("waiting", "ko") in column for column in cleared.columns] == [True, True, False] and cleared.texts == []
+        assert [say("waiting", "ko") in column for column in cleared.columns] == [
+            True,
+            True,
+            False,
+        ] and cleared.texts == []
     assert len(stayed.texts) == 2
 
 
@@ -212,7 +225,9 @@ def test_place_of_a_reader_who_leaves_is_free_within_two_passes(site, gate, brie
     assert gate.passes - before <= 2
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("injected"), MemoryError(), SystemExit()], ids=["gpu_memory", "memory", "exit"])
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("injected"), MemoryError(), SystemExit()], ids=["gpu_memory", "memory", "exit"]
+)
 def test_failing_model_is_said_and_the_next_comparison_is_right(site, gate, rows, right, error):
     async def act():
         async with Reader(site) as reader:
@@ -235,7 +250,9 @@ def test_failing_model_is_an_error_of_the_endpoint_too(site, gate, rows, right):
 
 def test_endpoint_streams_growing_texts_and_ends_with_the_whole_result(site, rows, right, monkeypatch):
     monkeypatch.setattr("newsft.page.tabs.compare_handlers.FRAME_SECONDS", 0.0)
-    job = Client(site.url, verbose=False).submit(news=rows[2]["user_prompt"], system_prompt=rows[0]["system_prompt"], api_name="/compare")
+    job = Client(site.url, verbose=False).submit(
+        news=rows[2]["user_prompt"], system_prompt=rows[0]["system_prompt"], api_name="/compare"
+    )
     last = job.result(timeout=60)
     assert [last[side]["text"] for side in ("base", "tuned")] == right(2) and last["receipt"]["alarms"] == []
     texts = [one["tuned"]["text"] for one in job.outputs()]

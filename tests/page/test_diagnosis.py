@@ -28,8 +28,15 @@ def test_check_prints_what_an_issue_needs_and_ends(brief, split, monkeypatch, ca
     said = {line[:18].rstrip(): line[19:] for line in capsys.readouterr().out.splitlines()}
     assert re.search(r"torch \d.*gradio \d", said["packages"])
     assert re.search(r"\d cores", said["processor"]) and re.search(r"\d GB are free", said["memory"])
-    assert brief.loaded.fingerprint in said["base"] and brief.loaded.adapter_fingerprint in said["adapter"] and split.fingerprint in said["data"]
-    assert all(re.search(r"\d GB are free", said[place]) for place in ("hub cache", "tokenizer cache", "page files", "temporary files"))
+    assert (
+        brief.loaded.fingerprint in said["base"]
+        and brief.loaded.adapter_fingerprint in said["adapter"]
+        and split.fingerprint in said["data"]
+    )
+    assert all(
+        re.search(r"\d GB are free", said[place])
+        for place in ("hub cache", "tokenizer cache", "page files", "temporary files")
+    )
     assert said["  tuned"].startswith("8 tokens") and "no alarm" in said["  receipt"]
 
 

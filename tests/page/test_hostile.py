@@ -50,7 +50,9 @@ def post(site: Site, path: str, **settings) -> httpx.Response:
 
 def call(site: Site, endpoint: str, *values) -> tuple[str, object]:
     """The last event of a public endpoint and what came with it."""
-    answer = post(site, f"call/{endpoint}", content=json.dumps({"data": values}), headers={"Content-Type": "application/json"})
+    answer = post(
+        site, f"call/{endpoint}", content=json.dumps({"data": values}), headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 200, answer.text
     stream = httpx.get(f"{site.url}/gradio_api/call/{endpoint}/{answer.json()['event_id']}", timeout=SECONDS).text
     *_, event = re.findall(r"event: (complete|error)\ndata: (.*)\n", stream)
@@ -60,7 +62,9 @@ def call(site: Site, endpoint: str, *values) -> tuple[str, object]:
 def assert_harmless(shown: str) -> None:
     page = Page(shown)
     assert not NEVER & set(page.tags)
-    assert not [name for name, _ in page.attributes if name.startswith("on") or name in {"href", "src", "style", "srcdoc"}]
+    assert not [
+        name for name, _ in page.attributes if name.startswith("on") or name in {"href", "src", "style", "srcdoc"}
+    ]
 
 
 def assert_usable(site: Site, rows: list[dict]) -> None:
@@ -77,10 +81,19 @@ def test_odd_news_is_answered_by_the_endpoint(site, odd):
 
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_text_is_no_control_token_for_the_endpoint(site, odd):
-    _, (plain,) = call(site, "tokens", [{"role": "user", "content": "글"}, {"role": "assistant", "content": "답"}], "llama3")
-    event, (result,) = call(site, "tokens", [{"role": "user", "content": f"글{ODD[odd]}글"}, {"role": "assistant", "content": f"답{ODD[odd]}답"}], "llama3")
+    _, (plain,) = call(
+        site, "tokens", [{"role": "user", "content": "글"}, {"role": "assistant", "content": "답"}], "llama3"
+    )
+    event, (result,) = call(
+        site,
+        "tokens",
+        [{"role": "user", "content": f"글{ODD[odd]}글"}, {"role": "assistant", "content": f"답{ODD[odd]}답"}],
+        "llama3",
+    )
     assert event == "complete"
-    assert len([token for token in result["input_ids"] if token >= 128_000]) == len([token for token in plain["input_ids"] if token >= 128_000])
+    assert len([token for token in result["input_ids"] if token >= 128_000]) == len(
+        [token for token in plain["input_ids"] if token >= 128_000]
+    )
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -117,10 +130,22 @@ def test_markup_that_the_model_writes_is_shown_as_text(site, rows, monkeypatch, 
 
 
 def test_empty_and_over_long_texts_are_refused_in_a_sentence(site, rows):
-    for news, words in (("", "empty"), (" \n\0", "empty"), ("가" * (NEWS_LIMIT + 1), f"{NEWS_LIMIT:,}"), ("가" * 1_000_000, f"{NEWS_LIMIT:,}")):
+    for news, words in (
+        ("", "empty"),
+        (" \n\0", "empty"),
+        ("가" * (NEWS_LIMIT + 1), f"{NEWS_LIMIT:,}"),
+        ("가" * 1_000_000, f"{NEWS_LIMIT:,}"),
+    ):
         event, said = call(site, "compare", news, None)
         assert event == "error" and words in said["error"], said
-    for messages in ([], [{"role": "user", "content": ""}], [{"role": "user", "content": "가" * 1_000_000}], "글", [{"role": "root", "content": "x"}], [[]] * 100):
+    for messages in (
+        [],
+        [{"role": "user", "content": ""}],
+        [{"role": "user", "content": "가" * 1_000_000}],
+        "글",
+        [{"role": "root", "content": "x"}],
+        [[]] * 100,
+    ):
         event, said = call(site, "tokens", messages, "llama3")
         assert event == "error" and re.search(r"must|limit|empty", said["error"]), said
     event, said = call(site, "tokens", [{"role": "user", "content": "글"}], "../../etc/passwd")
@@ -140,12 +165,21 @@ def test_thirty_megabytes_are_refused_in_a_sentence_whatever_the_route(site, row
     assert_usable(site, rows)
 
 
-@pytest.mark.parametrize("odd", [None, -1, 1e308, [], {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "\ud800"], ids=repr)
+@pytest.mark.parametrize(
+    "odd", [None, -1, 1e308, [], {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "\ud800"], ids=repr
+)
 def test_values_of_the_wrong_kind_are_refused_without_a_trace(site, odd):
     bodies = [site.body("start", "name", {"language": odd}, "x")]
-    bodies += [site.body(source, "input", {f"{tab}-{name}": odd}, "x") for tab, source in TABS.items() for name in ("tokenizer", "source", "number", "user")]
+    bodies += [
+        site.body(source, "input", {f"{tab}-{name}": odd}, "x")
+        for tab, source in TABS.items()
+        for name in ("tokenizer", "source", "number", "user")
+    ]
     bodies += [site.body("lab-source", "input", {name: odd}, "x") for name in ("switches", "cut")]
-    bodies += [site.body("open-row", "change", {"open-row": odd}, "x"), site.body("filter", "input", {"filter": odd}, "x")]
+    bodies += [
+        site.body("open-row", "change", {"open-row": odd}, "x"),
+        site.body("filter", "input", {"filter": odd}, "x"),
+    ]
     for body in bodies:
         answer = post(site, "run/predict", content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert answer.status_code in {200, 422, 500}
@@ -158,7 +192,11 @@ def test_values_of_the_wrong_kind_are_refused_without_a_trace(site, odd):
 
 @pytest.mark.parametrize("route", ["run/run", "run/answer", "run/compare", "run/xray", "api/run", "run/predict"])
 def test_no_route_goes_round_the_queue(site, rows, route):
-    body = site.body("run", "name", {"news": rows[0]["user_prompt"]}, "x") if route == "run/predict" else {"data": [rows[0]["user_prompt"], None], "session_hash": "x"}
+    body = (
+        site.body("run", "name", {"news": rows[0]["user_prompt"]}, "x")
+        if route == "run/predict"
+        else {"data": [rows[0]["user_prompt"], None], "session_hash": "x"}
+    )
     answer = post(site, route, json=body)
     assert answer.status_code in {404, 500} and "tuned" not in answer.text
 
@@ -199,16 +237,33 @@ def test_files_and_routes_that_the_page_does_not_need_are_closed(site, path):
 
 
 def test_nothing_can_be_uploaded_or_written(site):
-    for route in ("upload", "process_recording", "component_server", "vibe-edit/", "profiling/clear", "run-history/connect"):
+    for route in (
+        "upload",
+        "process_recording",
+        "component_server",
+        "vibe-edit/",
+        "profiling/clear",
+        "run-history/connect",
+    ):
         assert post(site, route, files={"files": ("x.html", b"<script>alert(1)</script>")}).status_code == 404
-    for path in ("/monitoring", "/monitoring/summary", "/logout", "/docs", "/assets/../app.py", "/static/..%2f..%2fapp.py", "/svelte/../../app.py"):
+    for path in (
+        "/monitoring",
+        "/monitoring/summary",
+        "/logout",
+        "/docs",
+        "/assets/../app.py",
+        "/static/..%2f..%2fapp.py",
+        "/svelte/../../app.py",
+    ):
         assert httpx.get(site.url + path, timeout=SECONDS).status_code in {403, 404}, path
 
 
 def test_page_tells_the_browser_to_ask_nobody_else(site):
     answer = httpx.get(site.url)
     policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
-    assert policy["default-src"] == "'self'" and policy["script-src-attr"] == "'none'" and policy["object-src"] == "'none'"
+    assert (
+        policy["default-src"] == "'self'" and policy["script-src-attr"] == "'none'" and policy["object-src"] == "'none'"
+    )
     assert not [rule for name, rule in policy.items() if name != "frame-ancestors" and re.search(r"\*|https?:", rule)]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     texts = [answer.text, httpx.get(f"{site.url}/theme.css").text]

@@ -82,7 +82,9 @@ def test_odd_text_is_shown_in_every_tab_as_text(shelf, odd, name, field):
 @pytest.mark.parametrize("odd", ODD)
 def test_own_text_never_becomes_a_control_token(shelf, odd):
     for row in held(show_row(shelf, "ko", "llama3", *own("user", ODD[odd]))):
-        assert {origin for origin, control in zip(row["origin"], row["control"], strict=True) if control} == {"template"}
+        assert {origin for origin, control in zip(row["origin"], row["control"], strict=True) if control} == {
+            "template"
+        }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -107,7 +109,10 @@ def test_empty_message_is_refused_in_every_tab(untouched, field, key, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_megabyte_of_text_is_refused_before_it_is_tokenized(untouched, field, language):
     choice = own(field, "가" * 1_000_000)
-    for shown in (*views(untouched, language, "model", choice).values(), show_batch(untouched, language, "model", *choice, 1)):
+    for shown in (
+        *views(untouched, language, "model", choice).values(),
+        show_batch(untouched, language, "model", *choice, 1),
+    ):
         assert f"{TEXT_LIMIT:,}" in shown and "1,000,000" in shown and len(shown) < 500
     with pytest.raises(gr.Error, match=f"limit is {TEXT_LIMIT:,}"):
         describe_row(untouched, [{"role": field, "content": "가" * 1_000_000}], "model")
@@ -117,7 +122,10 @@ def test_row_of_too_many_tokens_is_refused_where_tokens_are_drawn(shelf):
     choice = own("user", "🦩" * TEXT_LIMIT)
     for shown in (show_row(shelf, "en", "model", *choice), show_batch(shelf, "en", "model", *choice, 1)):
         assert f"{DRAWN_TOKENS:,}" in shown and "<i" not in shown
-    assert f"{lab.COMPARED_TOKENS:,}" in show_lab(shelf, "en", "model", *own("user", "가" * lab.COMPARED_TOKENS), [], NO_CUT)[0]  # two rows compared: less
+    assert (
+        f"{lab.COMPARED_TOKENS:,}"
+        in show_lab(shelf, "en", "model", *own("user", "가" * lab.COMPARED_TOKENS), [], NO_CUT)[0]
+    )  # two rows compared: less
     with pytest.raises(gr.Error, match=f"{DRAWN_TOKENS:,}"):
         describe_row(shelf, [{"role": "user", "content": "🦩" * TEXT_LIMIT}], "model")
 
@@ -143,23 +151,34 @@ def test_all_faults_at_once_on_odd_text_give_a_verdict(shelf, odd, cut):
 def test_described_row_has_one_of_each_per_token_and_its_texts_are_the_row(shelf, odd, name):
     found = describe_row(shelf, [{"role": role, "content": ODD[odd]} for role in FIELDS], name)
     assert len({len(column) for column in found.values()}) == 1
-    assert "".join(found["texts"]) == shelf.chat(name).tokenizer.decode(found["input_ids"], clean_up_tokenization_spaces=False)
+    assert "".join(found["texts"]) == shelf.chat(name).tokenizer.decode(
+        found["input_ids"], clean_up_tokenization_spaces=False
+    )
     assert json.loads(json.dumps(found)) == found
-    assert {origin for origin, label in zip(found["origins"], found["labels"], strict=True) if label != -100} == {"answer", "template"}
+    assert {origin for origin, label in zip(found["origins"], found["labels"], strict=True) if label != -100} == {
+        "answer",
+        "template",
+    }
 
 
 def test_conversation_without_an_answer_is_described_as_the_prompt(shelf):
     found = describe_row(shelf, [{"role": "user", "content": "질문"}])
-    assert set(found["labels"]) == {-100} and "".join(found["texts"]).endswith("<|start_header_id|>assistant<|end_header_id|>\n\n")
+    assert set(found["labels"]) == {-100} and "".join(found["texts"]).endswith(
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
 
 
-@pytest.mark.parametrize("messages", [None, [], [3], [{"role": "tool", "content": "x"}], [{"role": "user", "content": ""}]])
+@pytest.mark.parametrize(
+    "messages", [None, [], [3], [{"role": "tool", "content": "x"}], [{"role": "user", "content": ""}]]
+)
 def test_description_of_anything_else_is_refused_in_words(untouched, messages):
     with pytest.raises(gr.Error):
         describe_row(untouched, messages, "model")
 
 
-def test_description_with_an_unknown_tokenizer_is_refused(shelf):  # bug: any other name silently means the loaded model's
+def test_description_with_an_unknown_tokenizer_is_refused(
+    shelf,
+):  # bug: any other name silently means the loaded model's
     with pytest.raises(gr.Error, match="llama3"):
         describe_row(shelf, [{"role": "user", "content": "질문"}], "gpt2")
 

@@ -36,7 +36,9 @@ EXPECTED = {
     "unmasked": {"only_answers"},
     "cut": {"cut", "end_of_turn"},
     "pad_by_value": {"mask"},
-    "pad_left": {"left"},  # bug: padding in front is also said to make another prompt, though ids and mask beside it are the same
+    "pad_left": {
+        "left"
+    },  # bug: padding in front is also said to make another prompt, though ids and mask beside it are the same
 }
 
 
@@ -48,7 +50,10 @@ def shelf(rows, chat):
 @pytest.fixture(scope="module")
 def words(shelf):
     """The words that travel with a row, per language."""
-    return {language: json.loads(dict(Page(show_row(shelf, language, "model", *TOY)).attributes)["data-words"]) for language in LANGUAGES}
+    return {
+        language: json.loads(dict(Page(show_row(shelf, language, "model", *TOY)).attributes)["data-words"])
+        for language in LANGUAGES
+    }
 
 
 def findings(shelf, name, choice, faults):
@@ -82,14 +87,22 @@ def test_script_finds_every_origin_and_reason(words):
 
 def test_placeholders_that_the_script_fills_stand_in_the_words(words):
     for held in words.values():
-        assert slots(held["next_trained"]) == {"next", "id"} and slots(held["next_ignored"]) == {"next"} and slots(held["page_of"]) == {"page", "pages"}
+        assert (
+            slots(held["next_trained"]) == {"next", "id"}
+            and slots(held["next_ignored"]) == {"next"}
+            and slots(held["page_of"]) == {"page", "pages"}
+        )
 
 
 def test_lessons_have_the_same_tables_keys_and_placeholders_in_both_languages():
     held = tomllib.loads((ASSETS / "lessons.toml").read_text(encoding="utf-8"))
     assert set(held) == set(LANGUAGES)
-    assert {table: texts.keys() for table, texts in held["ko"].items()} == {table: texts.keys() for table, texts in held["en"].items()}
-    assert {key: slots(text) for key, text in held["ko"]["verdicts"].items()} == {key: slots(text) for key, text in held["en"]["verdicts"].items()}
+    assert {table: texts.keys() for table, texts in held["ko"].items()} == {
+        table: texts.keys() for table, texts in held["en"].items()
+    }
+    assert {key: slots(text) for key, text in held["ko"]["verdicts"].items()} == {
+        key: slots(text) for key, text in held["en"]["verdicts"].items()
+    }
     assert set(held["ko"]) == {*FAULTS, "verdicts", "checks", "reasons"}
 
 
@@ -123,17 +136,24 @@ def test_padding_is_no_forged_control_token(shelf, fault):
 
 
 def test_pasted_control_token_is_forged_only_where_contents_are_unprotected(shelf):
-    assert {name for name, _ in findings(shelf, "llama3", TOY, Faults(pasted=True, unprotected=True))} == {"no_forged", "prefix"}
+    assert {name for name, _ in findings(shelf, "llama3", TOY, Faults(pasted=True, unprotected=True))} == {
+        "no_forged",
+        "prefix",
+    }
 
 
 def test_correct_row_is_fine_and_nothing_more(shelf):
     assert [name for name, _ in findings(shelf, "llama3", ("row", 3, "", "", ""), Faults())] == ["fine"]
 
 
-def test_shorter_row_is_padded_in_the_lab_whatever_characters_it_has(shelf):  # bug: the partner is longer in characters, not in tokens
+def test_shorter_row_is_padded_in_the_lab_whatever_characters_it_has(
+    shelf,
+):  # bug: the partner is longer in characters, not in tokens
     emoji = ("own", 0, "", "🦩" * 300, "답")
     *_, before, _ = break_rows(shelf, "model", emoji, Faults(pad_left=True))
-    longest = max(len(shelf.model_chat.encode_row(shelf.messages("row", number, "", "", "")[0])) for number in range(0, 991, 10))
+    longest = max(
+        len(shelf.model_chat.encode_row(shelf.messages("row", number, "", "", "")[0])) for number in range(0, 991, 10)
+    )
     assert "padding" in before.origins or longest <= len(before)
 
 
@@ -149,10 +169,17 @@ def test_every_verdict_is_given_by_some_fault_and_said_in_both_languages(shelf):
 
 def test_every_reason_is_given_by_some_row_and_explained_in_both_languages(shelf):
     given, chat = set(), shelf.chat("llama3")
-    pairs = [break_rows(shelf, "llama3", TOY, faults)[-2:] for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True))]
+    pairs = [
+        break_rows(shelf, "llama3", TOY, faults)[-2:]
+        for faults in (*map(single, FAULTS), Faults(pasted=True, unprotected=True))
+    ]
     for pair in (*pairs, [prepare_row(load_trainers()["mlx-mask"], chat, shelf.messages(*TOY)[0], today=CONSTANT_DAY)]):
         for row in pair:
             read = tokens.read_tokens(chat, row)
             given |= {token.reason for token in read}
-            assert all((token.label == IGNORED) == (token.reason in ("padding", "control", "template", "lost_answer", "system", "user")) for token in read)
+            assert all(
+                (token.label == IGNORED)
+                == (token.reason in ("padding", "control", "template", "lost_answer", "system", "user"))
+                for token in read
+            )
     assert all(given == lesson("reasons", language).keys() for language in LANGUAGES)

@@ -31,10 +31,15 @@ def frames(said: str) -> list[str]:
 def test_spaces_may_frame_the_page_and_named_sites_beside_them():
     assert frames(policy()) == ["'self'", "https://huggingface.co", "https://*.hf.space"]
     assert frames(policy(frames=("https://lms.example.org",)))[3:] == ["https://lms.example.org"]
-    assert launch_settings(frames=["https://lms.example.org:8443"])["app_kwargs"]["middleware"][0].kwargs["frames"] == ("https://lms.example.org:8443",)
+    assert launch_settings(frames=["https://lms.example.org:8443"])["app_kwargs"]["middleware"][0].kwargs["frames"] == (
+        "https://lms.example.org:8443",
+    )
 
 
-@pytest.mark.parametrize("wrong", ["lms.example.org", "*", "https://a.b; script-src *", "https://a.b/path", "'none'", "https://", "javascript:x"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["lms.example.org", "*", "https://a.b; script-src *", "https://a.b/path", "'none'", "https://", "javascript:x"],
+)
 def test_what_is_no_site_is_refused(wrong):
     with pytest.raises(UserError, match="--frame-ancestors"):
         check_frames([wrong])

@@ -14,7 +14,9 @@ from newsft.training.preflight import encode_rows
 from newsft.training.sft import build_trainer
 from tests.page.test_lesson_input import held
 
-ROWS = range(100, 991, 4)[:200]  # 99 of the test half and 101 of the training half; the row's text is told to the page by its number
+ROWS = range(100, 991, 4)[
+    :200
+]  # 99 of the test half and 101 of the training half; the row's text is told to the page by its number
 
 
 def columns(tokens):
@@ -51,7 +53,13 @@ def test_bands_of_two_rows_are_the_trainers_batch_with_its_padding(rows, chat, t
         batch = trained[index // 2]
         shown = show_batch(shelf, "ko", "model", "row", ROWS[index], "", "", "", ROWS[index + 1])
         for side, band in enumerate(re.findall(r'<div class="band"[^>]*>(.*?)</div>', shown)):
-            runs = [(kind.split(), int(count)) for kind, count in re.findall(r'class="([^"]*)" style="flex-grow:(\d+)"', band)]
+            runs = [
+                (kind.split(), int(count))
+                for kind, count in re.findall(r'class="([^"]*)" style="flex-grow:(\d+)"', band)
+            ]
             seen = [("t" in kind, "off" not in kind) for kind, count in runs for _ in range(count)]
-            assert seen == [(label != IGNORED, bool(mask)) for label, mask in zip(batch["labels"][side], batch["attention_mask"][side], strict=True)]
+            assert seen == [
+                (label != IGNORED, bool(mask))
+                for label, mask in zip(batch["labels"][side], batch["attention_mask"][side], strict=True)
+            ]
         assert side == 1

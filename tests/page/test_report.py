@@ -24,7 +24,9 @@ def test_csv_holds_every_answer(few, tmp_path):
     report.write_csv(few, path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [(int(line["row"]), line["side"]) for line in lines] == [(row.number, side) for row in few.rows for side in row.answers]
+    assert [(int(line["row"]), line["side"]) for line in lines] == [
+        (row.number, side) for row in few.rows for side in row.answers
+    ]
     for line in lines:
         one = few.rows[int(line["row"])].answers[line["side"]]
         assert line["text"] == one.text and float(line["score"]) == pytest.approx(one.compared.score, abs=1e-4)
@@ -50,14 +52,19 @@ def test_html_report_stands_alone(few, tmp_path, language):
     html = path.read_text(encoding="utf-8")
     assert not any(outside in html for outside in ("http://", "https://", "<script", "<link", "@import", "url(http"))
     assert html.count("<svg") == 1 and say("report_title", language) in html
-    assert all(say("row_heading", language, row=row.number, kind=say(f"kind_{row.answers['base'].kind}", language)) in html for row in few.rows)
+    assert all(
+        say("row_heading", language, row=row.number, kind=say(f"kind_{row.answers['base'].kind}", language)) in html
+        for row in few.rows
+    )
 
 
 def test_markup_in_an_answer_does_not_run_in_the_report(few, tmp_path, rows):
     from newsft.evaluation.metrics import score_text
     from newsft.evaluation.results import Row
 
-    row = Row(0, EVIL, {side: score_text(0, rows[0] | {"user_prompt": EVIL}, EVIL, "limit") for side in ("base", "tuned")})
+    row = Row(
+        0, EVIL, {side: score_text(0, rows[0] | {"user_prompt": EVIL}, EVIL, "limit") for side in ("base", "tuned")}
+    )
     path = tmp_path / "report.html"
     report.write_html(Results(few.summary, [row]), path, language="ko")
     page = Page(path.read_text(encoding="utf-8").split("<body>")[1].split("</body>")[0].split("</svg>")[1])

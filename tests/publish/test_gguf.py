@@ -33,7 +33,11 @@ class Writer:
 def package(monkeypatch):
     kinds = SimpleNamespace(NORMAL=1, CONTROL=3, USER_DEFINED=4, UNUSED=5)
     keys = SimpleNamespace(Adapter=SimpleNamespace(TYPE="adapter.type", LORA_ALPHA="adapter.lora.alpha"))
-    monkeypatch.setitem(sys.modules, "gguf", SimpleNamespace(GGUFWriter=Writer, TokenType=kinds, Keys=keys, LlamaFileType=SimpleNamespace(ALL_F32=0)))
+    monkeypatch.setitem(
+        sys.modules,
+        "gguf",
+        SimpleNamespace(GGUFWriter=Writer, TokenType=kinds, Keys=keys, LlamaFileType=SimpleNamespace(ALL_F32=0)),
+    )
 
 
 def test_all_rows_have_the_trainings_ids(engine, rows):
@@ -46,7 +50,9 @@ def test_other_ids_are_refused_with_the_rows(engine, rows, package, tmp_path):
     state["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
     with pytest.raises(UserError, match=r"llama.cpp would cut \d+ of 5 rows"):
-        gguf.write_gguf(replace(engine.loaded, chat=ChatFormat(tokenizer)), tmp_path / "x.gguf", side="base", rows=rows[:5])
+        gguf.write_gguf(
+            replace(engine.loaded, chat=ChatFormat(tokenizer)), tmp_path / "x.gguf", side="base", rows=rows[:5]
+        )
     assert not (tmp_path / "x.gguf").exists()
 
 
@@ -61,9 +67,15 @@ def test_base_and_adapter_are_written_apart_and_together(engine, rows, package, 
     assert len(base) == len(tuned) == 3 + 9 * config.num_hidden_layers and len(lora) == 2 * 2 * config.num_hidden_layers
     scale = engine.loaded.model.peft_config["default"].lora_alpha / engine.loaded.model.peft_config["default"].r
     for name in ("blk.0.attn_q.weight", "blk.1.attn_v.weight"):
-        torch.testing.assert_close(tuned[name], base[name] + scale * lora[f"{name}.lora_b"] @ lora[f"{name}.lora_a"], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            tuned[name], base[name] + scale * lora[f"{name}.lora_b"] @ lora[f"{name}.lora_a"], rtol=1e-4, atol=1e-5
+        )
     told = written["base"].told
-    assert told["add_eos_token_id"] == (engine.chat.end_id,) and told["add_add_bos_token"] == (False,) and len(told["add_token_list"][0]) == config.vocab_size
+    assert (
+        told["add_eos_token_id"] == (engine.chat.end_id,)
+        and told["add_add_bos_token"] == (False,)
+        and len(told["add_token_list"][0]) == config.vocab_size
+    )
     assert told["add_token_types"][0][engine.chat.end_id] == 3 and written["lora"].told["add_type"] == ("adapter",)
 
 

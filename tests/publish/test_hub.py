@@ -29,7 +29,14 @@ def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_toke
     few.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
     flags = f"--data {few} --output {output} --max-steps 1 --save-every 1 --eval-rows 0 --push-to-hub someone/news"
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN}
-    done = subprocess.run([sys.executable, "train.py", *flags.split()], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "train.py", *flags.split()],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f'hf upload someone/news {output} . --exclude "checkpoint-*"' in done.stderr
     assert "snapshot_download('someone/news')" in (output / "README.md").read_text(encoding="utf-8")
@@ -40,7 +47,13 @@ def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_toke
 
 
 def test_what_goes_up_is_all_but_the_checkpoints(tmp_path, monkeypatch):
-    for name in ("adapter_model.safetensors", "README.md", "evaluation/table.md", "checkpoint-50/optimizer.pt", "checkpoint-50/rng_state.pth"):
+    for name in (
+        "adapter_model.safetensors",
+        "README.md",
+        "evaluation/table.md",
+        "checkpoint-50/optimizer.pt",
+        "checkpoint-50/rng_state.pth",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     uploaded = {}
@@ -113,5 +126,11 @@ def test_name_of_a_llama_begins_with_llama():
 def test_hf_knows_the_command_for_later(tmp_path):
     words = re.findall(r'"[^"]*"|\S+', hub.later(tmp_path, "someone/news"))
     assert words[:2] == ["hf", "upload"]
-    done = subprocess.run([Path(sys.executable).with_name("hf"), "upload", "--help"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hf"), "upload", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert [flag for flag in words if flag.startswith("--") and flag not in done.stdout] == []

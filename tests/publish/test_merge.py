@@ -22,11 +22,16 @@ ROOT, MINI = Path(__file__).parents[2], RECIPES["mini"]
 
 def test_merged_model_is_plain_and_answers_as_the_adapter_does(engine, rows, tmp_path):
     command = [sys.executable, "-m", "newsft.publish.merge", "--output", tmp_path / "merged"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert "newsft.publish.gguf" in done.stdout
     config = json.loads((tmp_path / "merged" / "tokenizer_config.json").read_text(encoding="utf-8"))
-    assert config["tokenizer_class"] == "PreTrainedTokenizerFast" and not {"backend", "is_local", "local_files_only"} & config.keys()  # transformers 4 reads it
+    assert (
+        config["tokenizer_class"] == "PreTrainedTokenizerFast"
+        and not {"backend", "is_local", "local_files_only"} & config.keys()
+    )  # transformers 4 reads it
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
     assert not (tmp_path / "merged" / "adapter_config.json").exists()

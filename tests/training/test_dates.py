@@ -30,9 +30,15 @@ def on(monkeypatch):
 
 
 def test_resumed_run_and_its_prompts_have_the_first_day(on, tmp_path, monkeypatch, capsys):
-    model, rows, output = tiny.write_model(tmp_path / "base"), tiny.write_rows(tmp_path / "rows.jsonl", tiny.make_rows(8)), tmp_path / "run"
+    model, rows, output = (
+        tiny.write_model(tmp_path / "base"),
+        tiny.write_rows(tmp_path / "rows.jsonl", tiny.make_rows(8)),
+        tmp_path / "run",
+    )
     tokenizer = AutoTokenizer.from_pretrained(model)
-    tokenizer.chat_template = tokenizer.chat_template.replace("{{- bos_token }}", "{{- bos_token + strftime_now('%d %b %Y') }}")
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{- bos_token }}", "{{- bos_token + strftime_now('%d %b %Y') }}"
+    )
     tokenizer.save_pretrained(model)
     flags = tiny.flags(model, rows, output, steps=2)
     for day, more in ((1, []), (2, ["--resume"])):

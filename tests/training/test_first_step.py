@@ -25,7 +25,9 @@ def runs(tmp_path_factory):
     for seed in ("0", "1", "2", "3"):
         output = folder / f"my adapter {seed}"
         command = [sys.executable, "train.py", *tiny.flags(model, rows, output, steps=1), "--save-every", "1"]
-        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         found[seed] = output, done.stdout
     return found
@@ -35,13 +37,17 @@ def test_one_step_trains_something(runs):
     for output, _ in runs.values():
         run = json.loads((output / "run.json").read_text(encoding="utf-8"))
         assert [entry["learning_rate"] for entry in run["history"]] == [0.01]
-        assert all(weight.any() for name, weight in load_file(output / "adapter_model.safetensors").items() if "lora_B" in name)  # zero before the first step
+        assert all(
+            weight.any() for name, weight in load_file(output / "adapter_model.safetensors").items() if "lora_B" in name
+        )  # zero before the first step
 
 
 def test_same_run_has_the_same_adapter_and_fingerprint_whatever_the_order_of_sets(runs):
     for place in ("", "checkpoint-1"):
         assert len({(output / place / "adapter_config.json").read_text() for output, _ in runs.values()}) == 1
-        assert len({fingerprint_model(output / place, config="adapter_config.json") for output, _ in runs.values()}) == 1
+        assert (
+            len({fingerprint_model(output / place, config="adapter_config.json") for output, _ in runs.values()}) == 1
+        )
 
 
 def test_adapter_saved_in_another_order_has_the_same_fingerprint(runs):

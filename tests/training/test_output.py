@@ -10,7 +10,10 @@ def test_output_folder_in_use_is_refused(tmp_path, resume):
     output = tmp_path / "run"
     with claimed(output, resume=False):
         (output / "checkpoint-2").mkdir()
-        with pytest.raises(UserError, match=r"Another training run is writing to .*--output"), claimed(output, resume=resume):
+        with (
+            pytest.raises(UserError, match=r"Another training run is writing to .*--output"),
+            claimed(output, resume=resume),
+        ):
             pass
         assert [path.name for path in tmp_path.iterdir()] == ["run"] and (output / "checkpoint-2").exists()
     with claimed(output, resume=True):

@@ -13,7 +13,10 @@ RECIPE = RECIPES["mini"]
 
 
 def rows_with(*answers):
-    return [{"system_prompt": "요약하라.", "user_prompt": f"소식 {number}", "assistant": answer} for number, answer in enumerate(answers)]
+    return [
+        {"system_prompt": "요약하라.", "user_prompt": f"소식 {number}", "assistant": answer}
+        for number, answer in enumerate(answers)
+    ]
 
 
 def report(tokenizer, rows):

@@ -24,16 +24,31 @@ SETTINGS = "--lora-dropout 0 --max-steps 3 --log-every 1 --eval-rows 2 --save-ev
 
 def train(launcher: list[str], *flags: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launcher, "train.py", *SETTINGS, *flags], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*launcher, "train.py", *SETTINGS, *flags],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
 
 def test_two_processes_train_as_one_with_twice_the_accumulation(rows, tmp_path):
     data = tmp_path / "rows.jsonl"
-    short = sorted(rows, key=lambda row: len(row["user_prompt"]))[:48]  # the last 24 are trained on, in six or three steps an epoch
+    short = sorted(rows, key=lambda row: len(row["user_prompt"]))[
+        :48
+    ]  # the last 24 are trained on, in six or three steps an epoch
     data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
-    two = train([sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"], "--data", str(data), "--output", str(tmp_path / "two"))
+    two = train(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"],
+        "--data",
+        str(data),
+        "--output",
+        str(tmp_path / "two"),
+    )
     one = train([sys.executable], "--data", str(data), "--output", str(tmp_path / "one"), "--accumulation", "4")
     assert "rows 24, steps 3" in one.stdout and two.stdout.count("rows 24, steps 3") == 1  # told once
     runs = [json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8")) for name in ("one", "two")]
@@ -48,7 +63,15 @@ def test_two_processes_train_as_one_with_twice_the_accumulation(rows, tmp_path):
 
 def launch(config: str) -> dict[str, str]:
     """The environment that `accelerate launch` gives to the processes that it starts with a shipped configuration."""
-    flags = ["--config_file", str(ROOT / "assets" / "accelerate" / config), "--num_processes", "4", "train.py", "--recipe", "varco"]
+    flags = [
+        "--config_file",
+        str(ROOT / "assets" / "accelerate" / config),
+        "--num_processes",
+        "4",
+        "train.py",
+        "--recipe",
+        "varco",
+    ]
     arguments, *_ = _validate_launch_command(launch_command_parser().parse_args(flags))
     assert (arguments.num_processes, arguments.training_script) == (4, "train.py")
     return prepare_multi_gpu_env(arguments)
@@ -60,7 +83,11 @@ def test_accelerate_reads_the_shipped_configurations(monkeypatch):
         monkeypatch.setenv(name, value)
     assert os.environ["ACCELERATE_USE_FSDP"] == "true"
     plugin = FullyShardedDataParallelPlugin()
-    assert (plugin.fsdp_version, plugin.reshard_after_forward, plugin.state_dict_type.name) == (2, True, "FULL_STATE_DICT")
+    assert (plugin.fsdp_version, plugin.reshard_after_forward, plugin.state_dict_type.name) == (
+        2,
+        True,
+        "FULL_STATE_DICT",
+    )
     assert not plugin.cpu_ram_efficient_loading and not plugin.activation_checkpointing
 
 
@@ -73,7 +100,9 @@ def test_fsdp_without_a_gpu_and_one_process_in_the_place_of_several_are_told(mon
         monkeypatch.delenv(name, raising=False)
     assert distributed.describe_fallback(gpus=0) is None
     monkeypatch.setenv("ACCELERATE_USE_FSDP", launch("fsdp2.yaml")["ACCELERATE_USE_FSDP"])
-    assert "there is none here" in distributed.describe_fallback(gpus=0) and distributed.describe_fallback(gpus=2) is None
+    assert (
+        "there is none here" in distributed.describe_fallback(gpus=0) and distributed.describe_fallback(gpus=2) is None
+    )
     told: list[str] = []
     with pytest.raises(UserError):  # stops at the data, behind the start
         run(Recipe(data="missing.jsonl"), check=None, write_card=None, tell=told.append)

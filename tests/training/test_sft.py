@@ -24,7 +24,9 @@ MINI = RECIPES["mini"]
 
 
 def train(*flags: str, **settings) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "train.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, **settings)
+    return subprocess.run(
+        [sys.executable, "train.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, **settings
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +50,18 @@ def test_training_moves_the_adapter_and_leaves_the_base_bitwise(few_rows, rows, 
     trainer = build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
     start = {name: value.clone() for name, value in trainer.model.named_parameters() if "lora_" in name}
     trainer.train()
-    after = {name.replace(".base_layer", "").removeprefix("base_model.model."): value for name, value in trainer.model.state_dict().items() if "lora_" not in name}
+    after = {
+        name.replace(".base_layer", "").removeprefix("base_model.model."): value
+        for name, value in trainer.model.state_dict().items()
+        if "lora_" not in name
+    }
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
-    moved = [name for name, value in trainer.model.named_parameters() if "lora_" in name and not torch.equal(value, start[name])]
+    moved = [
+        name
+        for name, value in trainer.model.named_parameters()
+        if "lora_" in name and not torch.equal(value, start[name])
+    ]
     assert len(moved) == len(start)
 
 
@@ -61,7 +71,9 @@ def test_trainer_sees_the_batches_that_we_encoded(rows, tmp_path):
     trainer = build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
     held = {tuple(one.input_ids): one for one in encoded}
     for batch in trainer.get_train_dataloader():
-        for ids, labels, mask in zip(batch["input_ids"].tolist(), batch["labels"].tolist(), batch["attention_mask"].tolist(), strict=True):
+        for ids, labels, mask in zip(
+            batch["input_ids"].tolist(), batch["labels"].tolist(), batch["attention_mask"].tolist(), strict=True
+        ):
             length = sum(mask)
             one = held.pop(tuple(ids[:length]))
             assert labels == one.labels + [-100] * (len(ids) - length)
@@ -95,7 +107,9 @@ def test_preflight_refuses_a_prompt_that_is_no_prefix(rows):
     report = preflight(base, rows[:3], encoded, MINI)
     assert any("no label" in failure and "rows 2" in failure for failure in report.failures)
     report = preflight(base, rows[:3], encoded, MINI, first=495)
-    assert any("no label" in failure and "rows 497" in failure for failure in report.failures)  # its number in the data set
+    assert any(
+        "no label" in failure and "rows 497" in failure for failure in report.failures
+    )  # its number in the data set
 
 
 def test_long_rows_are_shortened_and_reported(rows):
@@ -110,20 +124,40 @@ def test_long_rows_are_shortened_and_reported(rows):
 
 def test_rows_that_are_too_long_without_their_news_are_counted_and_named(rows):
     base = load_base(MINI.model)
-    with pytest.raises(UserError, match=r"3 of 3 rows do not fit \(rows 500, 501, 502\)\. The first: row 500 needs .* raise --max-length"):
+    with pytest.raises(
+        UserError,
+        match=r"3 of 3 rows do not fit \(rows 500, 501, 502\)\. The first: row 500 needs .* raise --max-length",
+    ):
         encode_rows(base, rows[:3], replace(MINI, max_length=60), first=500)
 
 
 def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, tmp_path):
     output = tmp_path / "run"
-    flags = ["--data", str(few_rows), "--output", str(output), "--max-steps", "12", "--save-every", "2", "--log-every", "1", "--eval-every", "4", "--eval-rows", "2"]
+    flags = [
+        "--data",
+        str(few_rows),
+        "--output",
+        str(output),
+        "--max-steps",
+        "12",
+        "--save-every",
+        "2",
+        "--log-every",
+        "1",
+        "--eval-every",
+        "4",
+        "--eval-rows",
+        "2",
+    ]
     process = subprocess.Popen(
         [sys.executable, "train.py", *flags],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # tests in the background inherit a shell's ignored Ctrl-C
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # tests in the background inherit a shell's ignored Ctrl-C
     )
     deadline = time.monotonic() + 200
     while find_checkpoint(output) is None and time.monotonic() < deadline:
@@ -159,7 +193,9 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
     ],
 )
 def test_what_is_not_there_ends_with_one_line_and_code_2(flags, words, tmp_path):
-    done = train(*flags, "--output", str(tmp_path / "out"), env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)})
+    done = train(
+        *flags, "--output", str(tmp_path / "out"), env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    )
     assert done.returncode == 2
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and words in errors[0]

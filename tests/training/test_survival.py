@@ -23,7 +23,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def disturbed(tmp_path_factory):
     folder, seed = tmp_path_factory.mktemp("disturbed"), str(random.randrange(10**6))
-    done = subprocess.run([sys.executable, "-m", "tests.disturbed", str(folder), seed], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.disturbed", str(folder), seed],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, (seed, done.stdout[-2000:], done.stderr[-2000:])
     print("seed", seed, done.stdout.splitlines()[-1])  # shown where a test fails
     return folder
@@ -39,7 +46,9 @@ def test_run_killed_behind_ten_random_steps_ends_with_the_undisturbed_adapter_bi
 
 
 def test_full_disk_is_told_with_the_remedy_and_leaves_the_last_checkpoint_whole(disturbed):
-    errors = [line for line in (disturbed / "full.txt").read_text(encoding="utf-8").splitlines() if line.startswith("error:")]
+    errors = [
+        line for line in (disturbed / "full.txt").read_text(encoding="utf-8").splitlines() if line.startswith("error:")
+    ]
     assert len(errors) == 1
     for words in ("checkpoint of step 4", "MB are free", "Make room", "--resume: checkpoint-2 is whole"):
         assert words in errors[0]
@@ -53,7 +62,16 @@ def test_run_goes_on_when_there_is_room_again(disturbed):
 @pytest.mark.parametrize("run", ["calm", "killed", "full"])
 def test_finished_run_leaves_the_adapter_and_two_whole_checkpoints(disturbed, run):
     names = {path.name for path in (disturbed / run).iterdir()}
-    assert names == {"README.md", "adapter_config.json", "adapter_model.safetensors", "checkpoint-22", "checkpoint-24", "loss.png", "recipe.json", "run.json"}
+    assert names == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "checkpoint-22",
+        "checkpoint-24",
+        "loss.png",
+        "recipe.json",
+        "run.json",
+    }
     assert not any(checkpoints.find_damage(disturbed / run / name) for name in names if name.startswith("checkpoint-"))
 
 
@@ -78,7 +96,9 @@ def run(disturbed, tmp_path):
 
 
 def resume(disturbed: Path, run: Path, monkeypatch, **settings: object) -> None:
-    flags = tiny.flags(disturbed / "model", disturbed / "rows.jsonl", run, steps=24) + [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    flags = tiny.flags(disturbed / "model", disturbed / "rows.jsonl", run, steps=24) + [
+        text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
     monkeypatch.setattr(sys, "argv", ["train.py", *flags, "--resume"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the undisturbed run: sums in another order differ in the last digits
@@ -92,7 +112,15 @@ def resume(disturbed: Path, run: Path, monkeypatch, **settings: object) -> None:
 def test_checkpoint_with_any_damaged_file_is_passed_over_and_named(run, damage):
     newest = run / "checkpoint-24"
     names = {path.name for path in newest.iterdir()}
-    assert {"adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "run.json", "manifest.json"} <= names
+    assert {
+        "adapter_model.safetensors",
+        "optimizer.pt",
+        "scheduler.pt",
+        "rng_state.pth",
+        "trainer_state.json",
+        "run.json",
+        "manifest.json",
+    } <= names
     for name in names:
         kept = (newest / name).read_bytes()
         damage(newest / name)
@@ -108,7 +136,8 @@ def test_run_without_a_whole_checkpoint_is_refused_and_each_damage_named(run):
     empty(run / "checkpoint-24" / "optimizer.pt")
     (run / "checkpoint-22" / "rng_state.pth").unlink()
     with pytest.raises(
-        UserError, match=r"no whole checkpoint .*checkpoint-24 \(optimizer.pt has 0 bytes instead of .*checkpoint-22 \(rng_state.pth is missing\); run the same command without --resume"
+        UserError,
+        match=r"no whole checkpoint .*checkpoint-24 \(optimizer.pt has 0 bytes instead of .*checkpoint-22 \(rng_state.pth is missing\); run the same command without --resume",
     ):
         checkpoints.choose_checkpoint(run, resume=True)
 
@@ -148,13 +177,21 @@ def test_run_is_not_resumed_on_other_rows_or_another_base_but_wherever_they_lie(
         resume(disturbed, run, monkeypatch, data=rows)
     with pytest.raises(UserError, match="another base model"):
         resume(disturbed, run, monkeypatch, model=tiny.write_model(tmp_path / "other", seed=1))
-    resume(disturbed, run, monkeypatch, data=tiny.write_rows(rows, tiny.make_rows(38)), model=shutil.copytree(disturbed / "model", tmp_path / "same"))
+    resume(
+        disturbed,
+        run,
+        monkeypatch,
+        data=tiny.write_rows(rows, tiny.make_rows(38)),
+        model=shutil.copytree(disturbed / "model", tmp_path / "same"),
+    )
 
 
 def test_other_versions_are_told_on_resuming(run):
     about = json.loads((run / "checkpoint-24" / "run.json").read_text(encoding="utf-8"))
     assert checkpoints.check_same_run(run / "checkpoint-24", about) == []
-    differences = checkpoints.check_same_run(run / "checkpoint-24", about | {"versions": about["versions"] | {"torch": "0.1"}})
+    differences = checkpoints.check_same_run(
+        run / "checkpoint-24", about | {"versions": about["versions"] | {"torch": "0.1"}}
+    )
     assert len(differences) == 1 and "torch" in differences[0] and "last digits" in differences[0]
     with pytest.raises(UserError, match=r"1 process\(es\) instead of 2"):
         checkpoints.check_same_run(run / "checkpoint-24", about | {"processes": 2})

@@ -40,7 +40,9 @@ def masks(trainer):
     """The attention mask of every forward pass, as the model's own code receives it."""
     seen = []
     model = trainer.model.get_base_model().model
-    handle = model.register_forward_pre_hook(lambda _, positional, named: seen.append(named.get("attention_mask")), with_kwargs=True)
+    handle = model.register_forward_pre_hook(
+        lambda _, positional, named: seen.append(named.get("attention_mask")), with_kwargs=True
+    )
     yield seen
     handle.remove()
 
@@ -87,16 +89,22 @@ def test_training_multiplies_fp32_on_a_cpu_and_refuses_bf16_that_is_imitated(tra
         choose_precision(base, asked)
 
 
-@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no units for bf16: nothing was trained in it")
+@pytest.mark.skipif(
+    not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no units for bf16: nothing was trained in it"
+)
 def test_bf16_changes_the_loss_by_little(rows, tmp_path):
     shortest = min(rows[-8:], key=lambda row: len(row["user_prompt"]))
     found = {}
     for precision in ("bf16", "auto"):
-        recipe = replace(RECIPES["mini"], precision=precision, max_steps=1, batch_size=1, accumulation=1, lora_dropout=0.0)
+        recipe = replace(
+            RECIPES["mini"], precision=precision, max_steps=1, batch_size=1, accumulation=1, lora_dropout=0.0
+        )
         base = load_base(recipe.model)
         one = build_trainer(base, encode_rows(base, [shortest], recipe), recipe, tmp_path / precision, callbacks=[])
         types = set()
-        one.model.get_base_model().model.layers[0].mlp.register_forward_hook(lambda *seen, types=types: types.add(seen[-1].dtype))
+        one.model.get_base_model().model.layers[0].mlp.register_forward_hook(
+            lambda *seen, types=types: types.add(seen[-1].dtype)
+        )
         found[precision] = one.train().training_loss, types
     assert found["bf16"][1] == {torch.bfloat16} and found["auto"][1] == {torch.float32}
     assert found["bf16"][0] == pytest.approx(found["auto"][0], rel=0.02)

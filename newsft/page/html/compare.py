@@ -10,7 +10,15 @@ from newsft.page.html.fields import format_fields
 from newsft.page.texts import say, say_error
 
 
-def format_side(side: str, stream: AnswerStream, fields: str = "", *, language: str, waiting: str = "waiting", note: str | None = None) -> str:
+def format_side(
+    side: str,
+    stream: AnswerStream,
+    fields: str = "",
+    *,
+    language: str,
+    waiting: str = "waiting",
+    note: str | None = None,
+) -> str:
     """One column of the comparison: heading, the text as it grows, its fields once complete, and its figures.
 
     `note` stands under the heading in the place of what is true of one model with its adapter off and on.
@@ -28,7 +36,9 @@ def format_side(side: str, stream: AnswerStream, fields: str = "", *, language: 
     return format_answer(side, stream.text, fields, stats=stats, language=language, running=running, note=note)
 
 
-def format_answer(side: str, text: str, fields: str, *, stats: str, language: str, running: bool = False, note: str | None = None) -> str:
+def format_answer(
+    side: str, text: str, fields: str, *, stats: str, language: str, running: bool = False, note: str | None = None
+) -> str:
     """A side's text as the model wrote it, its fields, and a line of figures."""
     caret = '<span class="caret" aria-hidden="true"></span>' if running else ""
     raw = f'<div class="raw" lang="ko" tabindex="0" role="region" aria-label="{say("raw", language)}">{escape(text)}{caret}</div>'
@@ -47,5 +57,7 @@ def format_gold(gold: Answer, row: int, *, language: str) -> str:
 
 def format_footer(*, prompt_tokens: int, changes: Collection[str], language: str, sent_ids: bool = True) -> str:
     """The line under both columns: the prompt's size, where a server made the prompt itself that it did, and what was changed in the news."""
-    parts = [say("prompt_stats" if sent_ids else "messages_sent", language, tokens=prompt_tokens)] + [say(f"changed_{change}", language) for change in changes]
+    parts = [say("prompt_stats" if sent_ids else "messages_sent", language, tokens=prompt_tokens)] + [
+        say(f"changed_{change}", language) for change in changes
+    ]
     return f'<p class="footer">{" ".join(parts)}</p>'

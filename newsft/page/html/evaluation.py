@@ -16,7 +16,12 @@ def format_origin(summary: dict, *, language: str, fits: bool = True) -> str:
     """When and with what the evaluation was made; `fits` says whether it is of the adapter that is loaded."""
     settings, versions = summary["settings"], summary["versions"]
     told = {"date": summary["date"], "rows": settings["rows"], "adapter": settings["adapter_fingerprint"] or "–"}
-    line = say("evaluation_origin", language, versions=", ".join(f"{name} {version}" for name, version in versions.items()), **told)
+    line = say(
+        "evaluation_origin",
+        language,
+        versions=", ".join(f"{name} {version}" for name, version in versions.items()),
+        **told,
+    )
     warning = "" if fits else f'<p class="problem" role="alert">{say("evaluation_of_another", language)}</p>'
     return f'{warning}<p class="footer">{escape(line)}</p>'
 
@@ -66,7 +71,9 @@ def list_rows(rows: Sequence[Row], *, language: str) -> list[list]:
     lines = []
     for row in rows:
         scores = {side: round(one.compared.score * 100) for side, one in row.answers.items()}
-        gain = scores["tuned"] - scores["base"] if len(scores) == 2 else None  # of the rounded scores, so that the line adds up
+        gain = (
+            scores["tuned"] - scores["base"] if len(scores) == 2 else None
+        )  # of the rounded scores, so that the line adds up
         title, kind = row.article.strip().split("\n")[0][:40], say(f"kind_{row.last.kind}", language)
         read = _say_reading(" + ".join(row.last.answer.repairs) or row.last.answer.reading, language)
         lines.append([row.number, title, kind, scores.get("base"), scores.get("tuned"), gain, read])
@@ -82,5 +89,7 @@ def format_row(row: Row, *, language: str) -> str:
         columns.append(format_answer(side, one.text, fields, stats=say(one.reason, language), language=language))
     kind = say(f"kind_{one.kind}", language)
     heading = f"<h3>{say('row_heading', language, row=row.number, kind=kind)}</h3>"
-    article = f'<details><summary>{say("article", language)}</summary><p class="article">{escape(row.article)}</p></details>'
+    article = (
+        f'<details><summary>{say("article", language)}</summary><p class="article">{escape(row.article)}</p></details>'
+    )
     return f'{heading}{article}<div class="columns">{"".join(columns)}</div>{format_gold(one.gold, row.number, language=language)}'

@@ -14,7 +14,14 @@ ARROWS = {"positive_impact_stocks": "▲ ", "negative_impact_stocks": "▼ "}
 MARKS = {"hit": "✓", "wrong": "✗", "swapped": "⇄", "missed": "＋"}
 
 
-def format_fields(answer: Answer, compared: FieldComparison, *, language: str, gold: Answer | None = None, differing: Collection[str] = ()) -> str:
+def format_fields(
+    answer: Answer,
+    compared: FieldComparison,
+    *,
+    language: str,
+    gold: Answer | None = None,
+    differing: Collection[str] = (),
+) -> str:
     """The card of an answer's fields, and how it was read or what prevents reading it.
 
     With `gold`, every field is marked against it. Fields in `differing` are those that the other side answers otherwise.

@@ -37,12 +37,16 @@ def format_lesson(faults: Faults, *, language: str) -> str:
     return f'<div class="faults">{"".join(cards)}</div>'
 
 
-def format_rows(before: Sequence[Token], after: Sequence[Token], *, lost: Sequence[int], changed: Sequence[int], language: str) -> str:
+def format_rows(
+    before: Sequence[Token], after: Sequence[Token], *, lost: Sequence[int], changed: Sequence[int], language: str
+) -> str:
     """The correct row over the broken one, what changed marked in both: in the first what is lost, in the second what is other."""
     panes = []
     for name, tokens, marked in (("before", before, lost), ("after", after, changed)):
         key = "lab_before" if name == "before" else "lab_after" if lost or changed else "lab_after_same"
-        panes.append(format_pane(name, say(key, language, **count_trained(tokens)), tokens, marked=marked, language=language))
+        panes.append(
+            format_pane(name, say(key, language, **count_trained(tokens)), tokens, marked=marked, language=language)
+        )
     return format_pair(panes, language=language)
 
 

@@ -15,7 +15,11 @@ def format_receipt(receipt: Receipt, answers: Mapping[str, AnswerStream], *, lan
     counts = [f"{receipt.server_tokens[side]:,}" if side in receipt.server_tokens else unknown for side in sides]
     rows = [
         _row("prompt_hash", [receipt.prompt_hashes[side] or unknown for side in sides], language),
-        _row("adapter" if here else "served_name", [receipt.adapters[side] or say("adapter_off", language) for side in sides], language),
+        _row(
+            "adapter" if here else "served_name",
+            [receipt.adapters[side] or say("adapter_off", language) for side in sides],
+            language,
+        ),
         *([] if here else [_row("server_tokens", counts, language)]),
         _row("ended", [say(receipt.reasons[side] or "running", language) for side in sides], language),
         _row("speed", [_format_speed(answers[side], language) for side in sides], language),
@@ -45,7 +49,8 @@ def _list_shared(receipt: Receipt, language: str) -> dict[str, str]:
         **({"template_day": receipt.template_day} if receipt.template_day else {}),
         "difference": say("difference_values", language, **receipt.difference) if receipt.difference else nothing,
         "decoding": ", ".join(f"{name} {value}" for name, value in receipt.decoding.items()),
-        "stop_ids": "; ".join(f"{token} ({', '.join(sources)})" for token, sources in receipt.stop_ids.items()) or unknown,
+        "stop_ids": "; ".join(f"{token} ({', '.join(sources)})" for token, sources in receipt.stop_ids.items())
+        or unknown,
         "base_fingerprint": receipt.base_fingerprint or unknown,
         "adapter_fingerprint": receipt.adapter_fingerprint or nothing,
         "data_fingerprint": receipt.data_fingerprint or unknown,

@@ -7,7 +7,15 @@ from html import escape
 
 from newsft.page.texts import say
 
-SHOWN = ("readable", "is_stock_related_accuracy", "stock_f1", "direction_accuracy", "grounded", "words_in_article", "numbers_in_article")
+SHOWN = (
+    "readable",
+    "is_stock_related_accuracy",
+    "stock_f1",
+    "direction_accuracy",
+    "grounded",
+    "words_in_article",
+    "numbers_in_article",
+)
 KINDS = ("positive", "negative", "both", "unrelated")
 INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides
@@ -15,7 +23,12 @@ SWAPS = {INK: "currentColor", COLOURS["base"]: "var(--base, #0b5cad)", COLOURS["
 ABOVE, BELOW = 0.5, 0.6  # inches for the legend, and for the numbers on the axis
 HATCHES = {"base": "////", "tuned": ""}  # the sides must be told apart without colour
 INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-STYLE = dict.fromkeys(INKED, INK) | {"svg.fonttype": "none", "svg.hashsalt": "newsft", "font.size": 15, "hatch.linewidth": 1.2}
+STYLE = dict.fromkeys(INKED, INK) | {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "newsft",
+    "font.size": 15,
+    "hatch.linewidth": 1.2,
+}
 
 Bar = tuple[float | None, list[float] | None]  # a share between 0 and 1, and its interval
 
@@ -33,8 +46,13 @@ def draw_kinds(summary: dict, measure: str, *, language: str) -> str:
     by_kind = {side: summary[side]["kinds"] for side in ("base", "tuned") if side in summary}
     first = next(iter(by_kind.values()))
     kinds = [kind for kind in KINDS if all(held.get(kind, {}).get(measure) is not None for held in by_kind.values())]
-    bars = {side: [(held[kind][measure], held[kind]["intervals"][measure]) for kind in kinds] for side, held in by_kind.items()}
-    return _draw([f"{say(f'kind_{kind}', language)} ({first[kind]['rows']})" for kind in kinds], bars, language=language)
+    bars = {
+        side: [(held[kind][measure], held[kind]["intervals"][measure]) for kind in kinds]
+        for side, held in by_kind.items()
+    }
+    return _draw(
+        [f"{say(f'kind_{kind}', language)} ({first[kind]['rows']})" for kind in kinds], bars, language=language
+    )
 
 
 def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
@@ -42,7 +60,9 @@ def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> st
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # matplotlib's font need not have Hangul: the browser draws the letters
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing"
+        )  # matplotlib's font need not have Hangul: the browser draws the letters
         height = ABOVE + BELOW + 0.82 * len(labels)
         figure = Figure(figsize=(11, height))
         figure.patch.set_alpha(0)
@@ -79,13 +99,21 @@ def _adopt(svg: str, *, alternative: str) -> str:
     for colour, page in SWAPS.items():
         svg = svg.replace(colour, page)
     svg = re.sub(r"font: ([^;\"]*?)px [^;\"]*", r"font: \1px inherit; font-family: inherit", svg)
-    svg = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', rf'<svg class="chart" role="img" viewBox="\1" aria-label="{escape(alternative)}">', svg, count=1)
+    svg = re.sub(
+        r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
+        rf'<svg class="chart" role="img" viewBox="\1" aria-label="{escape(alternative)}">',
+        svg,
+        count=1,
+    )
     return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
 
 
 def _describe(labels: list[str], bars: dict[str, list], language: str) -> str:
     lines = []
     for row, label in enumerate(labels):
-        values = [f"{say(side, language)} {'–' if values[row][0] is None else f'{values[row][0] * 100:.1f} %'}" for side, values in bars.items()]
+        values = [
+            f"{say(side, language)} {'–' if values[row][0] is None else f'{values[row][0] * 100:.1f} %'}"
+            for side, values in bars.items()
+        ]
         lines.append(f"{label}: {', '.join(values)}")
     return ". ".join(lines)

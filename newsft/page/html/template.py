@@ -20,7 +20,12 @@ def format_template(messages: Sequence[dict], stretches: Sequence[Stretch], *, l
     rendered = "".join(_stretch(stretch, language) for stretch in stretches)
     legend = "".join(
         f'<li><span class="{kind}">{sample}</span> {say("legend_" + kind, language)}</li>'
-        for kind, sample in (("control", "&lt;|…|&gt;"), ("frame", "user"), ("content", "가나다"), ("generation", "assistant"))
+        for kind, sample in (
+            ("control", "&lt;|…|&gt;"),
+            ("frame", "user"),
+            ("content", "가나다"),
+            ("generation", "assistant"),
+        )
     )
     return (
         f'<div class="template-view"><div class="cards" role="group" aria-label="{say("cards", language)}">{cards}</div>'

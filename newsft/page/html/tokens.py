@@ -22,7 +22,15 @@ def show_text(text: str) -> str:
     return "".join(MARKS.get(character) or f"U+{ord(character):04X}" for character in text)
 
 
-def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: Collection[int] = (), passport: bool = True, label: str | None = None) -> str:
+def format_tokens(
+    tokens: Sequence[Token],
+    *,
+    language: str,
+    name: str,
+    marked: Collection[int] = (),
+    passport: bool = True,
+    label: str | None = None,
+) -> str:
     """The row as chips in sections of one origin, with the passport beside them.
 
     `name` tells apart the rows of one page, `marked` are positions to mark as changed, `label` is what a screen reader calls the row. The exact texts, labels and
@@ -33,7 +41,8 @@ def format_tokens(tokens: Sequence[Token], *, language: str, name: str, marked: 
     listbox = f'<div class="tokens" role="listbox" aria-label="{label or say("token_list", language, count=len(tokens))}">{sections}</div>'
     data, words = _attribute(describe_tokens(tokens)), _attribute(_words(language))
     buttons = "".join(
-        f'<button type="button" data-tool="{tool}"{expanded}>{say("tool_" + tool, language)}</button>' for tool, expanded in (("table", ' aria-expanded="false"'), ("csv", ""), ("json", ""))
+        f'<button type="button" data-tool="{tool}"{expanded}>{say("tool_" + tool, language)}</button>'
+        for tool, expanded in (("table", ' aria-expanded="false"'), ("csv", ""), ("json", ""))
     )
     tools = f'<div class="tools">{buttons}</div>' if passport else ""
     aside = _format_passport(language) if passport else ""
@@ -74,7 +83,10 @@ def _attribute(value: object) -> str:
 
 
 def _section(origin: str, tokens: list[Token], language: str, marked: Collection[int]) -> str:
-    blocks = "".join(f'<div class="block" role="presentation">{"".join(_chip(t, language, marked) for t in tokens[i : i + BLOCK])}</div>' for i in range(0, len(tokens), BLOCK))
+    blocks = "".join(
+        f'<div class="block" role="presentation">{"".join(_chip(t, language, marked) for t in tokens[i : i + BLOCK])}</div>'
+        for i in range(0, len(tokens), BLOCK)
+    )
     return f'<section role="group" class="{SHORT[origin]}" aria-label="{say("origin_" + origin, language)}" data-count="{len(tokens)}">{blocks}</section>'
 
 
@@ -136,7 +148,11 @@ def format_batch(rows: Sequence[Sequence[Token]], *, pad_id: int, pad_text: str,
         figures = {"ones": f"{ones:,}", "zeros": f"{total - ones:,}", "trained": count_trained(row)["trained"]}
         label = say("batch_row", language, number=number, **figures)
         runs = [(kind, sum(1 for _ in run)) for kind, run in groupby(row, key=_band_class)]
-        band = "".join(f'<span class="{kind}" style="flex-grow:{count}" title="{count:,}"></span>' for kind, count in runs)
-        bands.append(f'<figure><figcaption>{label}</figcaption><div class="band" role="img" aria-label="{label}">{band}</div></figure>')
+        band = "".join(
+            f'<span class="{kind}" style="flex-grow:{count}" title="{count:,}"></span>' for kind, count in runs
+        )
+        bands.append(
+            f'<figure><figcaption>{label}</figcaption><div class="band" role="img" aria-label="{label}">{band}</div></figure>'
+        )
     note = say("batch_note", language, total=f"{total:,}", pad_id=pad_id, pad=escape(show_text(pad_text)))
     return f'<div class="batch">{"".join(bands)}<p>{note}</p></div>'

@@ -12,7 +12,9 @@ from newsft.page.texts import say
 LONGEST = 60  # characters of the tokens that a sentence quotes
 
 
-def format_trainer(trainer: Trainer, differences: Sequence[tuple[str, dict]], *, over: dict | None, language: str) -> str:
+def format_trainer(
+    trainer: Trainer, differences: Sequence[tuple[str, dict]], *, over: dict | None, language: str
+) -> str:
     """What the trainer does with the row, in sentences, and the facts of its entry; `over` has the figures of a row over the limit."""
     words = trainer.texts[language]
     told = [("over", over), *differences] if over else differences
@@ -36,7 +38,15 @@ def format_trainer(trainer: Trainer, differences: Sequence[tuple[str, dict]], *,
     return f'<article class="fault trainer"><h4>{escape(trainer.name)} {escape(trainer.version)}: {format_code(words["variant"])}</h4><div role="status"><ul>{sentences}</ul></div><dl>{rows}</dl></article>'
 
 
-def format_rows(trainer: Trainer, ours: Sequence[Token], theirs: Sequence[Token] | None, *, lost: Sequence[int], changed: Sequence[int], language: str) -> str:
+def format_rows(
+    trainer: Trainer,
+    ours: Sequence[Token],
+    theirs: Sequence[Token] | None,
+    *,
+    lost: Sequence[int],
+    changed: Sequence[int],
+    language: str,
+) -> str:
     """Our row over the trainer's, what differs marked in both; one row where the trainer makes none."""
     panes = []
     for name, tokens, marked in (("ours", ours, lost), ("theirs", theirs, changed)):

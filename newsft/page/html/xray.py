@@ -20,7 +20,9 @@ def format_xray(xray: Xray, tokens: Sequence[Token], *, language: str) -> str:
     """The means of every side, with and without the prompt, and the answer's tokens tinted by their loss."""
     sides = list(xray.losses)
     heads = ["", say("xray_labels", language), say("xray_prompt_too", language)]
-    means = [[say(side, language), _number(xray.mean(side)), _number(xray.mean(side, prompt_too=True))] for side in sides]
+    means = [
+        [say(side, language), _number(xray.mean(side)), _number(xray.mean(side, prompt_too=True))] for side in sides
+    ]
     note = say("xray_note", language)
     panes = [_pane(say(side, language), note, xray.losses[side], tokens, signed=False) for side in sides]
     if len(sides) == 2:
@@ -34,7 +36,9 @@ def _pane(title: str, note: str, losses: Sequence[float | None], tokens: Sequenc
     spans = []
     for _, group in groupby(tokens, key=lambda token: token.group):
         group = list(group)
-        found = [losses[token.position] for token in group if token.label != IGNORED and losses[token.position] is not None]
+        found = [
+            losses[token.position] for token in group if token.label != IGNORED and losses[token.position] is not None
+        ]
         if found:  # the cost of a syllable that is spread over several tokens is the sum of theirs
             spans.append(_span(show_text(group[0].text), sum(found), signed))
     return f'<figure><figcaption><strong>{title}</strong> {note}</figcaption><p class="tinted">{"".join(spans)}</p></figure>'
@@ -50,7 +54,9 @@ def _span(text: str, loss: float, signed: bool) -> str:
 def _table(xray: Xray, tokens: Sequence[Token], language: str) -> str:
     """The dearest tokens in figures: a tint says little to who cannot see it."""
     sides = list(xray.losses)
-    labelled = [token for token in tokens if token.label != IGNORED and xray.losses[sides[0]][token.position] is not None]
+    labelled = [
+        token for token in tokens if token.label != IGNORED and xray.losses[sides[0]][token.position] is not None
+    ]
     dearest = sorted(labelled, key=lambda token: -xray.losses[sides[-1]][token.position])[:DEAREST]
     head = "".join(f"<th scope='col'>{say(side, language)}</th>" for side in sides)
     rows = ""

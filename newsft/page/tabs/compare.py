@@ -17,7 +17,9 @@ LESSON_ROWS = range(10, 15)  # the five test rows that the lesson looks at
 PLACE_SECONDS = 3.0  # between two updates of one's place in the queue; at this rate a hundred waiting sessions cost a tenth of a core
 
 
-def build_compare_tab(engine: Engine, words: Words, *, page: gr.Blocks, language: gr.Radio, system_prompt: str, rows: list[dict]) -> None:
+def build_compare_tab(
+    engine: Engine, words: Words, *, page: gr.Blocks, language: gr.Radio, system_prompt: str, rows: list[dict]
+) -> None:
     """Build the tab: where the article comes from, the buttons, both answers, the system prompt."""
     handlers = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows)
     said = {"label": "news", "placeholder": "news_placeholder"}
@@ -30,7 +32,10 @@ def build_compare_tab(engine: Engine, words: Words, *, page: gr.Blocks, language
         clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     with gr.Row(elem_id="answers", equal_height=False):
-        sides = [words.make(gr.HTML, {}, first={"value": partial(handlers.blank_side, side)}, elem_id=side) for side in engine.sides]
+        sides = [
+            words.make(gr.HTML, {}, first={"value": partial(handlers.blank_side, side)}, elem_id=side)
+            for side in engine.sides
+        ]
     outputs = [*sides, gr.HTML(elem_id="footer")]
     prompt = _build_system_prompt(words, system_prompt)
     finished = gr.State(None)  # the last complete comparison
@@ -41,7 +46,9 @@ def build_compare_tab(engine: Engine, words: Words, *, page: gr.Blocks, language
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
         ended(_end, None, [compare, stop, timer, place], **QUICK)
     timer.tick(handlers.place, language, place, **QUICK)
-    page.unload(handlers.stop)  # a reader who leaves; closing the stream alone ends the comparison only at its next frame
+    page.unload(
+        handlers.stop
+    )  # a reader who leaves; closing the stream alone ends the comparison only at its next frame
     stop.click(handlers.stop, None, None, **QUICK)
     cleared = clear.click(handlers.clear, None, None, **QUICK)
     emptied = [news, *outputs, finished]

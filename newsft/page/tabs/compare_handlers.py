@@ -39,9 +39,14 @@ class CompareHandlers:
         """The columns and the footer as they are now."""
         number, gold = self._gold.find(comparison.prompt.news) if comparison.done else (None, None)
         fields = self._format_fields(comparison, gold, language) if comparison.done else {}
-        columns = [self._format_side(side, stream, fields.get(side, ""), language=language, waiting="queued") for side, stream in comparison.answers.items()]
+        columns = [
+            self._format_side(side, stream, fields.get(side, ""), language=language, waiting="queued")
+            for side, stream in comparison.answers.items()
+        ]
         prompt, sent_ids = comparison.prompt, bool(comparison.requests)
-        footer = views.format_footer(prompt_tokens=len(prompt.ids), changes=prompt.changes, language=language, sent_ids=sent_ids)
+        footer = views.format_footer(
+            prompt_tokens=len(prompt.ids), changes=prompt.changes, language=language, sent_ids=sent_ids
+        )
         if comparison.done:
             footer = (views.format_gold(gold, number, language=language) if gold else "") + footer
             footer += format_receipt(write_receipt(self.engine, comparison), comparison.answers, language=language)
@@ -70,7 +75,11 @@ class CompareHandlers:
 
     def _format_side(self, side: str, stream: AnswerStream, fields: str = "", *, language: str, waiting: str) -> str:
         """A column under what is known of its model, which of one that is not this process's own is its name."""
-        note = None if self.engine.capabilities.same_weights else say("served_note", language, name=self.engine.adapters[side])
+        note = (
+            None
+            if self.engine.capabilities.same_weights
+            else say("served_note", language, name=self.engine.adapters[side])
+        )
         return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note)
 
     def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
@@ -87,7 +96,9 @@ class CompareHandlers:
         except (RuntimeError, MemoryError):  # the model's own failures, out of memory among them
             logging.getLogger(__name__).exception("the comparison failed")
             problem = say("error_failed", language)
-        if problem:  # no gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are
+        if (
+            problem
+        ):  # no gr.Error: after a failed event Gradio does not run the next one, and the buttons would stay as they are
             gr.Warning(problem, title=say("tab_compare", language))
         yield [*self.blank(language), None]
 
@@ -146,7 +157,9 @@ class CompareHandlers:
             raise gr.Error(" ".join(str(stream.error) for stream in last.answers.values()), print_exception=False)
         number, gold = self._gold.find(last.prompt.news)
         receipt = asdict(write_receipt(self.engine, last))
-        receipt["stop_ids"] = {str(token): sources for token, sources in receipt["stop_ids"].items()}  # JSON has no other keys
+        receipt["stop_ids"] = {
+            str(token): sources for token, sources in receipt["stop_ids"].items()
+        }  # JSON has no other keys
         yield as_json(last, gold) | {"test_row": number, "receipt": receipt}
 
     def load_row(self, number: float, language: str) -> str | dict:

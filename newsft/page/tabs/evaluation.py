@@ -109,7 +109,9 @@ class EvaluationHandlers:
             return None
         with self._writing:  # many readers open the tab at once
             if not path.exists():
-                part = path.with_suffix(".part")  # written aside and renamed, so that a full disk leaves no half of an export
+                part = path.with_suffix(
+                    ".part"
+                )  # written aside and renamed, so that a full disk leaves no half of an export
                 if kind == "csv":
                     report.write_csv(results, part)
                 elif kind == "json":
@@ -120,14 +122,18 @@ class EvaluationHandlers:
         return str(path)
 
 
-def build_evaluation_tab(engine: Engine, rows: list[dict], folder: Path, words: Words, *, tab: gr.Tab, language: gr.Radio) -> None:
+def build_evaluation_tab(
+    engine: Engine, rows: list[dict], folder: Path, words: Words, *, tab: gr.Tab, language: gr.Radio
+) -> None:
     """Build the tab."""
     handlers = EvaluationHandlers(engine, rows, folder)
     words.make(gr.Markdown, {"value": "evaluation_intro"})
     origin = words.make(gr.HTML, {}, first={"value": waiting("loading_evaluation")}, elem_id="origin")
     picture = gr.HTML(elem_id="scores")
     with gr.Row(elem_id="exports"):
-        exports = [words.make(gr.DownloadButton, {"label": f"export_{kind}"}, elem_id=f"export-{kind}") for kind in EXPORTS]
+        exports = [
+            words.make(gr.DownloadButton, {"label": f"export_{kind}"}, elem_id=f"export-{kind}") for kind in EXPORTS
+        ]
     with words.make(gr.Accordion, {"label": "score_details"}, open=False):
         words.make(gr.Markdown, {"value": "by_kind"})
         kinds, table = gr.HTML(), gr.HTML()

@@ -47,8 +47,12 @@ def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[
     faults = read_faults(switched, cut)
     chat, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
     lost, changed = changed_positions(before, after)
-    pair = views.format_rows(tokens.read_tokens(chat, before), tokens.read_tokens(chat, after), lost=lost, changed=changed, language=language)
-    verdict = explain(changes, language) + views.format_verdicts(find_verdicts(chat, messages, before, after, faults), language=language)
+    pair = views.format_rows(
+        tokens.read_tokens(chat, before), tokens.read_tokens(chat, after), lost=lost, changed=changed, language=language
+    )
+    verdict = explain(changes, language) + views.format_verdicts(
+        find_verdicts(chat, messages, before, after, faults), language=language
+    )
     return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
 
 
@@ -78,7 +82,9 @@ def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, 
     verdict = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="verdict")
     proof, explained, pair = gr.HTML(elem_id="proof"), gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
     inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
-    chooser.on_change(lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language)
+    chooser.on_change(
+        lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language
+    )
     reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
     training = {"api_visibility": "private", "concurrency_id": "training", "concurrency_limit": 1}
     run.click(lambda *values: prove(shelf, *values), inputs, proof, **training)

@@ -23,7 +23,9 @@ def show_template(shelf: Shelf, language: str, tokenizer_name: str, *values) -> 
     messages, changes = shelf.messages(*choice)
     chat = shelf.chat(tokenizer_name)
     shown = messages[:-1] if generation_prompt else messages
-    pieces = respell_template(chat.build_pieces(shown, generation_prompt=generation_prompt), **template.SPELLINGS[spelling])
+    pieces = respell_template(
+        chat.build_pieces(shown, generation_prompt=generation_prompt), **template.SPELLINGS[spelling]
+    )
     stretches = template.link_pieces(chat, pieces)
     spellings = template.compare_spellings(chat, messages, generation_prompt=generation_prompt)
     table = views.format_spellings(spellings, language=language)
@@ -37,7 +39,9 @@ def build_template_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.St
     with gr.Row(elem_classes="chooser"):
         said = {"label": "generation_prompt", "info": "generation_prompt_note"}
         generation = words.make(gr.Checkbox, said, value=False, elem_id="generation-prompt")
-        spelling = words.make(gr.Radio, {"label": "spellings", "choices": _spellings}, value="official", elem_id="spelling")
+        spelling = words.make(
+            gr.Radio, {"label": "spellings", "choices": _spellings}, value="official", elem_id="spelling"
+        )
     shown = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="template")
     show, more = partial(show_template, shelf), [generation, spelling]
     chooser.on_change(show, more, [shown], tab=tab, chosen=chosen, language=language)

@@ -33,12 +33,16 @@ def show_trainer(shelf: Shelf, language: str, tokenizer_name: str, *values) -> l
     is_over = whole and trainer.limit and len(whole) > trainer.limit
     over = {"count": len(whole), "limit": trainer.limit} if is_over else None
     lost, changed = changed_positions(ours, theirs) if theirs else ([], [])
-    told = views.format_trainer(trainer, find_differences(chat, ours, theirs) if theirs else [], over=over, language=language)
+    told = views.format_trainer(
+        trainer, find_differences(chat, ours, theirs) if theirs else [], over=over, language=language
+    )
     read_ours, read_theirs = tokens.read_tokens(chat, ours), tokens.read_tokens(chat, theirs) if theirs else None
     return [told, views.format_rows(trainer, read_ours, read_theirs, lost=lost, changed=changed, language=language)]
 
 
-def build_trainers(shelf: Shelf, words: Words, chooser: Chooser, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
+def build_trainers(
+    shelf: Shelf, words: Words, chooser: Chooser, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio
+) -> None:
     """Build the part below the lab."""
     first = next(iter(load_trainers().values()))
     words.make(gr.Markdown, {"value": "trainer_intro"})
@@ -56,7 +60,9 @@ def build_trainers(shelf: Shelf, words: Words, chooser: Chooser, *, tab: gr.Tab,
 
     name.input(choose, [name, language], variant, **QUICK)
     language.change(translate, [name, language], variant, **QUICK)
-    chooser.on_change(lambda *values: show_trainer(shelf, *values), [variant], [told, rows], tab=tab, chosen=chosen, language=language)
+    chooser.on_change(
+        lambda *values: show_trainer(shelf, *values), [variant], [told, rows], tab=tab, chosen=chosen, language=language
+    )
 
 
 def _names() -> list[str]:

@@ -6,7 +6,17 @@ import pytest
 
 from newsft.errors import UserError
 from newsft.evaluation import repair
-from newsft.evaluation.answer import KEYS, MISSING_KEYS, NO_DICT, SYNTAX, TOO_LONG, UNREADABLE, WRONG_TYPE, Answer, read_answer
+from newsft.evaluation.answer import (
+    KEYS,
+    MISSING_KEYS,
+    NO_DICT,
+    SYNTAX,
+    TOO_LONG,
+    UNREADABLE,
+    WRONG_TYPE,
+    Answer,
+    read_answer,
+)
 from newsft.evaluation.fields import compare_fields, differing_keys
 from newsft.inference.types import AnswerStream
 from newsft.page import texts
@@ -60,11 +70,16 @@ def card(text, *, language="ko", article=ARTICLE, gold=None):
 
 def side(text, *, language="ko", article=ARTICLE, reason="end_of_turn", tokens=10, seconds=2.0, waiting="waiting"):
     stream = AnswerStream(text, tokens, seconds, reason)
-    return views.format_side("tuned", stream, card(text, language=language, article=article), language=language, waiting=waiting)
+    return views.format_side(
+        "tuned", stream, card(text, language=language, article=article), language=language, waiting=waiting
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("text, reason", [("", None), ("{'is_", None), (str(ANSWER), "end_of_turn"), (str(ANSWER)[:40], "limit"), ("", "stopped")])
+@pytest.mark.parametrize(
+    "text, reason",
+    [("", None), ("{'is_", None), (str(ANSWER), "end_of_turn"), (str(ANSWER)[:40], "limit"), ("", "stopped")],
+)
 def test_column_is_well_formed_at_every_stage(language, text, reason):
     page = Page(side(text, language=language, reason=reason))
     assert say("tuned", language) in page.text
@@ -89,7 +104,9 @@ def test_figures_give_tokens_speed_and_why_it_stopped():
     assert "0토큰 · 0.0초 · 초당 0토큰" in Page(side("", reason="stopped", tokens=0, seconds=0.0)).text
 
 
-@pytest.mark.parametrize("text", [EVIL, str(ANSWER | {"summary": EVIL, "positive_keywords": [EVIL], "negative_impact_stocks": [EVIL]})])
+@pytest.mark.parametrize(
+    "text", [EVIL, str(ANSWER | {"summary": EVIL, "positive_keywords": [EVIL], "negative_impact_stocks": [EVIL]})]
+)
 @pytest.mark.parametrize("article", [EVIL, ARTICLE], ids=["in_article", "not_in_article"])
 def test_markup_in_an_answer_is_shown_and_not_run(text, article):
     page = Page(side(text, article=article))
@@ -106,7 +123,15 @@ def test_markup_in_a_key_or_value_of_an_unreadable_answer_is_not_run():
 def test_complete_answer_shows_all_its_fields(language):
     page = Page(card(str(ANSWER), language=language))
     assert page.tags.count("dt") == page.tags.count("dd") == len(KEYS)
-    for shown in ("▲ 새빛전자", "▼ 한들제약", "공급계약", "리콜", ANSWER["summary"], say("related_yes", language), say("none", language)):
+    for shown in (
+        "▲ 새빛전자",
+        "▼ 한들제약",
+        "공급계약",
+        "리콜",
+        ANSWER["summary"],
+        say("related_yes", language),
+        say("none", language),
+    ):
         assert shown in page.text
 
 
@@ -124,10 +149,14 @@ def test_news_about_no_stock_shows_relevance_and_summary_only():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("text", ["글", "{'a'", "{'a' 1}", "{1}", "{}", str(ANSWER | {"summary": 1}), "{" + " " * 30_000 + "}"])
+@pytest.mark.parametrize(
+    "text", ["글", "{'a'", "{'a' 1}", "{1}", "{}", str(ANSWER | {"summary": 1}), "{" + " " * 30_000 + "}"]
+)
 def test_unreadable_answer_says_why_in_the_readers_language(language, text):
     answer = read_answer(text)
-    why = say(f"problem_{answer.problem}", language, position=(answer.position or 0) + 1, missing=", ".join(answer.missing))
+    why = say(
+        f"problem_{answer.problem}", language, position=(answer.position or 0) + 1, missing=", ".join(answer.missing)
+    )
     page = Page(card(text, language=language))
     assert why in page.text
     assert (say("unreadable", language) in page.text) == (answer.reading == UNREADABLE)
@@ -144,7 +173,15 @@ def test_repaired_answer_names_every_repair(language):
 
 
 def test_every_repair_and_problem_has_its_words():
-    for name in (repair.FENCE, repair.AROUND, repair.JSON, repair.QUOTE, repair.REPEATED, repair.BROKEN_OFF, repair.LINE_BREAK):
+    for name in (
+        repair.FENCE,
+        repair.AROUND,
+        repair.JSON,
+        repair.QUOTE,
+        repair.REPEATED,
+        repair.BROKEN_OFF,
+        repair.LINE_BREAK,
+    ):
         assert say(f"repair_{name}", "ko") != say(f"repair_{name}", "en")
     for name in (NO_DICT, SYNTAX, MISSING_KEYS, WRONG_TYPE, TOO_LONG):
         assert say(f"problem_{name}", "ko") != say(f"problem_{name}", "en")
@@ -158,7 +195,14 @@ def test_answer_with_missing_keys_shows_what_was_read_and_names_the_rest():
 
 
 def test_fields_are_marked_against_the_gold_answer():
-    gold = Answer(ANSWER | {"negative_impact_stocks": ["새빛전자"], "positive_impact_stocks": ["한들 제약", "새빛전자"], "summary": ANSWER["summary"]})
+    gold = Answer(
+        ANSWER
+        | {
+            "negative_impact_stocks": ["새빛전자"],
+            "positive_impact_stocks": ["한들 제약", "새빛전자"],
+            "summary": ANSWER["summary"],
+        }
+    )
     page = Page(card(str(ANSWER), gold=gold))
     for words in (
         "⇄ ▼ 한들제약 (방향이 반대)",
@@ -180,7 +224,9 @@ def test_without_gold_nothing_is_called_right_or_wrong():
 
 
 def test_differing_fields_are_marked_and_equal_ones_are_not():
-    other = read_answer(str(ANSWER | {"summary": "다르다.", "positive_keywords": ["공급 계약"], "negative_impact_stocks": []}))
+    other = read_answer(
+        str(ANSWER | {"summary": "다르다.", "positive_keywords": ["공급 계약"], "negative_impact_stocks": []})
+    )
     differing = differing_keys(read_answer(str(ANSWER)), other)
     assert differing == {"summary", "negative_impact_stocks"}
     html = format_fields(other, compare_fields(other, Answer(), ARTICLE), language="ko", differing=differing)
@@ -205,7 +251,9 @@ def test_both_languages_say_the_same_things_with_the_same_values():
     held = tomllib.loads((ASSETS / "texts.toml").read_text(encoding="utf-8"))
     assert set(held) == set(texts.LANGUAGES.values())
     assert held["ko"].keys() == held["en"].keys()
-    assert {key: slots(text) for key, text in held["ko"].items()} == {key: slots(text) for key, text in held["en"].items()}
+    assert {key: slots(text) for key, text in held["ko"].items()} == {
+        key: slots(text) for key, text in held["en"].items()
+    }
 
 
 def test_text_under_an_unknown_key_is_a_mistake_of_the_programmer():

@@ -74,7 +74,12 @@ def test_list_has_a_line_per_row(results, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_evaluation_of_the_base_alone_keeps_the_columns(results, language):
     alone = [replace(row, answers={"base": row.answers["base"]}) for row in results.rows[:30]]
-    for row, both, base in zip(alone, views.list_rows(results.rows[:30], language=language), views.list_rows(alone, language=language), strict=True):
+    for row, both, base in zip(
+        alone,
+        views.list_rows(results.rows[:30], language=language),
+        views.list_rows(alone, language=language),
+        strict=True,
+    ):
         assert base[:4] == both[:4] and base[4:6] == [None, None] and base[6]
         assert row.passes("all") and not row.passes("tuned_wins") and not row.passes("base_wins")
         assert row.passes("unreadable") is not row.answers["base"].answer.readable
@@ -85,7 +90,13 @@ def test_evaluation_of_the_base_alone_keeps_the_columns(results, language):
 def test_opened_row_shows_article_both_answers_and_gold(results, language):
     row = results.rows[12]
     page = Page(views.format_row(row, language=language))
-    for shown in (row.article, row.answers["base"].text, row.answers["tuned"].text, say("gold", language), row.answers["base"].gold.values["summary"]):
+    for shown in (
+        row.article,
+        row.answers["base"].text,
+        row.answers["tuned"].text,
+        say("gold", language),
+        row.answers["base"].gold.values["summary"],
+    ):
         assert shown in page.text
 
 

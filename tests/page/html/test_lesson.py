@@ -85,7 +85,10 @@ def test_decoded_labels_are_the_answer_and_its_end(shelf, rows):
 
 def test_badge_says_in_sign_and_word_what_fails():
     page = Page(views.format_checks({"labels": True, "one_bos": False}, language="en"))
-    assert [value for name, value in page.attributes if name == "class" and value in ("holds", "fails")] == ["holds", "fails"]
+    assert [value for name, value in page.attributes if name == "class" and value in ("holds", "fails")] == [
+        "holds",
+        "fails",
+    ]
     assert page.text == f"✓ {lesson('checks', 'en')['labels']}: holds✗ {lesson('checks', 'en')['one_bos']}: fails"
 
 
@@ -112,17 +115,33 @@ def test_tokens_of_one_written_character_are_one_group(shelf, name):
     shown = views.format_tokens(row, language="ko", name="row")
     groups = {}
     for token, kind, (attributes, text) in zip(row, kinds(shown), chips(shown), strict=True):
-        groups.setdefault(token.group, []).append((kind, text, (re.search(r'data-p="([^"]*)"', attributes) or ["", ""])[1]))
+        groups.setdefault(token.group, []).append(
+            (kind, text, (re.search(r'data-p="([^"]*)"', attributes) or ["", ""])[1])
+        )
     assert [group[0][1] for group in groups.values()] == ["뷁", "👩‍🚀", "가"]
     for group in groups.values():
         count = len(group)
         assert [text for _, text, _ in group[1:]] == [""] * (count - 1)
-        assert [part for _, _, part in group] == ([f"{part}/{count}" for part in range(1, count + 1)] if count > 1 else [""])
+        assert [part for _, _, part in group] == (
+            [f"{part}/{count}" for part in range(1, count + 1)] if count > 1 else [""]
+        )
         assert [kind for kind, _, _ in group] == ([["g1"], *[["g2"]] * (count - 2), ["g3"]] if count > 1 else [[]])
     assert max(len(group) for group in groups.values()) > 2
 
 
-@pytest.mark.parametrize("text, shown", [(" ", "·"), ("\n\n", "↵↵"), ("\t", "⇥"), ("\u200b", "U+200B"), ("\u0301", "U+0301"), ("가 나", "가·나"), ("👩‍🚀", "👩‍🚀"), ("", "")])
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        (" ", "·"),
+        ("\n\n", "↵↵"),
+        ("\t", "⇥"),
+        ("\u200b", "U+200B"),
+        ("\u0301", "U+0301"),
+        ("가 나", "가·나"),
+        ("👩‍🚀", "👩‍🚀"),
+        ("", ""),
+    ],
+)
 def test_white_space_and_invisible_characters_are_made_visible(text, shown):
     assert views.show_text(text) == shown
 
@@ -133,7 +152,9 @@ def test_bands_of_a_batch_add_up_to_rows_of_one_length(shelf, rows, name):
     lengths = [len(shelf.chat(name).encode_row(row_messages(rows[number]))) for number in (0, 7)]
     bands = re.findall(r'<div class="band".*?</div>', shown)
     assert [sum(map(int, re.findall(r"flex-grow:(\d+)", band))) for band in bands] == [max(lengths)] * 2
-    assert [sum(map(int, re.findall(r'class="p off" style="flex-grow:(\d+)"', band))) for band in bands] == [max(lengths) - length for length in lengths]
+    assert [sum(map(int, re.findall(r'class="p off" style="flex-grow:(\d+)"', band))) for band in bands] == [
+        max(lengths) - length for length in lengths
+    ]
     text = Page(shown).text
     assert all(f"마스크 1이 {length:,}개, 0이 {max(lengths) - length:,}개" in text for length in lengths)
 
@@ -151,10 +172,15 @@ def test_every_card_has_its_partner_in_the_rendered_text(shelf):
 def test_generation_prompt_leaves_the_answer_to_the_model(shelf):
     shown = show_template(shelf, "ko", "llama3", *TOY_CHOICE, True, "official")
     assert TOY[2]["content"] not in Page(shown).text and shown.count("<article") == 2
-    assert re.findall(r'class="(?:control|frame) generation">([^<]*)', shown)[:2] == ["&lt;|start_header_id|&gt;", "assistant"]
+    assert re.findall(r'class="(?:control|frame) generation">([^<]*)', shown)[:2] == [
+        "&lt;|start_header_id|&gt;",
+        "assistant",
+    ]
 
 
-def test_spelling_that_changes_no_id_is_not_said_to_have_other_ids(tokenizer):  # bug: equal counts are always called other ids
+def test_spelling_that_changes_no_id_is_not_said_to_have_other_ids(
+    tokenizer,
+):  # bug: equal counts are always called other ids
     official, one_newline, _ = compare_spellings(ChatFormat(with_template(tokenizer, CHATML)), TOY)
     assert official.header_ids == one_newline.header_ids
     assert say("spelling_other_ids", "ko") not in template.format_spellings([official, one_newline], language="ko")
@@ -165,7 +191,10 @@ def test_lab_breaks_a_row_and_repairs_it(shelf, language):
     verdict, explained, pair, proof = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
     assert proof == NO_PROOF  # an earlier one was of other rows
     before, after = pair.split('class="pane after"')
-    assert say("lab_broken", language) in Page(verdict).text and lesson("header_spaces", language)["switch"] in Page(explained).text
+    assert (
+        say("lab_broken", language) in Page(verdict).text
+        and lesson("header_spaces", language)["switch"] in Page(explained).text
+    )
     assert sum("t" in kind for kind in kinds(before)) > 10 and not any("t" in kind for kind in kinds(after))
     assert all("x" in kind for kind in kinds(before) if "t" in kind)
     verdict, explained, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, [], NO_CUT)
@@ -176,7 +205,9 @@ def test_lab_breaks_a_row_and_repairs_it(shelf, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lab_says_where_a_fault_changes_nothing(shelf, language):
     verdict, _, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["unprotected"], NO_CUT)
-    assert say("lab_unchanged", language) in Page(verdict).text and say("lab_broken", language) not in Page(verdict).text
+    assert (
+        say("lab_unchanged", language) in Page(verdict).text and say("lab_broken", language) not in Page(verdict).text
+    )
     assert say("lab_after_same", language, all="54", trained="15") in Page(pair).text
 
 

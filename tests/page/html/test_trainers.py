@@ -23,7 +23,9 @@ def test_every_trainer_is_shown_with_its_facts(shelf, language, key):
     assert page.tags.count("dt") == page.tags.count("dd") == 7 and trainer.version in page.text
     assert "`" not in page.text and "{" not in page.text.replace("{%", "")
     assert Page(shown).tags.count("section") > 2
-    assert (say("trainer_refuses", language) in page.text) == (say("trainer_no_row", language) in shown) == trainer.refuses
+    assert (
+        (say("trainer_refuses", language) in page.text) == (say("trainer_no_row", language) in shown) == trainer.refuses
+    )
 
 
 def test_what_is_added_is_marked_and_said(shelf):
@@ -49,11 +51,16 @@ def test_row_over_the_limit_is_said_to_be_left_out_or_cut(shelf):
     told, shown = show_trainer(shelf, "ko", "llama3", *LONG, "axolotl")
     assert say("trainer_left_out", "ko") in told and "512" in told and say("trainer_no_row", "ko") in shown
     told, shown = show_trainer(shelf, "ko", "llama3", *LONG, "mlx-mask")
-    assert say("trainer_left_out", "ko") not in told and say("trainer_row_theirs", "ko", name="mlx-lm", all="2,048", trained="0") in shown
+    assert (
+        say("trainer_left_out", "ko") not in told
+        and say("trainer_row_theirs", "ko", name="mlx-lm", all="2,048", trained="0") in shown
+    )
 
 
 def test_ones_own_text_is_shown_as_text(shelf):
-    told, shown = show_trainer(shelf, "ko", "llama3", "own", 0, "", "<img src=x onerror=alert(1)>", "<b>답</b>", "trl-text")
+    told, shown = show_trainer(
+        shelf, "ko", "llama3", "own", 0, "", "<img src=x onerror=alert(1)>", "<b>답</b>", "trl-text"
+    )
     assert "<img" not in told + shown and "<b>" not in told + shown
 
 

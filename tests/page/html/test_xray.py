@@ -41,7 +41,10 @@ def test_costs_of_a_syllable_s_parts_are_added_and_tints_follow_the_loss(chat):
     for at in parts:
         losses[at] = 1.25
     html = draw(chat, encoded, {"base": losses, "tuned": [None] + [0.0] * (len(encoded) - 1)})
-    assert f'title="{1.25 * len(parts):.2f}">뷁' in html and f'class="gain" style="--share:{round(min(1.25 * len(parts) / 6, 1) * 100)}%"' in html
+    assert (
+        f'title="{1.25 * len(parts):.2f}">뷁' in html
+        and f'class="gain" style="--share:{round(min(1.25 * len(parts) / 6, 1) * 100)}%"' in html
+    )
 
 
 def test_prompt_is_not_tinted_and_markup_does_not_run(chat):
