@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from newsft.encoding.chat import ChatFormat
@@ -119,7 +119,8 @@ class RemoteEngine:
         for name in names.values() if self.takes_ids else ():
             self.endpoint.check_tokenizer(name, chat)
         self.adapters = dict(names)
-        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run, mixed=self._mixes())
+        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run)
+        self.models = replace(self.models, mixed=self._mixes())
         self.decoding = self._describe_decoding()
         known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
         self.positions = min((count for count in known if count), default=None)
@@ -259,8 +260,10 @@ class RemoteEngine:
 
     def _mixes(self) -> bool:
         """Whether the base answers a question otherwise alone than beside the tuned model: vLLM may give both the adapter (see docs/gpu.md)."""
-        news = f"가람누리테크 {uuid.uuid4().hex}호 공장이 공급 계약을 맺었다."  # new to the server, which may keep what it has computed
-        prompt = encode_news(self.chat, news, system_prompt="요약하라.")
+        # With the prompt of the training the two models differ from their first words on. The number before it makes all of it new to the server, which
+        # keeps what it has computed of a beginning, be it with the wrong adapter.
+        asked = f"{uuid.uuid4().hex}\n{self.models.run['system_prompt'] if self.models.run else '요약하라.'}"
+        prompt = encode_news(self.chat, "가람누리테크가 공급 계약을 맺었다.", system_prompt=asked)
 
         def ask(side: str) -> str:
             chunks = self.endpoint.stream(self.names[side], prompt, self._dialects[side], max_new_tokens=TRIED_TOKENS)
