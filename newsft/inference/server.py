@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsft.encoding.chat import ChatFormat
@@ -119,8 +119,7 @@ class RemoteEngine:
         for name in names.values() if self.takes_ids else ():
             self.endpoint.check_tokenizer(name, chat)
         self.adapters = dict(names)
-        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run)
-        self.models = replace(self.models, mixed=self._mixes())
+        self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run, mixed=self._mixes(run))
         self.decoding = self._describe_decoding()
         known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
         self.positions = min((count for count in known if count), default=None)
@@ -258,11 +257,11 @@ class RemoteEngine:
             with self._lock:
                 self._askers -= 1
 
-    def _mixes(self) -> bool:
+    def _mixes(self, run: dict | None) -> bool:
         """Whether the base answers a question otherwise alone than beside the tuned model: vLLM may give both the adapter (see docs/gpu.md)."""
-        # With the prompt of the training the two models differ from their first words on. The number before it makes all of it new to the server, which
-        # keeps what it has computed of a beginning, be it with the wrong adapter.
-        asked = f"{uuid.uuid4().hex}\n{self.models.run['system_prompt'] if self.models.run else '요약하라.'}"
+        # With the prompt of the training the two differ from their first words on. The number before it is new to the
+        # server, which keeps what it has computed of a beginning, be it with the wrong adapter.
+        asked = f"{uuid.uuid4().hex}\n{run['system_prompt'] if run else '요약하라.'}"
         prompt = encode_news(self.chat, "가람누리테크가 공급 계약을 맺었다.", system_prompt=asked)
 
         def ask(side: str) -> str:
