@@ -259,8 +259,7 @@ class RemoteEngine:
 
     def _mixes(self, run: dict | None) -> bool:
         """Whether the base answers a question otherwise alone than beside the tuned model: vLLM may give both the adapter (see docs/gpu.md)."""
-        # With the prompt of the training the two differ from their first words on. The number before it is new to the
-        # server, which keeps what it has computed of a beginning, be it with the wrong adapter.
+        # With the training's prompt the two differ at once; the number makes it new to a server that keeps beginnings.
         asked = f"{uuid.uuid4().hex}\n{run['system_prompt'] if run else '요약하라.'}"
         prompt = encode_news(self.chat, "가람누리테크가 공급 계약을 맺었다.", system_prompt=asked)
 
