@@ -69,6 +69,8 @@ class Endpoint:
             api_key="none",
             max_retries=0,
             timeout=openai.Timeout(LONGEST_SILENCE, connect=CONNECT_SECONDS),
+            # A connection for each question: transformers serve closes the one on which it failed, and the next would fail.
+            http_client=openai.DefaultHttpxClient(limits=httpx.Limits(max_keepalive_connections=0)),
         )
 
     def list_models(self) -> dict[str, dict] | None:

@@ -2,6 +2,7 @@ import json
 import re
 import string
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,14 @@ def words(shelf):
 def findings(shelf, name, choice, faults):
     chat, messages, _, before, after = break_rows(shelf, name, choice, faults)
     return find_verdicts(chat, messages, before, after, faults)
+
+
+def findings_of_a_gap(shelf):
+    """What is said of a row whose answer is trained from its second token on: no fault of the lab makes it, but a template can."""
+    chat, messages, _, row, _ = break_rows(shelf, "llama3", TOY, Faults())
+    labels = list(row.labels)
+    labels[next(place for place, label in enumerate(labels) if label != IGNORED)] = IGNORED
+    return find_verdicts(chat, messages, row, replace(row, labels=labels), Faults())
 
 
 def single(name):
@@ -160,6 +169,7 @@ def test_shorter_row_is_padded_in_the_lab_whatever_characters_it_has(
 def test_every_verdict_is_given_by_some_fault_and_said_in_both_languages(shelf):
     combinations = [*map(single, FAULTS), Faults(), Faults(cut=10), Faults(pasted=True, unprotected=True)]
     given = {name: values for faults in combinations for name, values in findings(shelf, "llama3", TOY, faults)}
+    given |= dict(findings_of_a_gap(shelf))
     for language in LANGUAGES:
         assert given.keys() == lesson("verdicts", language).keys()
         for name, values in given.items():

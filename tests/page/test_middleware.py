@@ -1,8 +1,8 @@
 """Who may show the page in a frame."""
 
-import asyncio
-
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
 from newsft.errors import UserError
 from newsft.page.middleware import SecurityMiddleware, check_frames
@@ -11,17 +11,11 @@ from newsft.page.page import launch_settings
 
 def policy(**settings) -> str:
     """The content security policy of an answer."""
-    sent: list[dict] = []
 
     async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await PlainTextResponse("")(scope, receive, send)
 
-    async def keep(message):
-        sent.append(message)
-
-    scope = {"type": "http", "path": "/", "headers": [], "query_string": b"", "method": "GET"}
-    asyncio.run(SecurityMiddleware(app, **settings)(scope, None, keep))
-    return dict(sent[0]["headers"])[b"content-security-policy"].decode()
+    return TestClient(SecurityMiddleware(app, **settings)).get("/").headers["content-security-policy"]
 
 
 def frames(said: str) -> list[str]:
