@@ -11,7 +11,7 @@ class Phase:
     drills: float = 0.12  # names, words and sentences to repeat
     events: float = 0.2  # lines of news with questions about them (events.py)
     judged: float = 0.6  # of the conversations ask for what the gold answer says; the others to copy and to find
-    joined: float = 0.3  # of those conversations are about two articles as one page
+    joined: float = 0.12  # of those conversations are about two articles as one page
     objects: float = 0.55  # of these tasks want a dict or JSON object
     slips: float = 0.3  # of the objects have a marked mistake (slips.py)
     listed: float = 0.3  # of the companies in plain articles and copying tasks bear the name of a listed one
