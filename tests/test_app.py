@@ -93,33 +93,31 @@ def test_only_the_named_endpoint_is_public(page):
     assert not described["unnamed_endpoints"]
 
 
-def test_port_in_use_is_said_with_the_remedy():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "app.py", "--port", str(port)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        )
-    assert done.returncode == 2
-    assert f"port {port}" in done.stderr and "--port" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_missing_adapter_is_said_with_the_remedy(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "app.py", "--adapter", str(tmp_path)],
+def run_app(*flags: str) -> subprocess.CompletedProcess:
+    """`python app.py` with flags that it is to refuse."""
+    return subprocess.run(
+        [sys.executable, "app.py", *flags],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )
+
+
+def test_port_in_use_is_said_with_the_remedy():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_app("--port", str(port))
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr and "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_adapter_is_said_with_the_remedy(tmp_path):
+    done = run_app("--adapter", str(tmp_path))
     assert done.returncode == 2
     assert "train.py" in done.stderr and "Traceback" not in done.stderr
 
@@ -128,13 +126,6 @@ def test_data_of_ones_own_that_cannot_be_read_is_not_replaced_by_others(tmp_path
     wrong = tmp_path / "mine.jsonl"
     wrong.write_text('{"system_prompt": "a", "user_prompt": "b"}\n', encoding="utf-8")
     for source, words in ((wrong, "assistant"), (tmp_path / "typo.jsonl", "typo.jsonl")):
-        done = subprocess.run(
-            [sys.executable, "app.py", "--data", str(source)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        )
+        done = run_app("--data", str(source))
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr

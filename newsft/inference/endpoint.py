@@ -17,10 +17,8 @@ from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError, one_line
 from newsft.inference.types import LENGTH, STOP, Prompt
 
-CONNECT_SECONDS, LONGEST_SILENCE = (
-    10.0,
-    120.0,
-)  # until the server is reached, and until it writes: some load a model when it is first asked for
+CONNECT_SECONDS = 10.0  # until the server is reached
+LONGEST_SILENCE = 120.0  # until it writes: some load a model when it is first asked for
 LOOK_SECONDS = 3.0  # to see whether the server is there at all
 REASONS = {"stop": STOP, "length": LENGTH}
 # Greedy in the words of every server, against what a model's generation_config.json or the server's own settings say otherwise.
@@ -33,6 +31,8 @@ GREEDY_ELSEWHERE = {
     "presence_penalty": 0.0,
     "frequency_penalty": 0.0,
 }
+# What a question can end with: the client's own errors, those of httpx that it lets through, broken JSON, an answer in another shape.
+FAILURES = (openai.OpenAIError, httpx.HTTPError, ValueError, TypeError, AttributeError, LookupError)
 NOBODY = "newsft-asks-for-a-model-that-nobody-has"
 PROBE = [{"role": "user", "content": "주가가 올랐습니까?"}]  # a question whose tokens are counted here and there
 TEXT = "가람누리테크가 12월 3일 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다고 밝혔다. 주가는 4.5% 올랐다. The shares rose."
@@ -149,7 +149,7 @@ class Endpoint:
             answer = create(model=name, max_tokens=1, **settings)
             answer.choices[0].finish_reason  # noqa: B018 - an answer in another shape is none
             return answer.usage.prompt_tokens if answer.usage else None
-        except Exception as error:
+        except FAILURES as error:
             raise self.explain(error, name) from error
 
     def stream(self, name: str, prompt: Prompt, dialect: Dialect, *, max_new_tokens: int) -> Iterator[Chunk]:
@@ -167,7 +167,7 @@ class Endpoint:
                     found = _read_chunk(chunk)
                     ended = ended or found.reason is not None
                     yield found
-        except Exception as error:  # whatever the client lets through, of httpx and of broken JSON too
+        except FAILURES as error:
             if not ended:
                 raise self.explain(error, name) from error
         if not ended:

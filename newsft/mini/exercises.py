@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from newsft.evaluation.answer import KEYS
 from newsft.mini import names, phrases
 from newsft.mini.finding import FINDING, Turn, list_values
-from newsft.mini.gold import KEYS
 from newsft.mini.korean import with_particle
 from newsft.mini.reading import Reading, clean
 from newsft.mini.slips import set_slip

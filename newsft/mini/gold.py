@@ -9,18 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from newsft.evaluation.answer import KEYS
 from newsft.mini.copying import QUOTES, copied_from, split_sentences
 
-KEYS = (
-    "is_stock_related",
-    "negative_impact_stocks",
-    "negative_keywords",
-    "positive_impact_stocks",
-    "positive_keywords",
-    "reason_for_negative_impact",
-    "reason_for_positive_impact",
-    "summary",
-)
 NAMES = ("company", "short", "person", "outlet", "product")
 LENGTH = range(250, 1501)  # characters of an article
 LONGEST_TEXT = 120  # characters of a string of the answer

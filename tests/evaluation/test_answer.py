@@ -103,7 +103,7 @@ WHOLE = {
 def reads_as_dict(text):
     try:
         return isinstance(ast.literal_eval(text), dict)
-    except Exception:  # whichever it is
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # all that ast.literal_eval names
         return False
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from newsft.evaluation.answer import KEYS
 from newsft.mini import exercises, finding, names
 from newsft.mini.copying import QUOTES
 from newsft.mini.exercises import MOST_KEYS, draw_conversation, draw_drill
-from newsft.mini.gold import KEYS
 from newsft.mini.reading import Reading, because, clean, polite
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, read_written
