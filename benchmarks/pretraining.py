@@ -22,7 +22,7 @@ from newsft.mini import corpus, events, pretrain, schedule, stream, written
 tokenizer = AutoTokenizer.from_pretrained("assets/mini")
 arguments = pretrain.parse_flags(["--first", "0"])
 run = pretrain.Run(tokenizer, arguments, device="cpu")
-source = stream.Stream(tokenizer, corpus.split_articles(written.read_written())["base"], events.read_events(), schedule.PHASE)
+source = stream.Stream(tokenizer, corpus.split_articles(written.read_written())["base"], events.read_events(), schedule.PHASES["mixed"])
 batches = [batch for chunk in range(2) for batch in source[chunk]]
 for length in sorted({batch.ids.shape for batch in batches}):
     run.advance(next(batch for batch in batches if batch.ids.shape == length))

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsft.mini import phrases
+from newsft.mini.boards import draw_board
+from newsft.mini.effects import ask_each, ask_names, ask_one, ask_side, ask_sides
 from newsft.mini.exercises import Conversation, open_conversation
-from newsft.mini.finding import list_values
 from newsft.mini.korean import PARTICLES, with_particle
 from newsft.mini.reading import because, clean
 
 FOLDER = Path(__file__).with_name("events")  # TSV: effects, text
-EFFECTS = {"+": "긍정적입니다.", "-": "부정적입니다.", "0": "영향이 없습니다."}
 SLOT = re.compile(
     r"\{([A-C])\}("
     + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True))
@@ -70,18 +70,27 @@ def tell(
 
 
 def draw_events(
-    rng: random.Random, events: Sequence[Event], *, invent: Callable[[random.Random], str], most: int = 6
+    rng: random.Random,
+    events: Sequence[Event],
+    *,
+    invent: Callable[[random.Random], str],
+    most: int = 6,
+    boards: float = 0.0,
 ) -> Conversation:
-    """One line, or a round-up of up to `most`, and one to four questions: what it does to a company, to which companies it is good or bad, and why."""
-    told: list[Told] = []
-    for _ in range(rng.choice([1, 1, 1, 2, 3, most, most])):
-        taken = [name for one in told for name in one.effects]
-        told.append(tell(rng, rng.choice(events), invent=invent, taken=taken))
+    """One line, or a round-up of up to `most`, or for a share of `boards` a board (`newsft.mini.boards`), and one to six questions: what it does to a company, to which companies it is good or bad, and why."""
+    if rng.random() < boards:
+        told = [Told({name: sign}, text) for name, sign, text in draw_board(rng, invent=invent)]
+    else:
+        told = []
+        for _ in range(rng.choice([1, 1, 2, 2, 3, 4, most])):
+            taken = [name for one in told for name in one.effects]
+            told.append(tell(rng, rng.choice(events), invent=invent, taken=taken))
     bullet = rng.choice(BULLETS)
     news = rng.choice(["\n", "\n", " "] if bullet == "" else ["\n"]).join(bullet + one.text for one in told)
     effects = {name: sign for one in told for name, sign in one.effects.items()}
+    effects = dict(sorted(effects.items(), key=lambda one: news.find(one[0])))
     asked: dict[str, str] = {}
-    for _ in range(rng.choice([1, 2, 3, 4])):
+    for _ in range(rng.choice([1, 2, 3] if len(effects) < 2 else [2, 3, 4, 6])):
         asked.setdefault(*_ask(rng, told, effects))
     return open_conversation(
         rng, news, list(asked.items()), {name: sign for name, sign in effects.items() if sign != "0"}
@@ -89,29 +98,11 @@ def draw_events(
 
 
 def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple[str, str]:
-    sides = {
-        side: [name for name, sign in effects.items() if sign == mark]
-        for side, mark in (("negative", "-"), ("positive", "+"))
-    }
     form = rng.random()
-    if effects and form < 0.25:
-        name = rng.choice(list(effects))
-        asks = [
-            f"{name}에 긍정적입니까, 부정적입니까?",
-            f"이 뉴스가 {name}에 주는 영향은 무엇입니까?",
-            f"{with_particle(name, '은')} 어떤 영향을 받습니까?",
-            f"{name} 주가에 호재입니까, 악재입니까?",
-        ]
-        return rng.choice(asks), EFFECTS[effects[name]]
-    if form < 0.45:
-        side = rng.choice(list(sides))
-        how, answer = list_values(rng, sides[side])
-        return f"{rng.choice(phrases.QUESTIONS[f'{side}_impact_stocks'])} {how}", answer
-    if form < 0.75:
-        values = {f"{side}_impact_stocks": found for side, found in sides.items()}
-        meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in values)
-        return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
-    if form < 0.82:
+    if effects and form < 0.92:
+        ask = rng.choices([ask_one, ask_each, ask_side, ask_sides, ask_names], [10, 20, 20, 40, 10])[0]
+        return ask(rng, effects)
+    if form < 0.95:
         moved = [name for name, sign in effects.items() if sign != "0"]
         return rng.choice(
             phrases.QUESTIONS["is_stock_related"]

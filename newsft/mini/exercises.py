@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from newsft.evaluation.answer import KEYS
 from newsft.mini import names, phrases
+from newsft.mini.effects import ask_each, ask_one, ask_side, ask_sides
 from newsft.mini.finding import FINDING, Turn, list_values
 from newsft.mini.korean import with_particle
 from newsft.mini.reading import Reading, clean
@@ -18,7 +19,7 @@ from newsft.mini.slips import set_slip
 from newsft.mini.written import Written
 
 MOST_KEYS = 5  # of the full answer's eight in one dict
-TURNS = (1, 1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
+TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
 INTRODUCED = 4  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 
 Message = dict[str, str]
@@ -48,20 +49,18 @@ def _value(rng: random.Random, reading: Reading) -> Turn:
     return question, value or rng.choice(phrases.NOTHING[key])
 
 
-def _direction(rng: random.Random, reading: Reading) -> Turn | None:
+def _effects(rng: random.Random, reading: Reading) -> Turn | None:
+    """What the article does to one company, to each of them, or to which it is good and bad; companies that are only named among them."""
     stocks = reading.article.stocks
     others = [name for name in reading.named.get("company", []) if name not in stocks]
     if not stocks and not others:
         return None
-    company = rng.choice(others) if others and (not stocks or rng.random() < 0.25) else rng.choice(list(stocks))
-    said = {"+": "긍정적입니다.", "-": "부정적입니다.", None: "영향이 없습니다."}[stocks.get(company)]
-    return rng.choice(
-        [
-            f"{company}에 긍정적입니까, 부정적입니까?",
-            f"이 뉴스가 {company}에 주는 영향은 무엇입니까?",
-            f"{with_particle(company, '은')} 어떤 영향을 받습니까?",
-        ]
-    ), said
+    ask = rng.choices([ask_one, ask_each, ask_side, ask_sides], [3, 2, 2, 3])[0]
+    if ask is ask_one:
+        some = rng.choice(others) if others and (not stocks or rng.random() < 0.25) else rng.choice(list(stocks))
+        return ask_one(rng, {some: stocks.get(some, "0")})
+    effects = {name: stocks.get(name, "0") for name in [*stocks, *others]}
+    return ask(rng, dict(sorted(effects.items(), key=lambda one: reading.article.news.find(one[0]))))
 
 
 def _analysis(rng: random.Random, reading: Reading) -> Turn:
@@ -140,7 +139,7 @@ def draw_conversation(
                 if form < objects
                 else _value(rng, reading)
                 if form < objects + (1 - objects) * 0.5
-                else _direction(rng, reading)
+                else _effects(rng, reading)
                 if form < objects + (1 - objects) * 0.85
                 else _analysis(rng, reading)
             )

@@ -16,18 +16,17 @@ from torch.optim import _muon
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from newsft.mini.card import write_card
 from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
-from newsft.mini.exercises import MOST_KEYS
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.own_words import plain_tokens, read_own_words
-from newsft.mini.schedule import PHASE
+from newsft.mini.schedule import PHASES, Phase
 from newsft.mini.stream import LENGTHS, SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
 from newsft.mini.written import read_written
 
 WORK = Path("work/pretrain")
-CARD = Path(__file__).with_name("model_card.md")
 MUON_LR, EMBEDDING_LR, HEAD_LR = 0.01, 0.01, 2e-3
 WARM_UP_STEPS = 60
 COOL_DOWN = 0.2  # share of the steps over which the learning rate falls to zero
@@ -162,6 +161,25 @@ class Run:
         return max(0.0, min(1.0, (self.step - self.arguments.first + 1) / WARM_UP_STEPS, left)) * self.arguments.rate
 
 
+def _report(run: Run, losses: list[float], work: Path, *, speed: float) -> None:
+    """The mean of these steps' losses and the tokens per second, to standard output and to the log."""
+    record = {
+        "time": time.strftime("%H:%M:%S"),
+        "step": run.step,
+        "loss": round(sum(losses) / len(losses), 4),
+        "tokens": run.tokens,
+        "speed": round(speed),
+    }
+    print(record, flush=True)
+    with (work / "log.jsonl").open("a") as log:
+        log.write(json.dumps(record) + "\n")
+
+
+def _outlive(worker: int) -> None:
+    """A signal meant for all of the run's processes must leave the worker alive until the step in hand is kept."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> LlamaForCausalLM:
     """Run or resume the training; progress goes to standard output and, as JSON lines, to log.jsonl in the work folder."""
     run = Run(tokenizer, arguments, device="cuda" if torch.cuda.is_available() else "cpu")
@@ -172,32 +190,30 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
         print(f"resumed at step {run.step}")
     arguments.first = run.step if arguments.first is None else arguments.first
     stream = Stream(
-        tokenizer, split_articles(read_written(arguments.articles))["base"], read_events(arguments.events), PHASE
+        tokenizer,
+        split_articles(read_written(arguments.articles))["base"],
+        read_events(arguments.events),
+        PHASES[arguments.phase],
     )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the step in hand is ended and kept
     begun = saved = run.begun = time.monotonic()
     tokens_before, losses = run.tokens, []
     for batches in DataLoader(
-        stream, batch_size=None, sampler=range(run.chunk, len(stream)), num_workers=1, prefetch_factor=2
+        stream,
+        batch_size=None,
+        sampler=range(run.chunk, len(stream)),
+        num_workers=1,
+        prefetch_factor=2,
+        worker_init_fn=_outlive,
     ):
         for batch in batches[run.place :]:
             losses.append(run.advance(batch))
             run.place += 1
-            if run.step % 20 == 0:
-                speed = (run.tokens - tokens_before) / (time.monotonic() - begun)
-                record = {
-                    "time": time.strftime("%H:%M:%S"),
-                    "step": run.step,
-                    "loss": round(sum(losses) / len(losses), 4),
-                    "tokens": run.tokens,
-                    "speed": round(speed),
-                }
-                losses = []
-                print(record, flush=True)
-                with (arguments.work / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(record) + "\n")
             last = run.step == arguments.stop or run.progress() >= 1 or ended.is_set()
+            if run.step % 20 == 0 or last:
+                _report(run, losses, arguments.work, speed=(run.tokens - tokens_before) / (time.monotonic() - begun))
+                losses = []
             if last or time.monotonic() - saved > 60 * arguments.save_minutes:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -205,23 +221,6 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
                 return run.model
         run.chunk, run.place = run.chunk + 1, 0
     raise AssertionError("the stream has no end")
-
-
-def write_card(output: Path, model: LlamaForCausalLM, arguments: argparse.Namespace) -> None:
-    """The model card, with the figures of the last record."""
-    last = json.loads((arguments.work / "log.jsonl").read_text().splitlines()[-1])
-    card = CARD.read_text(encoding="utf-8").format(
-        millions=f"{model.num_parameters() / 1e6:.1f}",
-        layers=model.config.num_hidden_layers,
-        width=model.config.hidden_size,
-        vocabulary=model.config.vocab_size,
-        steps=f"{last['step']:,}",
-        tokens=f"{last['tokens'] / 1e6:.1f}",
-        articles=f"{len(split_articles(read_written(arguments.articles))['base']):,}",
-        events=f"{len(read_events(arguments.events)):,}",
-        most_keys=MOST_KEYS,
-    )
-    (output / "README.md").write_text(card, encoding="utf-8")
 
 
 def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -232,6 +231,7 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--articles", type=Path, help="folder of the written articles")
     parser.add_argument("--events", type=Path, help="folder of the lines of news")
     parser.add_argument("--begin", type=Path, help="a model to go on from, with a new optimizer state")
+    parser.add_argument("--phase", choices=PHASES, default="mixed", help="what is asked in this stretch (schedule.py)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for the checkpoint and the log")
     parser.add_argument(
         "--steps",
@@ -260,7 +260,7 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--own",
         type=float,
-        default=PHASE.own,
+        default=Phase.own,
         help="share of the steps in which some words of answers are read as the model writes them",
     )
     parser.add_argument("--width", type=int, default=256)
@@ -282,7 +282,8 @@ def main() -> None:
         tokenizer.save_pretrained(arguments.output)
     for shard in arguments.output.glob("*.safetensors"):
         shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
-    write_card(arguments.output, model, arguments)
+    record = json.loads((arguments.work / "log.jsonl").read_text().splitlines()[-1])
+    write_card(arguments.output, model, record, articles=arguments.articles, events=arguments.events)
     print(f"{model.num_parameters() / 1e6:.1f} M parameters -> {arguments.output}")
 
 

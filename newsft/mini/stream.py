@@ -23,12 +23,12 @@ from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, join_articles, vary
 
 SEED = 11
-LENGTHS = (128, 256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)  # few shapes: each is compiled once
+LENGTHS = (96, 128, 192, 256, 320, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048)  # few shapes: each is compiled once
 BATCH_TOKENS = 8192
 LONGEST_PAGE = 1600  # characters of two articles read as one page
 CHUNK = 512  # documents drawn together, so that those of like length share a batch
 DECISIONS = re.compile(
-    r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
+    r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|영향 없음|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
 )
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
@@ -57,6 +57,7 @@ class Stream(Dataset):
     ):
         self.tokenizer, self.chat = tokenizer, ChatFormat(tokenizer)
         self.articles, self.events, self.phase = list(articles), list(events), phase
+        self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
 
     def __len__(self) -> int:
@@ -79,8 +80,10 @@ class Stream(Dataset):
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
-            return self._encode(draw_events(rng, self.events, invent=draw_company))
+            return self._encode(draw_events(rng, self.events, invent=draw_company, boards=phase.boards))
         judged = rng.random() < phase.judged
+        if judged and rng.random() < phase.several:
+            article = rng.choice(self.several)
         varied = vary(
             rng,
             article,

@@ -1,6 +1,5 @@
 import ast
 import random
-from collections import Counter
 
 import pytest
 
@@ -102,12 +101,15 @@ def test_sentence_that_is_asked_for_by_its_words_has_them(shipped):
         assert begun in question
 
 
-def test_direction_is_that_of_the_gold_answer():
+def test_effects_are_those_of_the_gold_answer(shipped):
     rng = random.Random(4)
-    answers = Counter(
-        exercises._direction(rng, Reading(Written(ROW["news"], ROW["answer"], ROW["names"])))[1] for _ in range(30)
-    )
-    assert answers == {"부정적입니다.": 30}
+    row = Written(ROW["news"], ROW["answer"], ROW["names"])
+    asked = dict(exercises._effects(rng, Reading(row)) for _ in range(200))
+    for question, answer in asked.items():
+        if question.startswith("답은 파이썬 dictionary"):
+            values = ast.literal_eval(answer)
+            assert all(values[key] == ROW["answer"][key] for key in values)
+    assert len(asked) > 10
 
 
 def test_some_objects_slip_and_still_parse_without_the_marks(shipped):

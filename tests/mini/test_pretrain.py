@@ -1,5 +1,10 @@
 import argparse
 import copy
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -69,6 +74,20 @@ def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path):
     assert any(
         (whole[name] != build_model(tokenizer, layers=2).state_dict()[name]).any() for name in whole if "mlp" in name
     )
+
+
+def test_signal_to_all_of_its_processes_ends_the_run_with_what_it_has(tmp_path):
+    command = [sys.executable, "-m", "newsft.mini.pretrain", "--layers", "2", "--no-compile", "--save-minutes", "0"]
+    run = subprocess.Popen(
+        [*command, "--work", tmp_path, "--output", tmp_path / "out"], start_new_session=True, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 240
+    while not (tmp_path / "checkpoint.pt").exists() and run.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    os.killpg(run.pid, signal.SIGTERM)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 0, said.decode()
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] >= 1
 
 
 def test_wider_vocabulary_leaves_the_known_tokens_as_they_were(untrained, tokenizer):

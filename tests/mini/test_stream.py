@@ -7,11 +7,12 @@ import torch
 from newsft.encoding.row import IGNORED
 from newsft.mini.events import read_events
 from newsft.mini.exercises import Conversation, draw_conversation
-from newsft.mini.schedule import PHASE
+from newsft.mini.schedule import PHASES
 from newsft.mini.slips import take_marks
 from newsft.mini.stream import BATCH_TOKENS, LENGTHS, MENDED, Document, Stream, form_batches, weigh
 from newsft.mini.written import read_written
 
+PHASE = PHASES["mixed"]
 NAME = "비오랑항공"
 
 
