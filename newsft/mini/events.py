@@ -22,6 +22,7 @@ SLOT = re.compile(
     + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True))
     + r")?(?![가-힣])|\{([A-C])\}"
 )
+AGAIN = 0.35  # of the further lines are about a company that was named before, which stands in a list but once
 BULLETS = ["", "", "▶ ", "▲ ", "- ", "■ ", "• "]
 
 
@@ -69,6 +70,15 @@ def tell(
     return Told({names[slot]: sign for slot, sign in event.effects.items()}, SLOT.sub(fill, event.text))
 
 
+def _tell_again(rng: random.Random, events: Sequence[Event], told: Told | None) -> Told | None:
+    """Another line about the company of a line, to the same effect; None where none is found at once."""
+    if told is None or len(told.effects) != 1:
+        return None
+    (name, sign), *_ = told.effects.items()
+    event = next((one for one in rng.choices(events, k=20) if one.effects == {"A": sign}), None)
+    return tell(rng, event, invent=lambda rng: name) if event else None
+
+
 def draw_events(
     rng: random.Random,
     events: Sequence[Event],
@@ -84,7 +94,8 @@ def draw_events(
         told = []
         for _ in range(rng.choice([1, 1, 2, 2, 3, 4, most])):
             taken = [name for one in told for name in one.effects]
-            told.append(tell(rng, rng.choice(events), invent=invent, taken=taken))
+            again = rng.choice(told) if told and rng.random() < AGAIN else None
+            told.append(_tell_again(rng, events, again) or tell(rng, rng.choice(events), invent=invent, taken=taken))
     bullet = rng.choice(BULLETS)
     news = rng.choice(["\n", "\n", " "] if bullet == "" else ["\n"]).join(bullet + one.text for one in told)
     effects = {name: sign for one in told for name, sign in one.effects.items()}

@@ -57,3 +57,19 @@ def test_direction_is_that_of_the_line():
             assert answers <= {said}
             seen |= answers
     assert seen == set(SAID.values())
+
+
+def test_company_told_of_again_is_moved_the_same_way_and_listed_once():
+    rng = random.Random(5)
+    events = [Event({"A": "+"}, "{A}가 이겼다."), Event({"A": "-"}, "{A}가 졌다.")]
+    again = 0
+    for _ in range(200):
+        conversation = draw_events(rng, events, invent=names.draw_company)
+        news = next(message["content"] for message in conversation.messages if "다." in message["content"])
+        for name, sign in conversation.effects.items():
+            told = [
+                line for line in re.split(r"(?<=다\.)\s", news) if name in line and ("이겼다" in line or "졌다" in line)
+            ]
+            again += len(told) > 1
+            assert all(("이겼다" in line) == (sign == "+") for line in told)
+    assert again > 20
