@@ -41,15 +41,16 @@ mini: $(VENV)/.demo
 	$(RUN) -m newsft.evaluation --data tests/data/handwritten.json --output assets/mini-news/handwritten
 	$(RUN) -m scripts.figures
 
-# What a Hugging Face Space gets, in an environment of its own that holds nothing but requirements.txt; started, asked, stopped.
+# What a Hugging Face Space gets, in an environment of its own that holds nothing but the Space's requirements and its Gradio; started under a
+# stand-in for ZeroGPU, asked, stopped.
 SPACE := work/space
 space:
 	rm -rf $(SPACE)/venv
 	scripts/make-venv $(PYTHON) $(SPACE)/venv
 	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code
-	$(SPACE)/venv/bin/python -m scripts.install_torch
-	$(SPACE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPACE)/code/requirements.txt
-	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code --check
+	$(SPACE)/venv/bin/python -m scripts.install_torch $(SPACE)/code/requirements.txt
+	$(SPACE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPACE)/code/requirements.txt "$$(grep ^gradio== requirements.txt)"
+	$(SPACE)/venv/bin/python -m scripts.space $(SPACE)/code --check --zero
 
 # Known vulnerabilities of everything that requirements.txt brings with it; fails too where a package could not be looked up.
 audit:

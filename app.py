@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,16 +86,16 @@ class Setup:
 
 
 def load_local(chosen: Recipe, examples: list[str], gpu: Callable | None) -> "Engine":
-    """The engine that answers in this process or, with ZeroGPU's decorator, in one that has a GPU."""
-    from newsft.inference.engine import load_engine
-
+    """The engine that answers in this process or, with ZeroGPU's decorator and a large model, in one that has a GPU."""
     if gpu is None:
+        from newsft.inference.engine import load_engine
+
         return load_engine(chosen, examples=examples)
     import gradio
 
-    from newsft.inference.zerogpu import ZeroBatcher
+    from newsft.inference.zerogpu import load_zero_engine
 
-    return load_engine(chosen, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=gradio.Error))
+    return load_zero_engine(chosen, examples=examples, gpu=gpu, refusal=gradio.Error)
 
 
 def load(arguments: argparse.Namespace) -> Setup:

@@ -1,4 +1,4 @@
-"""Install the pinned torch as the build that this machine can use: python -m scripts.install_torch
+"""Install the pinned torch as the build that this machine can use: python -m scripts.install_torch [REQUIREMENTS]
 
 On Linux a plain `pip install torch` brings CUDA: some 3 GB of download, 5.5 GB on the disk, for a page that needs a tenth of it. Where no NVIDIA
 driver is found and PyTorch's own index of CPU builds answers, torch comes from there; otherwise from pip's own index, as ever.
@@ -20,11 +20,9 @@ ANSWER_SECONDS = 3.0
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
-def pinned() -> str:
-    """`torch==...` as requirements.txt has it."""
-    return next(
-        line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").split() if line.startswith("torch==")
-    )
+def pinned(requirements: Path = ROOT / "requirements.txt") -> str:
+    """`torch==...` as the requirements have it."""
+    return next(line for line in requirements.read_text(encoding="utf-8").split() if line.startswith("torch=="))
 
 
 def installed(pin: str) -> bool:
@@ -59,9 +57,9 @@ def install(pin: str, *flags: str) -> bool:
     )
 
 
-def main() -> int:
-    """Choose, say how much it is, install."""
-    pin = pinned()
+def main(*given: str) -> int:
+    """Choose, say how much it is, install; what is given is the file that names the version."""
+    pin = pinned(*map(Path, given))
     if installed(pin):
         return 0
     if platform.system() != "Linux":
@@ -82,4 +80,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

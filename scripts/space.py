@@ -2,14 +2,16 @@
 
 python -m scripts.space FOLDER             every file of the repository that a Space needs, read-only
 python -m scripts.space FOLDER --check     its page, started with this interpreter and asked one question
+python -m scripts.space FOLDER --check --zero     the same as on ZeroGPU, with a stand-in for its package `spaces`
 
-`make space` does both, with a fresh environment that holds nothing but requirements.txt.
+`make space` does the first and the last, with a fresh environment that holds nothing but the Space's requirements and the Gradio that it names.
 """
 
 import argparse
 import fcntl
 import json
 import os
+import platform
 import pwd
 import shutil
 import socket
@@ -22,10 +24,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = ("tests/", ".ci/", "newsft/mini/")
+FRONT_MATTER = ROOT / "assets" / "space.yaml"
+TORCH = "2.11.0"  # the newest that ZeroGPU takes; Python 3.12.12, in FRONT_MATTER, likewise
+ZERO_LOG = "zero.jsonl"
+STAND_IN = Path(__file__).parent / "stand_in"
 LARGEST_FILE = 10_000_000  # bytes; the hub refuses larger ones outside Git LFS
 SPACE_MEMORY = 16.0  # GB, of the free CPU hardware
 NEWS = "가람누리테크가 1,200억 원 규모의 전력 반도체 공급 계약을 체결했다."
@@ -52,7 +59,17 @@ def build(folder: Path) -> None:
             sys.exit(
                 f"error: {name} has more than {LARGEST_FILE:,} bytes, which a Space takes through Git LFS only; make it smaller or split it."
             )
+    readme, front = folder / "README.md", FRONT_MATTER.read_text(encoding="utf-8")
+    readme.write_text(f"---\n{front}---\n\n{readme.read_text(encoding='utf-8')}", encoding="utf-8")
+    (folder / "requirements.txt").write_text(space_requirements(), encoding="utf-8")
     set_modes(folder, files=0o444, folders=0o555)
+
+
+def space_requirements() -> str:
+    """requirements.txt as a Space needs it: ZeroGPU's torch, and no Gradio, which the Space installs by the `sdk_version` of its README."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [f"torch=={TORCH}" if line.startswith("torch==") else line for line in lines]
+    return "".join(f"{pin}\n" for pin in pins if not pin.startswith("gradio=="))
 
 
 def set_modes(folder: Path, *, files: int, folders: int) -> None:
@@ -103,8 +120,8 @@ def drop_rights(folder: Path) -> list[str]:
 
 
 @contextmanager
-def serve(folder: Path, *, seconds: float = 300) -> Iterator[tuple[str, int, Path]]:
-    """The running page's address, process id and home folder. The environment is a Space's, and nothing of this one but NEWSFT_* and HF_*."""
+def serve(folder: Path, *, zero: bool = False, seconds: float = 300) -> Iterator[tuple[str, int, Path]]:
+    """The running page's address, process id and home folder. The environment is a Space's, with `zero` ZeroGPU's, and nothing of this one but NEWSFT_* and HF_*."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -119,6 +136,9 @@ def serve(folder: Path, *, seconds: float = 300) -> Iterator[tuple[str, int, Pat
             "PYTHONUNBUFFERED": "1",
         }
         environment |= {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port), "GRADIO_NUM_PORTS": "1"}
+        if zero:
+            environment |= {"SPACES_ZERO_GPU": "true", "PYTHONPATH": str(STAND_IN)}
+            environment |= {"ZERO_STAND_IN_LOG": str(Path(home, ZERO_LOG)), "PYTHONDONTWRITEBYTECODE": "1"}
         Path(home).chmod(0o777)  # whoever the page runs as
         process = subprocess.Popen(
             [*drop_rights(folder), sys.executable, "app.py"],
@@ -156,18 +176,31 @@ def wait_for_page(process: subprocess.Popen, url: str, seconds: float) -> None:
             time.sleep(0.2)
 
 
-def check(folder: Path) -> dict:
+def read_zero(home: Path) -> dict:
+    """What the stand-in for ZeroGPU has noted: the functions that are decorated at the start, and the seconds that calls have asked for."""
+    events = [json.loads(line) for line in (home / ZERO_LOG).read_text(encoding="utf-8").splitlines()]
+    found = [event["decorated"] for event in events if event["event"] == "launch"]
+    return {
+        "gpu_functions": found[0] if found else [],
+        "gpu_seconds": [event["seconds"] for event in events if event["event"] == "gpu"],
+    }
+
+
+def check(folder: Path, *, zero: bool = False) -> dict:
     """Start the page, ask it one question, and say what was seen; SystemExit where something is not as it has to be."""
     from gradio_client import Client
 
     raise_loopback()
     files, begun = describe_tree(folder), time.monotonic()
-    with serve(folder) as (url, pid, home):
+    with serve(folder, zero=zero) as (url, pid, home):
         started = time.monotonic() - begun
         answer = Client(url, verbose=False).predict(news=NEWS, api_name="/compare")
         status = Path(f"/proc/{pid}/status").read_text()
         memory = int(status.split("VmHWM:")[1].split()[0]) / 1e6
         report = {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "gradio": version("gradio"),
             "capabilities": int(status.split("CapEff:")[1].split()[0], 16),
             "network": [name for _, name in socket.if_nameindex()],
             "seconds_to_start": round(started, 1),
@@ -175,8 +208,9 @@ def check(folder: Path) -> dict:
             "ended": {side: answer[side]["reason"] for side in ("base", "tuned")},
             "adapter": answer["receipt"]["adapter_fingerprint"],
             "alarms": answer["receipt"]["alarms"],
+            "device": answer["receipt"]["decoding"]["device"],
             "written_to_home": sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()),
-        }
+        } | (read_zero(home) if zero else {})
     if describe_tree(folder) != files:
         sys.exit("error: the page has written to its own folder, which a read-only one would not have let it.")
     if memory > SPACE_MEMORY:
@@ -198,17 +232,18 @@ def main() -> int:
         action="store_true",
         help="start the folder's page, without network where that is allowed here, and ask it one question",
     )
+    parser.add_argument("--zero", action="store_true", help="with --check: as on ZeroGPU, with a stand-in for `spaces`")
     parser.add_argument("--here", action="store_true", help="with --check: in this process's own network")
     arguments = parser.parse_args()
     if not arguments.check:
         build(arguments.folder)
         print(f"{len(list_files())} files in {arguments.folder}")
     elif arguments.here:
-        print(json.dumps(check(arguments.folder.resolve())))
+        print(json.dumps(check(arguments.folder.resolve(), zero=arguments.zero)))
     else:
-        return subprocess.run(
-            [*isolation(), sys.executable, "-m", "scripts.space", str(arguments.folder), "--check", "--here"], cwd=ROOT
-        ).returncode
+        flags = ["--check", "--here", *(["--zero"] if arguments.zero else [])]
+        command = [*isolation(), sys.executable, "-m", "scripts.space", str(arguments.folder), *flags]
+        return subprocess.run(command, cwd=ROOT).returncode
     return 0
 
 

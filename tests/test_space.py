@@ -21,9 +21,8 @@ COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 PINS = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().split())
 
 
-@pytest.fixture(scope="module")
-def front_matter():
-    return yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+# Of Hugging Face's documentation of November 2026 (docs/hub/spaces-zerogpu).
+ZERO_PYTHON, ZERO_TORCH = ("3.12.12", "3.10.13"), ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +36,17 @@ def folder():
     shutil.rmtree(parent)
 
 
+@pytest.fixture(scope="module")
+def front_matter(folder):
+    return yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
 def test_front_matter_is_what_a_space_takes(front_matter):
     assert (front_matter["sdk"], front_matter["sdk_version"]) == ("gradio", PINS["gradio"])
     assert (ROOT / front_matter["app_file"]).name == "app.py"
-    assert (
-        isinstance(front_matter["python_version"], str) and front_matter["python_version"] >= "3.11"
-    )  # 3.10 unquoted would be the number 3.1
     assert {front_matter["colorFrom"], front_matter["colorTo"]} <= COLOURS
     assert len(front_matter["short_description"]) <= 60
-    assert front_matter["license"] == "apache-2.0" and front_matter["suggested_hardware"] == "cpu-basic"
+    assert front_matter["license"] == "apache-2.0" and front_matter["suggested_hardware"] == "zero-a10g"
     assert (front_matter["models"], front_matter["datasets"]) == ([RECIPES["varco"].model], [RECIPES["varco"].data])
 
 
@@ -57,6 +58,13 @@ def test_folder_has_what_the_page_needs_in_sizes_that_the_hub_takes_and_nobody_m
     assert [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o222] == []
     targets = re.findall(r"\]\(([^)#:]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert targets and [target for target in targets if not (folder / target).exists()] == []
+
+
+def test_versions_are_those_that_zerogpu_takes(front_matter, folder):
+    pins = dict(line.split("==") for line in (folder / "requirements.txt").read_text(encoding="utf-8").split())
+    assert front_matter["python_version"] in ZERO_PYTHON and pins["torch"] in ZERO_TORCH
+    assert "gradio" not in pins  # `sdk_version` says it
+    assert pins | {"torch": PINS["torch"], "gradio": PINS["gradio"]} == PINS
 
 
 def test_folder_can_be_made_again(folder):
@@ -73,18 +81,31 @@ def put_into_hub_cache(adapter: Path, cache: Path, name: str) -> None:
     (repository / "refs" / "main").write_text(commit)
 
 
-def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
-    cache = folder.parent / "hub"
-    put_into_hub_cache(Path(RECIPES["mini"].adapter), cache, "someone/news")
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "NEWSFT_ADAPTER": "someone/news"}
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.space", str(folder), "--check"],
+def check_space(folder: Path, *flags: str, **variables: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.space", str(folder), "--check", *flags],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | variables,
         capture_output=True,
         text=True,
         timeout=600,
     )
+
+
+def test_page_runs_as_on_zerogpu_and_the_miniature_spends_no_gpu_time(folder):
+    done = check_space(folder, "--zero")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["gpu_functions"] != [] and report["gpu_seconds"] == [] and report["device"] == "cpu"
+    assert set(report["ended"].values()) <= {"end_of_turn", "limit"} and report["alarms"] == []
+    assert report["network"] == ["lo"] or not space.isolation()
+    assert report["capabilities"] == 0 or not space.drop_rights(folder)
+
+
+def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
+    cache = folder.parent / "hub"
+    put_into_hub_cache(Path(RECIPES["mini"].adapter), cache, "someone/news")
+    done = check_space(folder, HF_HUB_CACHE=str(cache), NEWSFT_ADAPTER="someone/news")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert set(report["ended"].values()) <= {"end_of_turn", "limit"} and report["alarms"] == []
@@ -97,15 +118,7 @@ def test_page_runs_as_on_a_space_with_an_adapter_by_its_hub_id(folder):
 
 
 def test_page_that_does_not_start_is_said_with_its_log(folder):
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "NEWSFT_MODEL": "someone/else"}
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.space", str(folder), "--check"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = check_space(folder, NEWSFT_MODEL="someone/else")
     assert done.returncode != 0
     assert "did not start" in done.stderr and "someone/else is not in the hub's cache" in done.stderr
 
@@ -118,9 +131,9 @@ def read_dockerfile() -> list[tuple[str, str]]:
     return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in text.splitlines() if line.strip()]
 
 
-def test_dockerfile_copies_what_is_there_and_ends_as_a_user_without_rights(front_matter):
+def test_dockerfile_copies_what_is_there_and_ends_as_a_user_without_rights():
     lines = read_dockerfile()
-    assert lines[0] == ("FROM", f"python:{front_matter['python_version']}-slim")
+    assert lines[0] == ("FROM", "python:3.11-slim")
     assert {name for name, _ in lines} <= {
         "FROM",
         "ARG",

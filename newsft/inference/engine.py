@@ -36,10 +36,15 @@ def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | 
 
 
 def load_engine(
-    recipe: Recipe, *, examples: Sequence[str] = (), batcher: Callable[[Decoder], Batcher] = Batcher
+    recipe: Recipe,
+    *,
+    examples: Sequence[str] = (),
+    batcher: Callable[[Decoder], Batcher] = Batcher,
+    on_cpu: bool = False,
 ) -> "LocalEngine":
-    """The engine with the recipe's base and adapter."""
-    loaded = add_adapter(load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention), recipe.adapter)
+    """The engine with the recipe's base and adapter, on the device that is there or `on_cpu`."""
+    base = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention, on_cpu=on_cpu)
+    loaded = add_adapter(base, recipe.adapter)
     return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
 
 

@@ -4,24 +4,58 @@ What such a function takes and gives goes through pickle, so it takes prompts an
 the fork. The page's process never runs the model, and locks that its threads may hold at the fork are not asked for behind it.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from newsft.errors import UserError
-from newsft.inference.decoder import Decoder, Job
+from newsft.inference.decoder import MOST_ROWS, SMALL_MODEL, Decoder, Job
+from newsft.inference.engine import LocalEngine, load_engine
 from newsft.inference.types import ABORT, NextToken, Request
+from newsft.models.hub import find_files
+from newsft.models.memory import estimate_weights
+from newsft.recipe import Recipe
 
-SECONDS = 60  # the longest that one call may take; ZeroGPU's own default
+# What a call asks for at most, in seconds of the visitor's daily minutes: one that takes longer is ended. Estimates with room, never measured on ZeroGPU:
+START_SECONDS = 12.0  # the weights' way to the GPU
+PROMPT_SECONDS = 0.001  # per token that is read
+ANSWER_SECONDS = 0.04  # per pass, which gives each row at least one token
+CALL_SECONDS = 20  # of one pass over one row
 
 Step = tuple[
     list[NextToken], dict[int, np.ndarray]
 ]  # the tokens, and the first token's logits of the rows that have just begun
+
+
+def load_zero_engine(
+    recipe: Recipe, *, examples: Sequence[str], gpu: Callable[..., Any], refusal: type[Exception]
+) -> LocalEngine:
+    """The engine of a ZeroGPU Space: a model that a CPU answers quickly stays there and spends no minute, a larger one has a GPU for each answer.
+
+    `gpu` and `refusal` are those of `ZeroBatcher`.
+    """
+    folder = find_files(recipe.model)
+    if estimate_weights(folder, dtype=torch.float32, quantize="none").parameters > SMALL_MODEL:
+        return load_engine(recipe, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=refusal))
+    gpu(duration=1)(_never_called)
+    return load_engine(recipe, examples=examples, on_cpu=True)
+
+
+def _never_called() -> None:
+    """ZeroGPU stops a Space in which it finds no decorated function."""
+
+
+def answer_seconds(requests: Sequence[Request], max_new_tokens: int) -> int:
+    """The longest that answers to these requests may take, by the tokens that are read and asked for."""
+    read, rounds = sum(len(request.prompt) for request in requests), math.ceil(len(requests) / MOST_ROWS)
+    return math.ceil(START_SECONDS + read * PROMPT_SECONDS + rounds * max_new_tokens * ANSWER_SECONDS)
 
 
 def answer_alone(decoder: Decoder, requests: Sequence[Request]) -> Iterator[Step]:
@@ -53,7 +87,10 @@ class ZeroBatcher:
         def run(function: Callable[[Decoder], Any]) -> Any:
             return function(decoder)
 
-        self._answer, self._run = gpu(duration=SECONDS)(answer), gpu(duration=SECONDS)(run)
+        def seconds(requests: list[Request]) -> int:
+            return answer_seconds(requests, decoder.max_new_tokens)
+
+        self._answer, self._run = gpu(duration=seconds)(answer), gpu(duration=CALL_SECONDS)(run)
         self._refusal = refusal
         self._askers, self._lock = 0, threading.Lock()
 

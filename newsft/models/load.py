@@ -149,7 +149,9 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
         _check_belongs(run, base, source)
     adapter_files.check_weights(folder, config, base.model.config, base=base.source)
     try:
-        model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER)
+        # Without a device PEFT takes a GPU where there is one, wherever the base is.
+        device = base.device.type
+        model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER, torch_device=device)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(
             f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}"

@@ -17,23 +17,30 @@ class Gpu:
 
     def __init__(self, fails: Exception | None = None):
         self.fails, self.decorated, self.closed, self._lock = fails, [], 0, threading.Lock()
+        self.seconds: list[float] = []  # that each call has asked for
 
     def __call__(self, *, duration):
         def decorate(task):
             self.decorated.append(task.__name__)
-            return self._generator(task) if task.__name__ == "answer" else self._function(task)
+            make = self._generator if task.__name__ == "answer" else self._function
+            return make(task, duration)
 
         return decorate
 
-    def _function(self, task):
+    def _ask(self, duration, given):
+        self.seconds.append(duration(*given) if callable(duration) else duration)
+
+    def _function(self, task, duration):
         def handler(*given):
+            self._ask(duration, given)
             with self._lock:
                 return pickle.loads(pickle.dumps(task(*pickle.loads(pickle.dumps(given)))))
 
         return handler
 
-    def _generator(self, task):
+    def _generator(self, task, duration):
         def handler(*given):
+            self._ask(duration, given)
             if self.fails:
                 raise self.fails
             with self._lock:

@@ -1,5 +1,6 @@
 """What is ZeroGPU's own among engines: the GPU is freed, and what it says reaches the reader."""
 
+import dataclasses
 import threading
 
 import gradio
@@ -10,7 +11,10 @@ from newsft.data.messages import row_messages
 from newsft.errors import UserError
 from newsft.inference.engine import LocalEngine
 from newsft.inference.token_loss import take_xray
-from newsft.inference.types import ABORT
+from newsft.inference.types import ABORT, Request
+from newsft.inference.worker import Batcher
+from newsft.inference.zerogpu import CALL_SECONDS, ZeroBatcher, answer_seconds, load_zero_engine
+from newsft.recipe import RECIPES
 from tests.inference.stand_in_gpu import Gpu, build_zero
 
 
@@ -34,6 +38,35 @@ def test_answers_difference_and_x_ray_are_those_of_the_ordinary_engine(engine, r
     assert take_xray(zero, encoded).losses == take_xray(plain, encoded).losses
     assert gpu.decorated == ["answer", "run"]  # before any launch
     assert (gpu.closed, zero.askers) == (2, 0)
+
+
+def test_gpu_is_asked_for_by_the_tokens_and_not_always_for_a_minute(engine, rows):
+    gpu = Gpu()
+    ask(build_zero(engine, gpu, max_new_tokens=8), rows[0])
+    ask(build_zero(engine, gpu, max_new_tokens=512), rows[0])
+    few, many = gpu.seconds
+    assert few < many < 60 and isinstance(few, int)
+    take_xray(build_zero(engine, gpu), engine.loaded.chat.encode_row(row_messages(rows[0])))
+    assert gpu.seconds[-1] == CALL_SECONDS
+    prompt = Request([1] * 2_000)
+    assert answer_seconds([prompt] * 2, 1024) > answer_seconds([prompt], 1024) > answer_seconds([Request([1])], 1024)
+    assert answer_seconds([prompt] * 33, 1024) > 40 + answer_seconds([prompt] * 32, 1024)  # two batches
+
+
+def test_model_that_a_cpu_answers_quickly_spends_no_gpu_time(rows, monkeypatch):
+    gpu, mini = Gpu(), dataclasses.replace(RECIPES["mini"], max_new_tokens=8)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)  # as in the page's process on ZeroGPU, which has none
+    zero = load_zero_engine(mini, examples=[], gpu=gpu, refusal=gradio.Error)
+    assert ask(zero, rows[0]).answers["tuned"].tokens == 8
+    assert gpu.decorated and gpu.seconds == []  # one function has to be, or ZeroGPU stops the Space
+    assert isinstance(zero._batcher, Batcher) and zero.decoding["device"] == "cpu"
+
+
+def test_larger_model_is_asked_where_a_gpu_is(monkeypatch):
+    monkeypatch.setattr("newsft.inference.zerogpu.SMALL_MODEL", 1_000_000)
+    gpu = Gpu()
+    zero = load_zero_engine(RECIPES["mini"], examples=[], gpu=gpu, refusal=gradio.Error)
+    assert isinstance(zero._batcher, ZeroBatcher) and gpu.decorated == ["answer", "run"]
 
 
 def test_stop_is_heard_by_the_page_and_frees_the_gpu(engine, rows):
