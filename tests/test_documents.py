@@ -16,7 +16,7 @@ import pytest
 import app
 import train
 from newsft.evaluation.__main__ import parse_flags
-from newsft.publish import gguf, merge
+from newsft.publish import gguf, merge, static
 from scripts import figures
 from tests import test_layers
 
@@ -32,6 +32,7 @@ PROGRAMS = {
     "newsft.evaluation": parse_flags,
     "newsft.publish.merge": merge.parse_flags,
     "newsft.publish.gguf": gguf.parse_flags,
+    "newsft.publish.static": static.parse_flags,
 }
 FLAGS_OF = {
     "app.py": "docs/page.md",
@@ -321,10 +322,10 @@ def test_rooms_in_the_documents_are_those_that_the_layers_test_keeps():
     assert rooms | {"mini": set(re.split(", | and ", mini))} == test_layers.ROOMS
     ground = re.search(r"which imports none: (.*?)\. Beside", text)[1]
     assert set(re.findall(r"`(\w+)\.py`", ground)) == test_layers.GROUND
-    assert (
-        set(test_layers.COMMANDS) == {"newsft.evaluation.__main__"}
-        and "`newsft/evaluation/__main__.py` may import publish" in text
-    )
+    above = text.partition("stand over their rooms")[2].partition("\n")[0]
+    for module, allowed in test_layers.COMMANDS.items():
+        said = above.partition(f"`{module.replace('.', '/')}.py`")[2].partition(", as")[0]
+        assert set(re.findall(r"\w+", said)) - {"may", "import", "and"} == allowed
 
 
 @pytest.mark.parametrize("path", READMES, ids=name_of)
