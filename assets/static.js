@@ -7,8 +7,19 @@
 
   const tables = new Map(), waiting = new Map();
   window.newsft = { take: (name, text) => waiting.get(name)(text) };
+  // Base 85 as Python writes it: five letters are four bytes, and a shorter last group is as if filled up with the last letter.
+  const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~", VALUES = new Map([...LETTERS].map((letter, value) => [letter, value]));
+  const decode = (text) => {
+    const padding = (5 - (text.length % 5)) % 5, padded = text + "~".repeat(padding), view = new DataView(new ArrayBuffer((padded.length / 5) * 4));
+    for (let i = 0; i < padded.length; i += 5) {
+      let number = 0;
+      for (let k = i; k < i + 5; k++) number = number * 85 + VALUES.get(padded[k]);
+      view.setUint32((i / 5) * 4, number);
+    }
+    return new Uint8Array(view.buffer, 0, view.byteLength - padding);
+  };
   const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const bytes = decode(text);
     return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
   };
   const load = (name) => {

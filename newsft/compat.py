@@ -145,6 +145,14 @@ def count_waiting(page: Any) -> int:
     return len(page._queue)
 
 
+def with_relative_links(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """A request's headers, changed so that Gradio's answer has addresses relative to the page's own. Gradio 6.31 makes them of the address that a proxy
+    calls, or of X-Forwarded-Host, which knows no sub-path; its own header for another address it takes as it is, and the browser completes a relative one.
+    """
+    kept = [(name, value) for name, value in headers if name not in (b"x-forwarded-host", b"x-gradio-server")]
+    return [*kept, (b"x-gradio-server", b".")]
+
+
 class TrainerHooks:
     """The places at which our trainer differs from transformers' Trainer, all private in version 5.23; inherited before it.
 

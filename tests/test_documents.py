@@ -136,7 +136,7 @@ def check(words: list[str], monkeypatch) -> None:
         parse_python(rest[5:], monkeypatch)
     elif program == "hf":
         flags = [word for word in rest if word.startswith("--")]
-        told = hub_help(*rest[: 2 if rest[0] == "auth" else 1])
+        told = hub_help(*rest[: 2 if rest[0] in ("auth", "repos") else 1])
         assert [flag for flag in flags if flag not in told] == [], words
     elif "python" in program:
         parse_python(rest, monkeypatch)

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from newsft import compat
 from newsft.errors import UserError
 from newsft.page.texts import LANGUAGES, say
 
@@ -90,6 +91,22 @@ class SecurityMiddleware:
         if not length.isdecimal() or int(length) > MOST_BYTES:
             return await _refuse(413, _too_large(), scope, receive, answer)
         return await self.app(scope, count, answer)
+
+
+class RelativeLinks:
+    """The ASGI middleware that makes the page's addresses relative: behind a proxy they lead to the proxy, whatever path it has and whatever headers it sends.
+
+    A program that asks for /config has no page whose address would complete a relative one.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http" and (scope["path"] == "/" or scope["path"].startswith("/gradio_api/")):
+            scope = {**scope, "headers": compat.with_relative_links(scope["headers"])}
+        await self.app(scope, receive, send)
 
 
 async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:

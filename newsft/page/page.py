@@ -11,7 +11,7 @@ from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
 from newsft.page.languages import LanguageMiddleware, TranslatedBlocks
-from newsft.page.middleware import SecurityMiddleware, check_frames
+from newsft.page.middleware import RelativeLinks, SecurityMiddleware, check_frames
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
@@ -88,7 +88,8 @@ def launch_settings(*, frames: Sequence[str] = ()) -> dict:
 
     `frames` are further sites that may show the page in a frame; UserError for what is no site's address.
     """
-    middleware = [Middleware(SecurityMiddleware, frames=check_frames(frames)), Middleware(LanguageMiddleware)]
+    security = Middleware(SecurityMiddleware, frames=check_frames(frames))
+    middleware = [security, Middleware(RelativeLinks), Middleware(LanguageMiddleware)]
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
         "css": STYLE.read_text(encoding="utf-8"),

@@ -152,7 +152,8 @@ def pack_columns(texts: Sequence[str]) -> list[tuple[list[str], list[int]]]:
 def write_table(path: Path, columns: Sequence) -> None:
     """A script that hands a packed table over to the page."""
     packed = gzip.compress(json.dumps(columns, ensure_ascii=False).encode(), mtime=0)
-    path.write_text(f'newsft.take("{path.stem}","{base64.b64encode(packed).decode()}")\n', encoding="ascii")
+    # Base 85 is 6 % shorter than base 64 and has no quote or backslash; a browser has no function that reads it, but static.js does.
+    path.write_text(f'newsft.take("{path.stem}","{base64.b85encode(packed).decode()}")\n', encoding="ascii")
 
 
 def write_entries(folder: Path, name: str, entries: Iterable[Say]) -> int:

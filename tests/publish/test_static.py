@@ -35,8 +35,8 @@ def folder(content, tmp_path_factory):
 
 
 def read_table(path) -> list:
-    packed = re.fullmatch(rf'newsft\.take\("{path.stem}","([A-Za-z0-9+/=]+)"\)\n', path.read_text(encoding="ascii"))
-    return json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    packed = re.fullmatch(rf'newsft\.take\("{path.stem}","([^"\\\s]+)"\)\n', path.read_text(encoding="ascii"))
+    return json.loads(gzip.decompress(base64.b85decode(packed[1])))
 
 
 def read_entry(folder, name: str, number: int, language: str) -> str:
