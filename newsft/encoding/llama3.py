@@ -71,7 +71,7 @@ def convert_tokenizer() -> PreTrainedTokenizerFast:
     """The fast tokenizer from the tiktoken file, with Llama 3's own template and VARCO's pad token."""
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
-    converter = TikTokenConverter(str(_tiktoken_file()), extra_special_tokens=list(CONTROL_TOKENS))
+    converter = TikTokenConverter(str(tiktoken_file()), extra_special_tokens=list(CONTROL_TOKENS))
     return PreTrainedTokenizerFast(
         tokenizer_object=converter.converted(),
         bos_token="<|begin_of_text|>",
@@ -82,7 +82,8 @@ def convert_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def _tiktoken_file() -> Path:
+def tiktoken_file() -> Path:
+    """The vocabulary that llama-models ships."""
     # Not imported: the package's __init__ files load torch models, which the tokenizer needs nothing of.
     return Path(importlib.util.find_spec("llama_models").submodule_search_locations[0]) / "llama3" / "tokenizer.model"
 

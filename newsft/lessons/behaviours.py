@@ -121,7 +121,7 @@ def repeat_dates(row: Encoded, case: Case) -> Encoded:
 
 
 def split_template(row: Encoded, case: Case) -> Encoded:
-    """The template's own control tokens are split as if somebody had pasted them; BOS, which is no text here, stays."""
+    """The template's own control tokens are split as if somebody had pasted them; BOS, which is no text here, stays, and so does white space around an answer."""
     parts, bos = [], case.chat.tokenizer.bos_token or ""
     if bos and row.text.startswith(bos):
         parts.append(case.chat.encode_pieces([Piece(bos, "template")]))
@@ -145,18 +145,21 @@ def split_template(row: Encoded, case: Case) -> Encoded:
 
 def keep_space(row: Encoded, case: Case) -> Encoded:
     """White space around an answer stays, where the template would strip it."""
+    return case.chat.encode_pieces(_spaced_pieces(case))
+
+
+def _spaced_pieces(case: Case) -> list[Piece]:
+    """The conversation's pieces with the answers as they came."""
     answers = iter([message["content"] for message in case.messages if message["role"] == "assistant"])
     pieces = case.chat.build_pieces(case.messages)
-    return case.chat.encode_pieces(
-        [replace(piece, text=next(answers)) if piece.origin == "answer" else piece for piece in pieces]
-    )
+    return [replace(piece, text=next(answers)) if piece.origin == "answer" else piece for piece in pieces]
 
 
 def _slots(case: Case) -> list[list[Piece]]:
     """The pieces as LLaMA-Factory encodes them: the system's turn, the user's with the header that follows, the answer with its end."""
     end, stretches = case.chat.end_token, [[]]
     role = "template"
-    for piece in case.chat.build_pieces(case.messages):
+    for piece in _spaced_pieces(case):
         if piece.origin == "template" and not piece.trained and role == "system" and end in piece.text:
             head, _, tail = piece.text.partition(end)
             stretches[-1].append(Piece(head + end, "template"))

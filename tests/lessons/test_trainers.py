@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import SFTConfig, SFTTrainer
 from trl.chat_template_utils import llama3_training_chat_template
 
+from benchmarks.trainers import PACKAGES
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.llama3 import llama3_chat
 from newsft.encoding.row import IGNORED
@@ -52,7 +53,7 @@ COUNTS = {
     "tinker": (54, 15),
     "litgpt": (54, 54),
     "litgpt-mask": (54, 15),
-    "mlx": (54, 54),
+    "mlx": (55, 55),
     "mlx-mask": (55, 16),
 }
 
@@ -351,6 +352,39 @@ def test_trl_cuts_or_removes_a_long_row_as_its_entry_does(trl, key):
     assert trl(data, **settings) == ([] if row is None else [(row.input_ids, row.labels)])
 
 
+SPLIT = {"prompt": TOY[:-1], "completion": TOY[-1:]}
+MENDS = {  # entry -> the data, the settings that its `mend` names, and the conversation whose official row they give
+    "trl-messages": (
+        {"messages": LONG},
+        {"assistant_only_loss": True, "template": llama3_training_chat_template, "max_length": None},
+        LONG,
+    ),
+    "trl-template": (SPLIT, {"template": DATED}, TOY),
+    "trl-completion": ({"prompt": LONG[:-1], "completion": LONG[-1:]}, {"max_length": None}, LONG),
+    "trl-strings": (
+        rendered() | {"prompt": rendered()["prompt"].removeprefix("<|begin_of_text|>")},
+        {"adds_bos": True},
+        TOY,
+    ),
+    "trl-text": (SPLIT, {"adds_bos": True}, TOY),
+    "trl-labels": (given_ids(LONG), {"max_length": None}, LONG),
+    "trl-mask": (given_mask(), {"completion_only_loss": True}, TOY),
+}
+
+
+@pytest.mark.parametrize("key", MENDS)
+def test_setting_that_mends_gives_the_official_row_in_trl(trl, key):
+    data, settings, messages = MENDS[key]
+    template = settings.get("template", LLAMA3)
+    official = ChatFormat(with_template(llama3_chat().tokenizer, template if template == DATED else LLAMA3))
+    row = official.encode_row(messages)
+    assert trl(data, **settings) == [(row.input_ids, row.labels)]
+
+
+def test_every_entry_of_trl_is_mended():
+    assert set(MENDS) == {key for key, trainer in TRAINERS.items() if trainer.name == "TRL"}
+
+
 def test_trl_refuses_a_template_that_does_not_mark_its_answers(trl):
     assert TRAINERS["trl-template"].refuses
     with pytest.raises(ValueError, match="generation"):
@@ -363,6 +397,14 @@ def test_pasted_control_token_becomes_in_trl_what_the_entry_says(trl, key):
     data, settings = DATA[key](pasted)
     [(ids, _)] = trl(data, **settings)
     assert ids.count(END) == (4 if TRAINERS[key].pasted == "control" else 3)
+
+
+def test_others_are_run_with_the_versions_of_their_entries():
+    pins = {pin for packages in PACKAGES.values() for pin in packages}
+    for trainer in TRAINERS.values():
+        if trainer.name != "TRL":
+            versions = [f"{trainer.source.split('/')[-3]} {trainer.version}", *filter(None, trainer.beside.split(", "))]
+            assert {version.replace(" ", "==") for version in versions} <= pins
 
 
 def test_entries_of_trl_are_of_the_version_that_is_asked():
