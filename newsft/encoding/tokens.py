@@ -1,13 +1,13 @@
 """Encoded -> tokens that a person can read: exact text, bytes, unbroken syllables, and why each label is what it is."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
 
 from newsft.encoding.chat import ChatFormat
-from newsft.encoding.checks import trained_outside
+from newsft.encoding.checks import check_row, trained_outside
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.encoding.token_bytes import token_bytes
 
@@ -28,6 +28,26 @@ class Token:
     parts: int
     control: bool
     reason: str  # why the label is what it is, as a name that the texts explain
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """All that the token tab shows of a row."""
+
+    tokens: list[Token]
+    counts: dict[str, int]  # of count_tokens
+    checks: dict[str, bool]  # of check_row
+    trained_text: str  # what the labels say, decoded
+
+
+def read_row(chat: ChatFormat, messages: Sequence[dict], encoded: Encoded) -> ReadRow:
+    """A training row and the conversation that it was made from, read for a person."""
+    return ReadRow(
+        tokens=read_tokens(chat, encoded),
+        counts=count_tokens(encoded),
+        checks=check_row(chat, messages, encoded),
+        trained_text=decode_labels(chat, encoded),
+    )
 
 
 def read_tokens(chat: ChatFormat, encoded: Encoded) -> list[Token]:

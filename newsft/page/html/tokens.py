@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from html import escape
 from itertools import groupby
 
-from newsft.encoding.tokens import Token
+from newsft.encoding.tokens import ReadRow, Token
 from newsft.page.texts import lesson, say, say_all
 
 BLOCK = 200  # chips in one block; the browser skips the layout of blocks that are out of sight
@@ -20,6 +20,17 @@ def show_text(text: str) -> str:
     if any(unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me") for character in text):
         return "".join(MARKS.get(character, character) for character in text)
     return "".join(MARKS.get(character) or f"U+{ord(character):04X}" for character in text)
+
+
+def format_row(row: ReadRow, *, language: str) -> str:
+    """The row's sums, badges, chips and decoded labels."""
+    parts = [
+        format_counts(row.counts, language=language),
+        format_checks(row.checks, language=language),
+        format_tokens(row.tokens, language=language, name="row"),
+        format_labels(row.trained_text, language=language),
+    ]
+    return "".join(parts)
 
 
 def format_tokens(

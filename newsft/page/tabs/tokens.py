@@ -3,7 +3,6 @@
 import gradio as gr
 
 from newsft.encoding import tokens
-from newsft.encoding.checks import check_row
 from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.lessons.conversations import check_length, read_messages
@@ -21,14 +20,8 @@ def show_row(shelf: Shelf, language: str, tokenizer_name: str, *choice) -> str:
     chat = shelf.chat(tokenizer_name)
     encoded = chat.encode_row(messages)
     check_length(len(encoded))
-    parts = [
-        explain(changes, language),
-        views.format_counts(tokens.count_tokens(encoded), language=language),
-        views.format_checks(check_row(chat, messages, encoded), language=language),
-        views.format_tokens(tokens.read_tokens(chat, encoded), language=language, name="row"),
-        views.format_labels(tokens.decode_labels(chat, encoded), language=language),
-    ]
-    return "".join(parts)
+    row = tokens.read_row(chat, messages, encoded)
+    return explain(changes, language) + views.format_row(row, language=language)
 
 
 @explain_errors()
