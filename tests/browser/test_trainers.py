@@ -56,14 +56,15 @@ def test_long_row_is_left_out_before_the_readers_eyes(page):
     expect(page.locator("#trainer")).to_contain_text(say("trainer_left_out", "ko"), timeout=SECONDS)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_trainers_fit_a_phone(browser, address, theme):
+@pytest.mark.parametrize("theme, language", [("light", "en"), ("dark", "ko")])
+def test_trainers_fit_a_phone(browser, address, theme, language):
     context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
     page = context.new_page()
-    open_page(page, f"{address}?__theme={theme}")
-    open_tab(page, "lab")
+    open_page(page, f"{address}?__theme={theme}&lang={language}")
+    open_tab(page, "lab", language)
     for name in dict.fromkeys(trainer.name for trainer in TRAINERS.values()):
         page.locator("#trainer-name").get_by_text(name, exact=True).tap()
         expect(page.locator("#trainer h4")).to_contain_text(name, timeout=SECONDS)
+        expect(page.locator("#trainer")).to_contain_text(say("trainer_head_mend", language))
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, name
     context.close()
