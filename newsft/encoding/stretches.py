@@ -5,7 +5,8 @@ line break and the news behind it would get other ids than they have in the whol
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from tokenizers import Encoding
@@ -34,9 +35,10 @@ class Stretch:
     control: int | None
     place: str
 
-    @property
+    @cached_property
     def text(self) -> str:
-        return "".join(part.text for part in self.parts) if len(self.parts) > 1 else self.parts[0].text
+        """What its parts have together; asked for once all are there."""
+        return "".join(part.text for part in self.parts)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,7 +51,7 @@ def cut_pieces(pieces: Sequence[Piece], split: Split) -> list[Stretch]:
     stretches: list[Stretch] = []
     for piece in pieces:
         for text, control in split(piece.text) if piece.has_control else ((piece.text, None),):
-            part = piece if text is piece.text else replace(piece, text=text)
+            part = piece if text is piece.text else Piece(text, piece.origin, piece.trained, piece.unprotected)
             last = stretches[-1] if stretches else None
             if last is not None and last.control is None and control is None:
                 if not part.trained or last.parts[-1].trained:
