@@ -142,7 +142,7 @@ def serve(arguments: argparse.Namespace, setup: Setup) -> None:
         system_prompt=system_prompt,
         names=setup.names,
         split=setup.split,
-        evaluation=Path(setup.recipe.evaluation),
+        recipe=setup.recipe,
     )
     try:
         page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(

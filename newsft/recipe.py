@@ -14,7 +14,7 @@ from newsft.paths import ASSETS, short_path
 
 RECIPE_FILE = "recipe.json"
 # Settings that do not change the weights; what model and data hold does, and their fingerprints are compared.
-ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "max_new_tokens")
+ELSEWHERE = ("name", "model", "data", "adapter", "output", "evaluation", "keep_steps", "max_new_tokens")
 SWITCH = ("auto", "on", "off")
 # For where no flags can be given, as on a Hugging Face Space.
 VARIABLES = {"model": "NEWSFT_MODEL", "adapter": "NEWSFT_ADAPTER"}
@@ -92,6 +92,10 @@ class Recipe:
         12, "first rows of the test split whose loss is the validation line of the curve; 0 for none", least=0
     )
     eval_every: int = _setting(50, "steps between two points of the validation line", least=1)
+    keep_steps: tuple[int, ...] = _setting(
+        (0, 10, 25, 50, 100, 200),
+        "steps whose adapter is kept in half precision, to see on the page how it grows; the last step's is the adapter itself",
+    )
     max_new_tokens: int = _setting(1024, "longest answer, in tokens", least=1)
     seed: int = _setting(42, "seed of the adapter's first values, of the dropout and of the order of the rows")
 
@@ -102,6 +106,8 @@ class Recipe:
             ("learning_rate", 0 < self.learning_rate < math.inf, "it must be above 0, or nothing would be trained"),
             ("max_steps", self.max_steps > 0 or self.max_steps == -1, "it must be at least 1, or -1 for all epochs"),
             ("epochs", self.epochs > 0 or self.max_steps > 0, "it must be above 0, or give --max-steps"),
+            ("lora_targets", bool(self.lora_targets), "name at least one layer, such as q_proj"),
+            ("keep_steps", all(step >= 0 for step in self.keep_steps), "give steps from 0, or none at all"),
         ]
         for field in dataclasses.fields(self):
             value, choices, least = getattr(self, field.name), field.metadata["choices"], field.metadata["least"]
@@ -172,7 +178,7 @@ def add_flags(parser: argparse.ArgumentParser, *, only: tuple[str, ...] | None =
         if field.metadata["choices"]:
             kind = {"choices": field.metadata["choices"]}
         elif isinstance(field.default, tuple):
-            kind = {"nargs": "+"}
+            kind = {"nargs": "*", "type": type(field.default[0])}
         elif field.name == "epochs":
             kind = {"type": float}
         variable = f"; without --recipe also {VARIABLES[field.name]}" if field.name in VARIABLES else ""
@@ -203,6 +209,12 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
     return dataclasses.replace(recipe, **given)
 
 
+def from_record(settings: dict) -> Recipe:
+    """The recipe that a run's record holds; what it does not say, as records of earlier versions, is as by default."""
+    held = {field.name: settings[field.name] for field in dataclasses.fields(Recipe) if field.name in settings}
+    return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in held.items()})
+
+
 def _from_environment() -> dict[str, str]:
     return {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable, "").strip()}
 
@@ -213,5 +225,5 @@ def _recipe_of(model: str | None) -> Recipe:
 
 def _display(value: Any) -> str:
     if isinstance(value, tuple):
-        return " ".join(value)
+        return " ".join(map(str, value))
     return short_path(str(value))

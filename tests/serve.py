@@ -70,7 +70,7 @@ def serve_here(engine, split) -> Iterator[str]:
         system_prompt=split.test[0]["system_prompt"],
         names=("base", "adapter"),
         split=split,
-        evaluation=Path(RECIPES["mini"].evaluation),
+        recipe=RECIPES["mini"],
     )
     _, url, _ = page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(
         server_port=free_port(), prevent_thread_lock=True, quiet=True, **launch_settings()

@@ -17,9 +17,11 @@ from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
 from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
+from newsft.page.tabs.training import build_training_tab
 from newsft.page.texts import LANGUAGES, say
 from newsft.page.words import Words
 from newsft.paths import ASSETS
+from newsft.recipe import Recipe
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
 LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
@@ -40,11 +42,11 @@ SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from t
 
 
 def build_page(
-    engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, evaluation: Path
+    engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, recipe: Recipe
 ) -> gr.Blocks:
     """The whole page for one engine.
 
-    `names` are the model's and the adapter's; `split` is the data that the tabs show; `evaluation` is the folder of a finished evaluation.
+    `names` are the model's and the adapter's; `split` is the data that the tabs show; `recipe` says where model, adapter and finished evaluation lie.
     """
     shelf, words, served = (
         Shelf(split.rows, engine.chat, tests=len(split.test)),
@@ -75,8 +77,10 @@ def build_page(
             for name, build in LESSON_TABS.items():
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
+            with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
+                build_training_tab(engine, recipe, split, words, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
-                build_evaluation_tab(engine, split.test, evaluation, words, tab=tab, language=language)
+                build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
         words.follow(language)
         for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
             component.change(None, component, None, js=script, api_visibility="private")

@@ -36,6 +36,16 @@ def lesson(table: str, language: str) -> dict[str, str]:
     return _lessons()[language][table]
 
 
+@cache
+def _settings() -> dict[str, dict[str, dict[str, str]]]:
+    return tomllib.loads((ASSETS / "settings.toml").read_text(encoding="utf-8"))
+
+
+def setting(name: str, language: str) -> dict[str, str]:
+    """What the page says of a setting of the recipe, from assets/settings.toml: `change` and, but in English, `what`."""
+    return _settings()[language][name]
+
+
 def say_error(error: UserError, language: str) -> str:
     """An error in the reader's language, or in its own words where the page has none."""
     key = f"error_{error.key}"

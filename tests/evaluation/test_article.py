@@ -73,7 +73,13 @@ def test_rows_of_any_length_are_evaluated(brief, long_rows, tmp_path):
 
 def test_page_starts_and_check_passes_with_rows_of_any_length(brief, long_rows, tmp_path, capsys):
     split = Split(long_rows[::-1], long_rows, "")
-    assert build_page(brief, system_prompt="", names=("a", "b"), split=split, evaluation=tmp_path)
+    assert build_page(
+        brief,
+        system_prompt="",
+        names=("a", "b"),
+        split=split,
+        recipe=replace(RECIPES["mini"], evaluation=str(tmp_path)),
+    )
     assert diagnosis.print_diagnosis(brief, split)
 
 
