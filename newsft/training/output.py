@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from newsft.errors import UserError
+from newsft.models.growth import GROWTH
 from newsft.models.run_record import RUN_FILE
 from newsft.training.checkpoints import STAGING
 
@@ -58,7 +59,8 @@ def _claim(output: Path, lock: FileLock, *, resume: bool) -> None:
 
 
 def _move_aside(output: Path) -> None:
-    if not (output / RUN_FILE).exists() and not any(output.glob("checkpoint-*")):
+    left = [output / RUN_FILE, output / GROWTH, *output.glob("checkpoint-*")]  # by a whole run, or one that was killed
+    if not any(path.exists() for path in left):
         raise UserError(
             f"The folder {output} holds something that is not a training run; give an empty or new folder with --output."
         )

@@ -19,6 +19,14 @@ from newsft.recipe import Recipe
 from newsft.training.trainer import Trainer
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
+# What is kept of every logged step, by our name and the trainer's.
+LOGGED = {
+    "step": "step",
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "tokens": "num_input_tokens_seen",
+}
 
 
 def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
@@ -64,8 +72,10 @@ def save_run(
         0o644
     )  # written with 0600, which a server under another user cannot read
     recipe.save(output)
-    log, kept = trainer.state.log_history, ("step", "loss", "learning_rate")
-    history = [{name: entry[name] for name in kept} for entry in log if "loss" in entry]
+    log = trainer.state.log_history
+    history = [
+        {name: entry[theirs] for name, theirs in LOGGED.items() if theirs in entry} for entry in log if "loss" in entry
+    ]
     validation = {
         entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry
     }  # a resumed run repeats a step

@@ -16,6 +16,7 @@ from newsft.models.load import Loaded, load_base, on_day_of
 from newsft.paths import short_path
 from newsft.recipe import Recipe
 from newsft.training import checkpoints
+from newsft.training.growth import KeepGrowth
 from newsft.training.output import claimed
 from newsft.training.preflight import encode_rows, preflight
 from newsft.training.progress import Progress
@@ -96,6 +97,7 @@ def prepare(loaded: Loaded, split: Split, recipe: Recipe, about: dict, *, tell: 
     validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
     kept = {"about": about, "validation": validation, "callbacks": [Progress()] if distributed.is_main() else []}
     trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), **kept)
+    trainer.add_callback(KeepGrowth(trainer, Path(recipe.output), recipe.keep_steps, about=about))
     trained, total = trainer.model.get_nb_trainable_parameters()
     precision = choose_precision(loaded, recipe)
     tell(f"adapter: {trained:,} of {total:,} parameters are trained, multiplied as {precision}")

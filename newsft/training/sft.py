@@ -132,6 +132,9 @@ def _sft_config(
         use_cpu=on_cpu,
         logging_steps=recipe.log_every,
         logging_first_step=True,
+        include_num_input_tokens_seen="all"
+        if shared
+        else "non_padding",  # a shared row's mask is a square, without padding
         save_steps=recipe.save_every,
         eval_strategy="steps" if validated else "no",
         eval_steps=recipe.eval_every,
