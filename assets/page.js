@@ -27,7 +27,7 @@ for (const reached of ["mouseover", "focusin"]) {
 
 // A button that is pressed and then switched off would lose the focus to nowhere: its partner takes it.
 (() => {
-  const partners = { compare: "stop", stop: "compare" };
+  const partners = { compare: "stop", stop: "compare", grow: "grow-stop", "grow-stop": "grow" };
   let last = null;
   document.addEventListener("focusin", (event) => { last = event.target; });
   const hand = (button) => {

@@ -1,7 +1,7 @@
 """Every row's answers from both sides, batch by batch, kept in a file that a killed run goes on from."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,11 +22,14 @@ def plan_batches(engine: LocalEngine, rows: list[dict], *, batch_rows: int) -> l
     return [order[start : start + batch_rows] for start in range(0, len(order), batch_rows)]
 
 
-def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) -> list[Generation]:
-    """The answers of every side to some rows, greedy, from one copy of the weights."""
+def generate_batch(
+    engine: LocalEngine, rows: list[dict], numbers: list[int], *, sides: Sequence[str] | None = None
+) -> list[Generation]:
+    """The answers of every side, or of those in `sides`, to some rows, greedy, from one copy of the weights."""
+    sides = sides or engine.sides
     prompts = {number: _encode(engine, rows, number) for number in numbers}
     asked = [
-        (number, side) for side in engine.sides for number in numbers
+        (number, side) for side in sides for number in numbers
     ]  # all rows of one side first: rows with the adapter can then be selected by a slice (see adapter_switch)
     streams = [IncrementalDetokenizer(engine.chat) for _ in asked]
     reasons = [""] * len(asked)
@@ -42,7 +45,7 @@ def generate_batch(engine: LocalEngine, rows: list[dict], numbers: list[int]) ->
     found = [
         Generation(number, side, stream.finish(), stream.count, reason) for (number, side), stream, reason in ended
     ]
-    return sorted(found, key=lambda one: (numbers.index(one.row), engine.sides.index(one.side)))
+    return sorted(found, key=lambda one: (numbers.index(one.row), sides.index(one.side)))
 
 
 def _encode(engine: LocalEngine, rows: list[dict], number: int) -> Prompt:

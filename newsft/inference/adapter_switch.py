@@ -17,8 +17,8 @@ from newsft.models.load import ADAPTER, BASE
 
 
 def adapter_of(side: str) -> str:
-    """The adapter that PEFT switches on for the rows of a side; BASE is none."""
-    return ADAPTER if side == "tuned" else BASE
+    """The adapter that PEFT switches on for the rows of a side, BASE for none; a kept step of the training is a side that has the name of its adapter."""
+    return {"tuned": ADAPTER, "base": BASE}.get(side, side)
 
 
 class AdapterSwitch:
@@ -32,7 +32,11 @@ class AdapterSwitch:
     def set_rows(self, sides: list[str]) -> Iterator[None]:
         """Within, row r of every batch that passes through the model is one of side `sides[r]`."""
         names = [adapter_of(side) for side in sides]
-        tuned = self._select([number for number, name in enumerate(names) if name == ADAPTER])
+        rows: dict[str, list[int]] = {}
+        for number, name in enumerate(names):
+            if name != BASE:
+                rows.setdefault(name, []).append(number)
+        tuned = {name: self._select(numbers) for name, numbers in rows.items()}
         for layer in self._layers:
             if ADAPTER in layer.lora_A and ADAPTER not in layer.lora_variant:
                 layer.forward = partial(_apply, layer, tuned)
@@ -44,20 +48,21 @@ class AdapterSwitch:
             for layer in self._layers:
                 del layer.forward  # removes the instance's attribute: the class's method is in effect again
 
-    def _select(self, rows: list[int]) -> slice | torch.Tensor | None:
-        """What picks these rows of a batch: a slice where they are neighbours, which is a view, where an index makes a copy; None for no row."""
-        if not rows:
-            return None
+    def _select(self, rows: list[int]) -> slice | torch.Tensor:
+        """What picks these rows of a batch: a slice where they are neighbours, which is a view, where an index makes a copy."""
         neighbours = rows[-1] - rows[0] == len(rows) - 1
         return slice(rows[0], rows[-1] + 1) if neighbours else torch.tensor(rows, device=self._device)
 
 
-def _apply(layer: LoraLayer, tuned: slice | torch.Tensor | None, states: torch.Tensor, *rest, **named) -> torch.Tensor:
+def _apply(
+    layer: LoraLayer, tuned: dict[str, slice | torch.Tensor], states: torch.Tensor, *rest, **named
+) -> torch.Tensor:
+    """The base's result, and on it what each adapter adds for its rows."""
     result = layer.base_layer(states, *rest, **named)
-    if tuned is not None:  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
-        down, up = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
+    for name, rows in tuned.items():  # LoRA's formula, as in PEFT; no dropout, as nothing here trains
+        down, up = layer.lora_A[name], layer.lora_B[name]
         share = functional.linear(
-            functional.linear(states[tuned].to(down.weight.dtype), down.weight), up.weight, up.bias
+            functional.linear(states[rows].to(down.weight.dtype), down.weight), up.weight, up.bias
         )
-        result[tuned] += share.mul_(layer.scaling[ADAPTER]).to(result.dtype)
+        result[rows] += share.mul_(layer.scaling[name]).to(result.dtype)
     return result

@@ -18,6 +18,8 @@ from newsft.inference.decoder import Decoder, Job, score_row
 from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.types import SIDES, AnswerStream, Capabilities, Comparison, ModelInfo, NextToken, Prompt, Request
 from newsft.inference.worker import Batcher
+from newsft.models.growth import attach_steps
+from newsft.models.hub import find_files
 from newsft.models.load import BASE, Loaded, add_adapter, load_base, stop_ids
 from newsft.recipe import Recipe
 
@@ -42,9 +44,10 @@ def load_engine(
     batcher: Callable[[Decoder], Batcher] = Batcher,
     on_cpu: bool = False,
 ) -> "LocalEngine":
-    """The engine with the recipe's base and adapter, on the device that is there or `on_cpu`."""
+    """The engine with the recipe's base and adapter, and the adapter's earlier steps where they were kept, on the device that is there or `on_cpu`."""
     base = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention, on_cpu=on_cpu)
     loaded = add_adapter(base, recipe.adapter)
+    loaded.steps = attach_steps(loaded, find_files(recipe.adapter, what="adapter"))
     return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
 
 
@@ -53,8 +56,6 @@ class LocalEngine:
 
     `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
     """
-
-    capabilities = Capabilities(token_loss=True, same_weights=True)
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class LocalEngine:
         batcher: Callable[[Decoder], Batcher] = Batcher,
     ):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
+        self.capabilities = Capabilities(token_loss=True, same_weights=True, steps=loaded.steps)
         self.models = ModelInfo(loaded.describe(), loaded.fingerprint, loaded.adapter_fingerprint, loaded.run)
         self.stop_ids = stop_ids(loaded.chat, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
@@ -94,24 +96,35 @@ class LocalEngine:
 
     def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""
-        prompt = self.encode(news, system_prompt=system_prompt)
-        requests = {side: Request(prompt.ids, side, prompt.shared) for side in self.sides}
-        comparison = Comparison(prompt, requests, {side: AnswerStream() for side in self.sides})
-        streams = {side: IncrementalDetokenizer(self.chat) for side in self.sides}
+        return self._answer(news, self.sides, system_prompt=system_prompt, stop=stop)
 
-        logits: dict[int, torch.Tensor] = {}
+    def grow(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+        """As `compare`, with an answer for the base and for every kept step of the training, by the sides of `capabilities.growth`."""
+        sides = ["base", *self.capabilities.growth.values()]
+        return self._answer(news, sides, system_prompt=system_prompt, stop=stop)
+
+    def _answer(
+        self, news: str, sides: Sequence[str], *, system_prompt: str, stop: threading.Event | None
+    ) -> Iterator[Comparison]:
+        prompt = self.encode(news, system_prompt=system_prompt)
+        requests = {side: Request(prompt.ids, side, prompt.shared) for side in sides}
+        comparison = Comparison(prompt, requests, {side: AnswerStream() for side in sides})
+        streams = {side: IncrementalDetokenizer(self.chat) for side in sides}
+
+        logits: dict[str, torch.Tensor] = {}
 
         def note_difference(row: int, first: torch.Tensor) -> None:
-            logits[row] = first
-            if len(logits) == 2:
-                apart = (logits[0] - logits[1]).abs()
+            if sides[row] in SIDES:
+                logits[sides[row]] = first
+            if len(logits) == len(SIDES) and comparison.difference is None:
+                apart = (logits["base"] - logits["tuned"]).abs()
                 comparison.difference = {"largest": apart.max().item(), "mean": apart.mean().item()}
 
         job = Job(list(requests.values()), stop or threading.Event(), note_difference)
         for tokens in self._batcher.answer(job):
             now = time.monotonic()
             for token in tokens:
-                side = self.sides[token.row]
+                side = sides[token.row]
                 answer = comparison.answers[side]
                 if token.token is None:
                     answer.text, answer.reason = streams[side].finish(), token.reason

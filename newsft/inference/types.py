@@ -10,6 +10,7 @@ from newsft.data.messages import Message
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.errors import UserError
+from newsft.models.run_record import name_step
 
 SIDES = ("base", "tuned")
 # Finish reasons by their usual names; the values are written in files and are keys of the page's texts.
@@ -117,6 +118,12 @@ class Capabilities:
 
     token_loss: bool = False  # whether it is a `ScoringEngine`
     same_weights: bool = False  # whether both sides are known to be one copy of the base, with the adapter off and on
+    steps: tuple[int, ...] = ()  # of the training, as which a `GrowingEngine` answers; the last is the adapter itself
+
+    @property
+    def growth(self) -> dict[int, str]:
+        """Step -> the side that answers with the adapter as it was then."""
+        return {step: "tuned" if step == self.steps[-1] else name_step(step) for step in self.steps}
 
 
 @runtime_checkable
@@ -157,6 +164,14 @@ class ScoringEngine(Engine, Protocol):
 
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""
+
+
+@runtime_checkable
+class GrowingEngine(Engine, Protocol):
+    """An engine that also answers with the adapter as it was at earlier steps of its training."""
+
+    def grow(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+        """As `compare`, with an answer for the base and for every step, by the sides of `capabilities.growth`; all from one batch."""
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,11 @@ from safetensors.torch import save_file
 
 from newsft.errors import UserError
 from newsft.models.load import ADAPTER, Loaded
+from newsft.models.run_record import name_step
 
 GROWTH = "growth"  # the folder, beside the adapter
 STEP_FILE = re.compile(r"step-(\d+)\.safetensors")
 SAME = ("base_fingerprint", "data_fingerprint")  # of the run, which a step's file has to share
-
-
-def name_step(step: int) -> str:
-    """What PEFT and a request call the adapter of a step."""
-    return f"step-{step}"
 
 
 def save_step(adapter: Path, step: int, weights: Mapping[str, torch.Tensor], about: dict) -> None:

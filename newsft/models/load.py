@@ -34,6 +34,7 @@ class Loaded:
     fingerprint: str
     run: dict | None = None  # what training wrote beside the adapter
     adapter_fingerprint: str | None = None
+    steps: tuple[int, ...] = ()  # of the training, whose adapters are loaded too; the last is the adapter itself
 
     @property
     def device(self) -> torch.device:

@@ -29,3 +29,8 @@ def read_run(folder: Path) -> dict | None:
 def template_day(run: dict) -> date | None:
     """The date that the run's chat template wrote into every row; None where it writes none, or an earlier version did not note it."""
     return date.fromisoformat(run["template_day"]) if run.get("template_day") else None
+
+
+def name_step(step: int) -> str:
+    """What the adapter is called as it was after so many steps of its training: its file, PEFT's name for it, and the side that it answers for."""
+    return f"step-{step}"

@@ -78,7 +78,8 @@ def build_page(
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
             with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
-                build_training_tab(engine, recipe, split, words, tab=tab, language=language)
+                asked = {"page": page, "system_prompt": system_prompt}
+                build_training_tab(engine, recipe, split, words, **asked, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
                 build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
         words.follow(language)

@@ -45,5 +45,7 @@ def build_history(engine: Engine, words: Words, *, tab: gr.Tab, language: gr.Rad
 def find_kept(engine: Engine) -> list[int]:
     """The steps at which the run has kept an adapter: those of its growth, or else its checkpoints."""
     run = engine.models.run
+    if engine.capabilities.steps:
+        return list(engine.capabilities.steps)
     every = run["recipe"]["save_every"]
     return [*range(every, run["steps"], every), run["steps"]]

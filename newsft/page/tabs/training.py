@@ -1,4 +1,4 @@
-"""The tab 학습: the settings and their arithmetic, what LoRA adds to the model, and the history of the run that made the adapter."""
+"""The tab 학습: the settings and their arithmetic, what LoRA adds to the model, the run's history, and the adapter's growth."""
 
 import threading
 
@@ -13,6 +13,7 @@ from newsft.models.hub import find_files, read_config
 from newsft.page.chooser import explain
 from newsft.page.html import lora as drawings
 from newsft.page.html import training as views
+from newsft.page.tabs.growth import build_growth
 from newsft.page.tabs.history import build_history
 from newsft.page.texts import say
 from newsft.page.words import QUICK, Words, waiting
@@ -91,9 +92,17 @@ class TrainingHandlers:
 
 
 def build_training_tab(
-    engine: Engine, recipe: Recipe, split: Split, words: Words, *, tab: gr.Tab, language: gr.Radio
+    engine: Engine,
+    recipe: Recipe,
+    split: Split,
+    words: Words,
+    *,
+    page: gr.Blocks,
+    system_prompt: str,
+    tab: gr.Tab,
+    language: gr.Radio,
 ) -> None:
-    """Build the tab."""
+    """Build the tab; `system_prompt` is the one that the adapter was trained with."""
     handlers = TrainingHandlers(engine, recipe, split)
     words.make(gr.Markdown, {"value": "training_intro"})
     words.make(gr.Markdown, {"value": "arithmetic_intro"})
@@ -106,6 +115,8 @@ def build_training_tab(
         words.make(gr.Markdown, {"value": "lora_intro"})
         shapes = gr.HTML()
     build_history(engine, words, tab=tab, language=language)
+    asked = {"page": page, "system_prompt": system_prompt, "rows": split.test, "adapter": recipe.adapter}
+    build_growth(engine, words, **asked, tab=tab, language=language)
 
     shown = [settings, formula, shapes]
     tab.select(handlers.show, [language, *quantities], shown, **QUICK)
