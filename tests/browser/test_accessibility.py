@@ -8,7 +8,7 @@ from newsft.page.texts import say
 from tests.browser.conftest import open_page
 from tests.browser.test_lesson import SECONDS, SHOWN
 
-SEEN = {"compare": "#news textarea", **SHOWN, "evaluation": "#scores svg"}
+SEEN = {"compare": "#news textarea", **SHOWN, "training": "#arithmetic .arithmetic", "evaluation": "#scores svg"}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

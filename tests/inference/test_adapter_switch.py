@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -51,6 +53,30 @@ def test_each_row_has_the_logits_of_its_side(targets, settings, sides):
     expected = torch.stack([(tuned if side == "tuned" else base)[row] for row, side in enumerate(sides)])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(tuned, base, rtol=1e-2)
+
+
+@torch.inference_mode()
+def test_rows_of_several_adapters_stand_in_one_batch():
+    model = build(["q_proj", "v_proj"])
+    for name in ("step-1", "step-2"):
+        model.add_adapter(name, copy.deepcopy(model.peft_config[ADAPTER]))
+    for name, weights in model.named_parameters():
+        if "step-" in name:
+            torch.nn.init.normal_(weights)
+    sides = ["base", "step-1", "tuned", "step-2", "step-1"]
+    ids = torch.randint(0, 50, (1, 7)).expand(len(sides), 7)
+    with AdapterSwitch(model).set_rows(sides):
+        found = model.get_base_model()(input_ids=ids).logits
+    expected = []
+    for side in sides:
+        if side == "base":
+            with model.disable_adapter():
+                expected.append(model(input_ids=ids[:1]).logits[0])
+        else:
+            model.set_adapter(ADAPTER if side == "tuned" else side)
+            expected.append(model(input_ids=ids[:1]).logits[0])
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found[1], found[3], rtol=1e-2) and not torch.allclose(found[1], found[2], rtol=1e-2)
 
 
 def test_switch_leaves_the_model_as_it_was():

@@ -68,6 +68,7 @@ def test_finished_run_leaves_the_adapter_and_two_whole_checkpoints(disturbed, ru
         "adapter_model.safetensors",
         "checkpoint-22",
         "checkpoint-24",
+        "growth",
         "loss.png",
         "recipe.json",
         "run.json",

@@ -108,6 +108,8 @@ def _companies(one: StepAnswer, language: str) -> str:
         "wrong": sum(len(field.false_positives) for field in fields),
         "missed": sum(len(field.false_negatives) for field in fields),
     }
+    if not any(counts.values()):
+        return f"✓ {say('growth_no_companies', language)}"
     return f"{MARKS[bool(one.has_right_companies)]} {say('growth_companies_counts', language, **counts)}"
 
 
