@@ -223,6 +223,7 @@ def limits() -> dict[str, int]:
 
 def counts() -> dict[str, int]:
     """Whole numbers of the shipped files."""
+    from newsft.evaluation.growth import ROWS as GROWTH_ROWS
     from newsft.lessons.faults import Faults
     from newsft.lessons.trainers import load_trainers
 
@@ -243,6 +244,7 @@ def counts() -> dict[str, int]:
         "trainer-entries": len(load_trainers()),
         "examples": len(json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))),
         "handwritten": len(json.loads((ROOT / "tests" / "data" / "handwritten.json").read_text(encoding="utf-8"))),
+        "growth-rows": GROWTH_ROWS,
         **company_counts(),
         **limits(),
     }

@@ -72,6 +72,13 @@ def main() -> None:
         page.wait_for_selector("#xray .tinted", timeout=60_000)
         page.wait_for_timeout(1500)
         take(page, "evaluation-ko")
+        page.get_by_role("tab", name="학습").click()
+        page.wait_for_selector("#history-plot svg.marks", timeout=60_000)
+        if page.locator("button#grow").count():  # an adapter that was kept at no step has nothing to ask
+            page.click("button#grow")
+            page.wait_for_selector("#growth-pair .side", timeout=60_000)
+        page.wait_for_timeout(1500)
+        take(page, "training-ko")
         browser.close()
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import app
 import train
+from newsft.evaluation import growth
 from newsft.evaluation.__main__ import parse_flags
 from newsft.publish import gguf, merge, static
 from scripts import figures
@@ -30,6 +31,7 @@ PROGRAMS = {
     "app.py": app.parse_flags,
     "train.py": train.parse_flags,
     "newsft.evaluation": parse_flags,
+    "newsft.evaluation.growth": growth.parse_flags,
     "newsft.publish.merge": merge.parse_flags,
     "newsft.publish.gguf": gguf.parse_flags,
     "newsft.publish.static": static.parse_flags,
