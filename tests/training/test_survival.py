@@ -52,7 +52,7 @@ def test_full_disk_is_told_with_the_remedy_and_leaves_the_last_checkpoint_whole(
     assert len(errors) == 1
     for words in ("checkpoint of step 4", "MB are free", "Make room", "--resume: checkpoint-2 is whole"):
         assert words in errors[0]
-    assert (disturbed / "kept.txt").read_text() == "checkpoint-2"
+    assert (disturbed / "kept.txt").read_text() == "checkpoint-2 growth"
 
 
 def test_run_goes_on_when_there_is_room_again(disturbed):
