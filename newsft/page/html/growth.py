@@ -77,7 +77,7 @@ def _say_when(answers: Sequence[StepAnswer], language: str) -> str:
         step = find_first(answers, holds)
         when = say("growth_never", language) if step is None else say("growth_from", language, step=step)
         lines.append(f"<li>{say(f'growth_when_{name}', language)}: <strong>{when}</strong></li>")
-    return f'<ul class="when" role="status">{"".join(lines)}</ul>'
+    return f'<div class="when" role="status"><ul>{"".join(lines)}</ul></div>'
 
 
 def _cells(one: StepAnswer, language: str) -> list[str]:
