@@ -69,7 +69,12 @@ COMMANDS = {"nginx": nginx_command, "caddy": caddy_command}
 def proxy(name: str, page: str, folder: Path) -> Iterator[int]:
     """The port of a running proxy in front of the page."""
     port = free_port()
-    home = os.environ | {"PATH": PLACES, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    home = os.environ | {
+        "PATH": PLACES,
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+    }
     with (folder / "log").open("wb") as log:
         command = COMMANDS[name](folder, page, port)
         process = subprocess.Popen([shutil.which(name, path=PLACES), *command[1:]], env=home, stdout=log, stderr=log)
