@@ -2,7 +2,7 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Download, Page, sync_playwright
 
 from tests.serve import serve
 
@@ -12,7 +12,9 @@ CHROMIUM = (
     or shutil.which("chromium-browser")
     or shutil.which("google-chrome")
 )
+PROXY_HOST = "news.example.org"  # leads to this machine, for the tests behind a proxy
 FLAGS = [
+    f"--host-resolver-rules=MAP {PROXY_HOST} 127.0.0.1",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -55,6 +57,18 @@ def open_page(page: Page, address: str) -> None:
     page.on("request", lambda request: _own(request.url, address))
     page.goto(address)
     page.wait_for_selector("#compare")
+
+
+def press_until_download(page: Page, button: str, *, seconds: int = 60) -> Download:
+    """Press a download button; until its file is there, it does nothing."""
+    found: list[Download] = []
+    page.on("download", lambda download: found.append(download))
+    for _ in range(seconds):
+        page.click(button)
+        page.wait_for_timeout(1000)
+        if found:
+            return found[0]
+    pytest.fail(f"{button} gave no file")
 
 
 def _own(url: str, address: str) -> None:

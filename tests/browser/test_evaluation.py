@@ -5,6 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from newsft.page.texts import say
+from tests.browser.conftest import press_until_download
 
 SECONDS = 60_000
 DONE = re.compile("스스로 끝냄|길이 한도")
@@ -77,10 +78,8 @@ def test_xray_is_that_of_the_row_opened_last(opened, rows):
 def test_exports_are_downloaded(opened, tmp_path):
     page = opened
     for kind in ("csv", "json", "html"):
-        with page.expect_download(timeout=SECONDS) as download:
-            page.locator(f"#export-{kind}").click()
         path = tmp_path / f"file.{kind}"
-        download.value.save_as(path)
+        press_until_download(page, f"#export-{kind}").save_as(path)
         assert path.stat().st_size > 100_000
     assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8"))["tuned"]["rows"] == 495
 

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Download, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.conftest import PROXY_HOST, press_until_download
 from tests.serve import free_port
 
-ROOT, HOST = Path(__file__).parents[2], "news.example.org"
+ROOT, HOST = Path(__file__).parents[2], PROXY_HOST
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 SECONDS = 60_000
 NGINX = """
@@ -95,24 +95,12 @@ def proxy(name: str, page: str, folder: Path) -> Iterator[int]:
         process.wait(10)
 
 
-@pytest.fixture(scope="module")
-def elsewhere():
-    """A browser for which the proxy's name leads to this machine."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (scripts/install-browser does it)")
-    with sync_playwright() as playwright:
-        names = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, names])
-        yield browser
-        browser.close()
-
-
 @pytest.mark.parametrize("name", COMMANDS)
-def test_page_answers_and_downloads_behind_the_documented_proxy(elsewhere, address, name, tmp_path):
+def test_page_answers_and_downloads_behind_the_documented_proxy(browser, address, name, tmp_path):
     if shutil.which(name, path=PLACES) is None:
         pytest.skip(f"{name} is not there (scripts/install-proxies brings it)")
     with proxy(name, address, tmp_path) as port:
-        context, asked = elsewhere.new_context(), []
+        context, asked = browser.new_context(), []
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"http://{HOST}:{port}/news")  # the proxy adds the slash
@@ -123,14 +111,7 @@ def test_page_answers_and_downloads_behind_the_documented_proxy(elsewhere, addre
             page.wait_for_selector(f'#{side} section[aria-busy="false"] .stats', timeout=SECONDS)
         page.get_by_role("tab", name="평가").click()
         expect(page.locator("#scores svg")).to_be_visible(timeout=SECONDS)
-        downloads: list[Download] = []
-        page.on("download", lambda download: downloads.append(download))
-        for _ in range(60):  # a button without a file yet does nothing
-            page.click("#export-csv")
-            page.wait_for_timeout(1000)
-            if downloads:
-                break
-        downloads[0].save_as(tmp_path / "rows.csv")
+        press_until_download(page, "#export-csv").save_as(tmp_path / "rows.csv")
         context.close()
     assert (tmp_path / "rows.csv").stat().st_size > 100_000
     outside = [url for url in asked if not url.startswith((f"http://{HOST}:{port}/news", "data:", "blob:"))]
