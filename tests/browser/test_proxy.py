@@ -91,8 +91,12 @@ def proxy(name: str, page: str, folder: Path) -> Iterator[int]:
                 time.sleep(0.2)
         yield port
     finally:
-        process.kill()  # Caddy would wait for the streams that are open
-        process.wait(10)
+        process.terminate()  # not killed at once: nginx's workers would stay
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # Caddy waits for streams that are open
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
