@@ -6,6 +6,7 @@ Control tokens are looked for in the template's text alone, so what a user paste
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property, lru_cache
 
@@ -17,11 +18,11 @@ from newsft import compat
 from newsft.encoding.ordinary import OrdinaryTokenizer, without_control
 from newsft.encoding.pieces import Piece, Skeleton, render_skeleton
 from newsft.encoding.row import ELLIPSIS, IGNORED, Encoded, shorten_middle
-from newsft.encoding.stretches import ControlToken, Stretch, cut_pieces, owners
+from newsft.encoding.stretches import Stretch, cut_pieces, owners
 from newsft.errors import UserError, list_rows, one_line
 
 KEPT_SKELETONS = 64  # sequences of roles whose rendered template is kept; visitors of the page can send any
-KEPT_PARTS = 1024  # template texts whose control tokens are kept
+KEPT_PARTS = 1024  # template pieces whose control tokens are kept
 FAILURES = (
     TemplateError,
     ValueError,
@@ -212,9 +213,9 @@ class ChatFormat:
         with self._lock:
             return self._ordinary.encode_whole(text)
 
-    def _find_control(self, text: str) -> list[tuple[str, int | None]]:
-        """A template's text cut at its control tokens: the parts, each with its token's id or None. A token may take the white space around it."""
-        control, parts, reached = self._ordinary.control, [], 0
+    def _find_control(self, piece: Piece) -> list[tuple[Piece, int | None]]:
+        """A template's piece cut at its control tokens: the parts, each with its token's id or None. A token may take the white space around it."""
+        control, text, parts, reached = self._ordinary.control, piece.text, [], 0
         tokens = self.encode_text(text)
         for number, (first, last) in zip(tokens.ids, tokens.offsets, strict=True):
             if number not in control:
@@ -223,7 +224,7 @@ class ChatFormat:
             last = len(text) - len(text[last:].lstrip()) if control[number].rstrip else last
             parts += [(text[reached:first], None), (text[max(first, reached) : last], number)]
             reached = last
-        return [part for part in (*parts, (text[reached:], None)) if part[0]]
+        return [(replace(piece, text=part), number) for part, number in (*parts, (text[reached:], None)) if part]
 
     def _encode_all(self, conversations: Sequence[Sequence[Piece]]) -> list[Encoded]:
         """Many conversations' pieces in a few calls of the tokenizer; texts that recur, as template and system prompt do, are encoded once."""
@@ -241,12 +242,9 @@ class ChatFormat:
     def _join(self, stretches: Sequence[Stretch], found: dict[tuple[str, str], Encoding]) -> Encoded:
         encoded, start = Encoded(text="".join(stretch.text for stretch in stretches)), 0
         for stretch in stretches:
-            tokens = (
-                found[stretch.key]
-                if stretch.control is None
-                else ControlToken([stretch.control], [(0, len(stretch.text))])
-            )
-            ids, first = tokens.ids if stretch.control is not None else self._ordinary.ids_of(tokens), 0
+            is_text = stretch.control is None
+            tokens = found[stretch.key] if is_text else stretch.control_token
+            ids, first = self._ordinary.ids_of(tokens) if is_text else tokens.ids, 0
             encoded.input_ids += ids
             for part, count in owners(stretch, tokens):
                 encoded.labels += ids[first : first + count] if part.trained else [IGNORED] * count
