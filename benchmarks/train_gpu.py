@@ -15,11 +15,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
+from benchmarks.training import PlainTrainer
 from benchmarks.varco8b import write_checkpoint
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.models import memory
@@ -31,13 +31,6 @@ from newsft.training.trainer import Trainer
 # The real data's lengths: median 1,563, mean 1,635, longest 5,907 tokens, of which the same 765 come first in every row.
 MEDIAN, SPREAD, SHORTEST, LONGEST, PREFIX, ANSWER = 1_563, 0.3, 900, 5_907, 765, 240
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # dense bf16, by the makers' data sheets
-
-
-class PlainTrainer(SFTTrainer):
-    """TRL's own, which takes no word about the run."""
-
-    def __init__(self, *, about: None, **settings):
-        super().__init__(**settings)
 
 
 WAYS = {
