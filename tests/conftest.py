@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
 import pytest
+from playwright.sync_api import sync_playwright
 from transformers import AutoTokenizer
 
 from newsft.data.rows import load_rows, split_rows
@@ -12,6 +13,7 @@ from newsft.encoding.chat import ChatFormat
 from newsft.inference.engine import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
+from tests.chromium import CHROMIUM, FLAGS
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,14 @@ def rows():
 def engine(rows):
     """The shipped miniature with its adapter, as the page loads it."""
     return load_engine(RECIPES["mini"], examples=split_rows(rows, test_ratio=RECIPES["mini"].test_ratio).examples)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, one for all files of a process: Playwright runs only once in it."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (scripts/install-browser does it)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()

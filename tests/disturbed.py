@@ -9,11 +9,14 @@ import random
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
+
+from tqdm import tqdm
 
 import newsft.data.review
 import newsft.models.load
@@ -95,6 +98,9 @@ def fill_disk(step: int) -> None:
 
 def main() -> None:
     """All three."""
+    tqdm.set_lock(
+        threading.RLock()
+    )  # its own is one for all processes: who is killed with it in hand would stop the others
     folder, chance = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
     model, rows = tiny.write_model(folder / "model"), tiny.write_rows(folder / "rows.jsonl", tiny.make_rows(38))
     calm, killed, full = (tiny.flags(model, rows, folder / name, steps=STEPS) for name in ("calm", "killed", "full"))

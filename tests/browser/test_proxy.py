@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PROXY_HOST, press_until_download
+from tests.browser.conftest import press_until_download
+from tests.chromium import PROXY_HOST
 from tests.serve import free_port
 
 ROOT, HOST = Path(__file__).parents[2], PROXY_HOST
