@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS
 from tests.serve import serve
 
 # Times are taken inside the browser, from the click on: the first paint that shows model text, and the one that shows both figures.

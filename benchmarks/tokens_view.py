@@ -12,7 +12,7 @@ from benchmarks.result import print_result
 from newsft.data.rows import load_rows
 from newsft.encoding.llama3 import llama3_chat
 from newsft.paths import ASSETS
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS
 from tests.serve import serve
 
 SIZES = (2_887, 6_000)
