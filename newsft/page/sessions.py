@@ -9,6 +9,7 @@ import gradio as gr
 
 from newsft import compat
 from newsft.inference.decoder import MOST_ROWS
+from newsft.page.texts import say
 
 QUEUE_LENGTH = 200  # waiting events; a class of a hundred fits twice
 # As many at once as fit into the model's batch; the others wait in Gradio's queue.
@@ -69,6 +70,8 @@ def find_place(page: gr.Blocks, session: str) -> int | None:
     return waiting.index(session) + 1 if session in waiting else None
 
 
-def is_full(page: gr.Blocks) -> bool:
-    """Whether Gradio's queue would refuse one more."""
-    return compat.count_waiting(page) >= QUEUE_LENGTH
+def refuse_when_full(page: gr.Blocks, title: str, language: str) -> None:
+    """Raises gr.Error, headed by the text of that name, where Gradio's queue would refuse one more without a word."""
+    if compat.count_waiting(page) >= QUEUE_LENGTH:
+        message = say("error_full", language, limit=QUEUE_LENGTH)
+        raise gr.Error(message, title=say(title, language), print_exception=False)

@@ -266,7 +266,7 @@ def test_full_queue_is_said_before_anything_is_cleared(site, rows, monkeypatch):
         async with Reader(site) as reader:
             return await reader.compare(rows[0]["user_prompt"])
 
-    assert run(act()).refused == say("error_full", "ko", limit=200)
+    assert run(act()).refused == say("error_full", "ko", limit=0)
 
 
 def test_forgotten_presses_do_not_pile_up():

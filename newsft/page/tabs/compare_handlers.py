@@ -17,7 +17,7 @@ from newsft.lessons.conversations import pick_row
 from newsft.page.html import compare as views
 from newsft.page.html.fields import format_fields
 from newsft.page.html.receipt import format_receipt
-from newsft.page.sessions import QUEUE_LENGTH, Stops, find_place, is_full
+from newsft.page.sessions import Stops, find_place, refuse_when_full
 from newsft.page.texts import say, say_error
 
 # Between two updates of the page, multiplied by the number of running comparisons; shorter intervals cost time and are not seen.
@@ -115,9 +115,7 @@ class CompareHandlers:
 
     def start(self, language: str, request: gr.Request) -> list:
         """Swap the buttons, clear the columns and watch the place; from here on the comparison can be stopped, in the queue too."""
-        if is_full(self.page):
-            message = say("error_full", language, limit=QUEUE_LENGTH)
-            raise gr.Error(message, title=say("tab_compare", language), print_exception=False)
+        refuse_when_full(self.page, "tab_compare", language)
         self.stops.press(request.session_hash)
         buttons = [gr.update(interactive=False), gr.update(interactive=True)]
         return [*buttons, gr.Timer(active=True), *self.blank(language, waiting="queued")]

@@ -18,7 +18,7 @@ from newsft.models.hub import find_files
 from newsft.page.chooser import explain
 from newsft.page.html import growth as views
 from newsft.page.plots import plot_growth
-from newsft.page.sessions import MODEL, QUEUE_LENGTH, Stops, is_full
+from newsft.page.sessions import MODEL, Stops, refuse_when_full
 from newsft.page.tabs.history import LOOK
 from newsft.page.texts import say, say_error
 from newsft.page.words import QUICK, Words
@@ -50,9 +50,7 @@ class GrowthHandlers:
 
     def start(self, language: str, request: gr.Request) -> list:
         """Swap the buttons and clear what stands there; from here on it can be stopped, in the queue too."""
-        if is_full(self.page):
-            message = say("error_full", language, limit=QUEUE_LENGTH)
-            raise gr.Error(message, title=say("growth_ask", language), print_exception=False)
+        refuse_when_full(self.page, "growth_ask", language)
         self.stops.press(request.session_hash)
         queued = f'<p class="waiting">{say("queued", language)}</p>'
         return [gr.update(interactive=False), gr.update(interactive=True), queued, ""]
