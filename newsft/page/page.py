@@ -68,12 +68,12 @@ def build_page(
             size = words.make(
                 gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
             )
+        own = gr.State([])  # names of the adapters that this reader alone may choose
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
-            with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
-                build_compare_tab(
-                    engine, words, page=page, language=language, system_prompt=system_prompt, rows=split.test
-                )
+            with words.make(gr.Tab, {"label": "tab_compare"}, id="compare") as tab:
+                asked = {"page": page, "system_prompt": system_prompt, "rows": split.test}
+                build_compare_tab(engine, words, **asked, tab=tab, language=language, own=own)
             for name, build in LESSON_TABS.items():
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
