@@ -14,7 +14,6 @@ from itertools import chain
 
 import torch
 from peft import PeftModel
-from torch.nn.functional import cross_entropy
 from transformers import Cache, DynamicCache
 
 from newsft.compat import attention_of
@@ -34,7 +33,6 @@ STEP_TOKENS = (
 )
 SMALL_MODEL = 100_000_000  # parameters up to which, on a CPU, a pass of at most so many tokens is computed faster by one thread than by several
 SHORT_TOKENS = 12
-SCORED_POSITIONS = 64  # of a row, whose losses are computed together
 
 
 @dataclass(eq=False)
@@ -211,7 +209,7 @@ class Decoder:
         settings = {"attention_mask": cache.mask(self.model.dtype), "position_ids": positions}
         threads = 1 if self._small and len(ids) * width <= SHORT_TOKENS else self._threads
         with _threads(threads, then=self._threads), self.adapters.set_rows([row.request.side for row in self._rows]):
-            logits = _forward(self.model, torch.tensor(ids, device=device), cache, **settings)
+            logits = forward(self.model, torch.tensor(ids, device=device), cache, **settings)
         said = zip(proposals, logits.argmax(-1).tolist(), strict=True)
         chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in said]
         cache.end_step([len(tokens) for tokens in chosen])
@@ -221,20 +219,21 @@ class Decoder:
         """Let prompts with the same head join the cache; the first tokens' logits, (rows, vocabulary)."""
         device, head = self.model.device, requests[0].head
         sides = [request.side for request in requests]
-        filled = self._prefix_cache(head, sides)
+        filled = self.read_head(head, sides)
         rest = [request.prompt[len(head) :] for request in requests]
         # Padding is on the right, which no token attends to in a causal model; it does not get into the cache.
         width = max(map(len, rest))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
         ends = sorted({len(row) - 1 for row in rest})
         with self.adapters.set_rows(sides):
-            logits = _forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
+            logits = forward(self.model, ids, filled, logits_to_keep=torch.tensor(ends, device=device))
         self._cache.join(
             filled, [len(request.prompt) for request in requests], room=self.max_new_tokens + MOST_PROPOSED
         )
         return torch.stack([logits[index, ends.index(len(row) - 1)] for index, row in enumerate(rest)])
 
-    def _prefix_cache(self, head: list[int], sides: list[str]) -> Cache:
+    def read_head(self, head: list[int], sides: list[str]) -> Cache:
+        """A cache of one row per side, filled with the tokens that prompts share; computed once per side, and the caller's to go on with."""
         if not head:
             return DynamicCache()
         kept = {}
@@ -243,25 +242,13 @@ class Decoder:
             if key not in self._prefixes:
                 cache = DynamicCache()
                 with self.adapters.set_rows([side]):
-                    _forward(self.model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
+                    forward(self.model, torch.tensor([head], device=self.model.device), cache, logits_to_keep=1)
                 self._prefixes[key] = cache
             self._prefixes.move_to_end(key)
             kept[side] = self._prefixes[key]
         while len(self._prefixes) > len(kept) and sum(len(tokens) for _, tokens in self._prefixes) > KEPT_TOKENS:
             self._prefixes.popitem(last=False)
         return join_caches([kept[side] for side in sides])
-
-
-@torch.inference_mode()
-def score_row(decoder: Decoder, ids: Sequence[int], sides: list[str]) -> list[list[float]]:
-    """What every token of a whole row but the first costs on each side, in nats: (sides, tokens - 1)."""
-    batch = torch.tensor([list(ids)] * len(sides), device=decoder.model.device)
-    with decoder.adapters.set_rows(sides):
-        logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
-    # In parts: the loss makes copies, which for all positions would take several times the memory of the logits.
-    parts = zip(logits.split(SCORED_POSITIONS, dim=1), batch[:, 1:].split(SCORED_POSITIONS, dim=1), strict=True)
-    losses = [cross_entropy(said.float().transpose(1, 2), asked, reduction="none") for said, asked in parts]
-    return torch.cat(losses, dim=1).tolist()
 
 
 def _count_accepted(proposal: list[int], tokens: list[int]) -> int:
@@ -295,6 +282,6 @@ def _check_attention(model: torch.nn.Module) -> None:
 
 
 @torch.inference_mode()  # here and not around the caller: the mode belongs to a thread, and a generator may be resumed in another thread
-def _forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
+def forward(model: torch.nn.Module, ids: torch.Tensor, cache: Cache, **settings) -> torch.Tensor:
     """Run `ids` (rows, tokens) on top of the cache; logits, (rows, positions kept, vocabulary)."""
     return model(input_ids=ids, past_key_values=cache, use_cache=True, **settings).logits

@@ -16,11 +16,23 @@ from newsft.encoding.pieces import Piece
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
 from newsft.inference.adapters import Adapters
-from newsft.inference.decoder import Decoder, Job, score_row
+from newsft.inference.decoder import Decoder, Job
 from newsft.inference.detokenizer import IncrementalDetokenizer
-from newsft.inference.types import SIDES, AnswerStream, Capabilities, Comparison, ModelInfo, NextToken, Prompt, Request
+from newsft.inference.passes import find_likeliest, score_row
+from newsft.inference.types import (
+    LIKELIEST,
+    SIDES,
+    AnswerStream,
+    Capabilities,
+    Comparison,
+    ModelInfo,
+    NextToken,
+    NextTokens,
+    Prompt,
+    Request,
+)
 from newsft.inference.worker import Batcher
-from newsft.models.adapter_info import AdapterInfo, name_adapters
+from newsft.models.adapter_info import AdapterInfo, name_adapters, unknown_adapter
 from newsft.models.growth import attach_steps
 from newsft.models.hub import find_files
 from newsft.models.load import BASE, Loaded, add_adapter, attach_adapter, check_adapter, load_base, on_day_of, stop_ids
@@ -210,6 +222,7 @@ class LocalEngine:
                     answer.text, answer.reason = streams[side].finish(), token.reason
                 else:
                     answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
+                    answer.ids.append(token.token)
                 answer.seconds = now - (job.started or now)  # without the time in the queue
             yield comparison
 
@@ -223,6 +236,18 @@ class LocalEngine:
         """side -> what every token of a whole row but the first costs it, in nats."""
         losses = self._batcher.call(partial(score_row, ids=ids, sides=list(self.sides)))
         return dict(zip(self.sides, losses, strict=True))
+
+    def look_ahead(self, comparison: Comparison, side: str) -> NextTokens:
+        """What could come next at every place of one side's answer, by every side that answered. Raises UserError where the adapter was removed meanwhile."""
+        name = comparison.adapter.name if comparison.adapter else None
+        with self._adapters.lend(name) as info:
+            if info != comparison.adapter:  # another one has the name by now
+                raise unknown_adapter(name, [other.name for other in self.adapters if other.listed])
+            ids, sides = list(comparison.answers[side].ids), list(comparison.requests)
+            asked = [request.side for request in comparison.requests.values()]
+            settings = {"asked": comparison.requests[side], "answer": ids, "sides": asked, "most": LIKELIEST}
+            found = self._batcher.call(partial(find_likeliest, **settings))
+        return NextTokens(ids, {own: found[there] for own, there in zip(sides, asked, strict=True)})
 
     def generate(
         self, requests: Sequence[Request], *, stop: threading.Event | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from newsft.data.messages import Message
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import IGNORED, Encoded
@@ -14,6 +16,7 @@ from newsft.models.adapter_info import AdapterInfo
 from newsft.models.run_record import name_step
 
 SIDES = ("base", "tuned")
+LIKELIEST = 5  # tokens that are told of those that could come next
 # Finish reasons by their usual names; the values are written in files and are keys of the page's texts.
 STOP, LENGTH, ABORT = "end_of_turn", "limit", "stopped"
 FAILED = "failed"  # of a side whose server failed; why is in the answer's `error`
@@ -51,6 +54,9 @@ class AnswerStream:
     seconds: float = 0.0
     reason: str | None = None
     error: UserError | None = None  # why this side has FAILED
+    ids: list[int] = field(
+        default_factory=list
+    )  # of its tokens, without the one that ends it; empty where a server answers
     silence: int = 0  # seconds for which its server has sent nothing, where that is long
 
     @property
@@ -175,6 +181,9 @@ class ScoringEngine(Engine, Protocol):
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""
 
+    def look_ahead(self, comparison: Comparison, side: str) -> "NextTokens":
+        """What could come next at every place of one side's finished answer; it is read, not written a second time."""
+
 
 @runtime_checkable
 class ChangeableEngine(Engine, Protocol):
@@ -199,6 +208,23 @@ class GrowingEngine(Engine, Protocol):
 
     def grow(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """As `compare`, with an answer for the base and for every step, by the sides of `capabilities.growth`; all from one batch."""
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """What could come next behind the first n tokens of an answer, for every n from 0 to all of them (then the end of the turn)."""
+
+    ids: list[int]  # the answer's tokens: what was written at the places but the last
+    likeliest: dict[
+        str, tuple[np.ndarray, np.ndarray]
+    ]  # side -> token ids and probabilities, both (places, LIKELIEST), the likeliest first
+
+    @property
+    def parts(self) -> int | None:
+        """The first place at which the sides do not hold the same token for the likeliest; None where they agree throughout."""
+        firsts = [tokens[:, 0] for tokens, _ in self.likeliest.values()]
+        differing = np.flatnonzero(np.any([first != firsts[0] for first in firsts], axis=0))
+        return int(differing[0]) if len(differing) else None
 
 
 @dataclass(frozen=True)

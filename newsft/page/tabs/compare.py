@@ -8,6 +8,7 @@ import gradio as gr
 from newsft.inference.types import Engine
 from newsft.page.sessions import MODEL
 from newsft.page.tabs.compare_handlers import CompareHandlers
+from newsft.page.tabs.next_tokens import build_next_tokens
 from newsft.page.texts import say
 from newsft.page.words import QUICK, Words
 from newsft.paths import ASSETS
@@ -49,8 +50,9 @@ def build_compare_tab(
             for side in engine.sides
         ]
     outputs = [*sides, gr.HTML(elem_id="footer")]
-    prompt = _build_system_prompt(words, handlers, adapter)
     finished = gr.State(None)  # the last complete comparison
+    ahead = build_next_tokens(engine, words, finished=finished, language=language)
+    prompt = _build_system_prompt(words, handlers, adapter)
 
     started = compare.click(handlers.start, language, [compare, stop, timer, *outputs], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
@@ -65,6 +67,8 @@ def build_compare_tab(
     cleared = clear.click(handlers.clear, None, None, **QUICK)
     emptied = [news, *outputs, finished]
     cleared.then(lambda chosen: ["", *handlers.blank(chosen), None], language, emptied, **QUICK)
+    if ahead is not None:
+        gr.on([compare.click, clear.click], ahead.handlers.hide, None, ahead.outputs, **QUICK)
     language.change(handlers.translate, [language, finished], outputs, **QUICK)
     gr.api(handlers.answer, api_name="compare", **MODEL)
 
