@@ -52,6 +52,16 @@ def test_code_in_the_document_runs_and_returns_what_it_says(page):
     )
 
 
+def test_adapter_is_asked_by_its_name_and_one_that_is_not_there_is_refused_with_those_that_are(page, rows):
+    news, ask = rows[0]["user_prompt"], client(page).predict
+    named = ask(news=news, adapter="mini-news", api_name="/compare")
+    assert named["tuned"]["text"] == ask(news=news, api_name="/compare")["tuned"]["text"]
+    assert named["receipt"]["adapters"] == {"base": None, "tuned": "mini-news"}
+    assert named["receipt"]["adapter_settings"]["r"] == 8
+    with pytest.raises(AppError, match="choose one of: mini-news"):
+        ask(news=news, adapter="nothing", api_name="/compare")
+
+
 def test_news_of_no_test_row_has_no_gold(page):
     result = client(page).predict(news="가온미르전자가 공급 계약을 맺었다.", api_name="/compare")
     assert result["gold"] is None and result["test_row"] is None and result["tuned"]["scores"] is None
@@ -120,6 +130,19 @@ def test_missing_adapter_is_said_with_the_remedy(tmp_path):
     done = run_app("--adapter", str(tmp_path))
     assert done.returncode == 2
     assert "train.py" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_adapters_that_cannot_stand_beside_each_other_are_refused_with_the_remedy(tmp_path):
+    shipped = str(ROOT / "assets" / "mini-news")
+    server = ("--server", "http://127.0.0.1:9/v1", "--base-model", "a", "--tuned-model", "b")
+    for flags, words in (
+        (("--adapter", shipped, shipped), "twice"),
+        (("--adapter", shipped, str(tmp_path)), "train.py"),
+        ((*server, "--adapter", shipped, str(tmp_path)), "give one --adapter"),
+    ):
+        done = run_app(*flags)
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr
 
 
 def test_data_of_ones_own_that_cannot_be_read_is_not_replaced_by_others(tmp_path):

@@ -44,12 +44,7 @@ def build_compare_tab(
         stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
         clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
-    with gr.Row(elem_id="answers", equal_height=False):
-        sides = [
-            words.make(gr.HTML, {}, first={"value": partial(handlers.blank_side, side)}, elem_id=side)
-            for side in engine.sides
-        ]
-    outputs = [*sides, gr.HTML(elem_id="footer")]
+    outputs = _build_answers(words, handlers)
     finished = gr.State(None)  # the last complete comparison
     ahead = build_next_tokens(engine, words, finished=finished, language=language)
     prompt = _build_system_prompt(words, handlers, adapter)
@@ -71,6 +66,16 @@ def build_compare_tab(
         gr.on([compare.click, clear.click], ahead.handlers.hide, None, ahead.outputs, **QUICK)
     language.change(handlers.translate, [language, finished], outputs, **QUICK)
     gr.api(handlers.answer, api_name="compare", **MODEL)
+
+
+def _build_answers(words: Words, handlers: CompareHandlers) -> list:
+    """The columns, empty, and what stands under them."""
+    with gr.Row(elem_id="answers", equal_height=False):
+        sides = [
+            words.make(gr.HTML, {}, first={"value": partial(handlers.blank_side, side)}, elem_id=side)
+            for side in handlers.engine.sides
+        ]
+    return [*sides, gr.HTML(elem_id="footer")]
 
 
 def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox, language: gr.Radio) -> None:
