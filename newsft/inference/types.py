@@ -210,7 +210,9 @@ class GrowingEngine(Engine, Protocol):
         """As `compare`, with an answer for the base and for every step, by the sides of `capabilities.growth`; all from one batch."""
 
 
-@dataclass(frozen=True)
+@dataclass(
+    frozen=True, eq=False
+)  # told apart by identity: arrays have no hash, which Gradio asks of what a session keeps
 class NextTokens:
     """What could come next behind the first n tokens of an answer, for every n from 0 to all of them (then the end of the turn)."""
 

@@ -164,10 +164,11 @@ class CheckedAdapter:
 
     def describe(self, name: str, side: str, *, listed: bool = True) -> AdapterInfo:
         """What a reader is told of it under this name."""
-        settings = {"r": self.config.r, "alpha": self.config.lora_alpha}
-        settings["targets"] = " ".join(sorted(self.config.target_modules or ()))
+        targets = self.config.target_modules or ()  # a set of names, or one pattern
+        targets = targets if isinstance(targets, str) else " ".join(sorted(targets))
+        settings = {"r": self.config.r, "alpha": self.config.lora_alpha, "targets": targets}
         recipe = (self.run or {}).get("recipe", {})
-        known = {name: recipe[name] for name in ("learning_rate", "epochs") if name in recipe}
+        known = {key: recipe[key] for key in ("learning_rate", "epochs") if key in recipe}
         steps = {"steps": self.run["steps"]} if self.run and "steps" in self.run else {}
         fingerprint = fingerprint_model(self.folder, config=CONFIG_NAME)
         return AdapterInfo(name, side, fingerprint, self.run, settings | known | steps, listed)

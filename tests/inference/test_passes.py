@@ -68,6 +68,7 @@ def test_sides_that_agree_throughout_part_nowhere():
     assert NextTokens([1], {"base": columns, "tuned": columns}).parts is None
     other = (np.array([[1, 2], [4, 3]]), columns[1])
     assert NextTokens([1], {"base": columns, "tuned": other}).parts == 1
+    assert hash(NextTokens([1], {"base": columns}))  # a session keeps it, and Gradio hashes what a session keeps
 
 
 def test_of_equally_likely_tokens_the_smaller_id_comes_first():
