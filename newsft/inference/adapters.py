@@ -37,7 +37,7 @@ class Adapters:
     def _find(self, name: str | None) -> AdapterInfo | None:
         if name is None:
             return self._first
-        if name not in self._infos:
+        if not isinstance(name, str) or name not in self._infos:
             raise unknown_adapter(name, [info.name for info in self._infos.values() if info.listed])
         return self._infos[name]
 

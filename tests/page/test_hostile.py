@@ -68,13 +68,13 @@ def assert_harmless(shown: str) -> None:
 
 
 def assert_usable(site: Site, rows: list[dict]) -> None:
-    event, (result,) = call(site, "compare", rows[1]["user_prompt"], rows[1]["system_prompt"])
+    event, (result,) = call(site, "compare", rows[1]["user_prompt"], rows[1]["system_prompt"], None)
     assert event == "complete" and result["tuned"]["tokens"] == 4
 
 
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_news_is_answered_by_the_endpoint(site, odd):
-    event, (result,) = call(site, "compare", f"가온미르전자가 공급 계약을 맺었다. {ODD[odd]}", ODD[odd])
+    event, (result,) = call(site, "compare", f"가온미르전자가 공급 계약을 맺었다. {ODD[odd]}", ODD[odd], None)
     assert event == "complete" and result["tuned"]["reason"] == "limit"
     assert json.dumps(result, ensure_ascii=False).encode("utf-8")
 
@@ -136,7 +136,7 @@ def test_empty_and_over_long_texts_are_refused_in_a_sentence(site, rows):
         ("가" * (NEWS_LIMIT + 1), f"{NEWS_LIMIT:,}"),
         ("가" * 1_000_000, f"{NEWS_LIMIT:,}"),
     ):
-        event, said = call(site, "compare", news, None)
+        event, said = call(site, "compare", news, None, None)
         assert event == "error" and words in said["error"], said
     for messages in (
         [],
@@ -184,7 +184,7 @@ def test_values_of_the_wrong_kind_are_refused_without_a_trace(site, odd):
         answer = post(site, "run/predict", content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert answer.status_code in {200, 422, 500}
         assert "Traceback" not in answer.text and ".py" not in answer.text and "root:" not in answer.text
-    for endpoint, values in (("compare", [odd, odd]), ("tokens", [odd, odd])):
+    for endpoint, values in (("compare", [odd, odd, odd]), ("compare", ["뉴스", None, odd]), ("tokens", [odd, odd])):
         if not isinstance(odd, str):
             event, said = call(site, endpoint, *values)
             assert event == "error" and "Traceback" not in json.dumps(said)
