@@ -1,5 +1,6 @@
 """The page: header, language switch, one tab per subject."""
 
+import secrets
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -19,9 +20,10 @@ from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
 from newsft.page.tabs.training import build_training_tab
 from newsft.page.texts import LANGUAGES, say
-from newsft.page.words import Words
+from newsft.page.words import QUICK, Words
 from newsft.paths import ASSETS
 from newsft.recipe import Recipe
+from newsft.runs.runs import Runs
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
 LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
@@ -42,11 +44,18 @@ SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from t
 
 
 def build_page(
-    engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, recipe: Recipe
+    engine: Engine,
+    *,
+    system_prompt: str,
+    names: tuple[str, str],
+    split: Split,
+    recipe: Recipe,
+    runs: Runs | str = "train_off_flag",
 ) -> gr.Blocks:
     """The whole page for one engine.
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `recipe` says where model, adapter and finished evaluation lie.
+    `runs` are the trainings that readers start, or the key of the text that says why there are none.
     """
     shelf, words, served = (
         Shelf(split.rows, engine.chat, tests=len(split.test)),
@@ -68,6 +77,7 @@ def build_page(
             size = words.make(
                 gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
             )
+        reader = _know_reader(page) if isinstance(runs, Runs) else None
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
             with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
@@ -78,7 +88,7 @@ def build_page(
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
             with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
-                asked = {"page": page, "system_prompt": system_prompt}
+                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader}
                 build_training_tab(engine, recipe, split, words, **asked, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
                 build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
@@ -88,10 +98,17 @@ def build_page(
     return page
 
 
-def launch_settings(*, frames: Sequence[str] = ()) -> dict:
+def _know_reader(page: gr.Blocks) -> gr.BrowserState:
+    """A token that the browser keeps, so that a reader's runs are found again when the page is loaded once more."""
+    reader = gr.BrowserState("", storage_key="newsft-reader")
+    page.load(lambda token: token or secrets.token_urlsafe(16), reader, reader, **QUICK)
+    return reader
+
+
+def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dict:
     """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open.
 
-    `frames` are further sites that may show the page in a frame; UserError for what is no site's address.
+    `frames` are further sites that may show the page in a frame; UserError for what is no site's address. `uploads`: readers may send files to train on.
     """
     security = Middleware(SecurityMiddleware, frames=check_frames(frames))
     middleware = [security, Middleware(RelativeLinks), Middleware(LanguageMiddleware)]
@@ -105,7 +122,9 @@ def launch_settings(*, frames: Sequence[str] = ()) -> dict:
         "mcp_server": False,
         "show_error": False,
         "allowed_paths": [],
-        "max_file_size": "1mb",
+        "max_file_size": "6mb"
+        if uploads
+        else "1mb",  # somewhat more than `Limits.upload`, which says itself what is too much
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {"middleware": middleware},
     }
