@@ -24,6 +24,7 @@ from newsft.page.words import QUICK, Words
 from newsft.paths import ASSETS
 from newsft.recipe import Recipe
 from newsft.runs.runs import Runs
+from newsft.runs.wish import Limits
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
 LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
@@ -40,6 +41,7 @@ CONTRAST = {
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
 SET_SIZE = "(size) => { document.querySelector('.gradio-container').style.zoom = size; }"
 KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an older one a change of language empties the finished comparison
+SWEEP, RUNS_KEPT = 3600, int(Limits().age)  # seconds
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
@@ -62,7 +64,9 @@ def build_page(
         Words(),
         not engine.capabilities.same_weights,
     )
-    with TranslatedBlocks(words, title="newsft", analytics_enabled=False) as page:
+    # What Gradio keeps of uploads and downloads goes after a day, as the runs do.
+    kept = {"delete_cache": (SWEEP, RUNS_KEPT)} if isinstance(runs, Runs) else {}
+    with TranslatedBlocks(words, title="newsft", analytics_enabled=False, **kept) as page:
         with gr.Row(elem_id="top"):
             words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
             asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
@@ -110,7 +114,7 @@ def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dic
 
     `frames` are further sites that may show the page in a frame; UserError for what is no site's address. `uploads`: readers may send files to train on.
     """
-    security = Middleware(SecurityMiddleware, frames=check_frames(frames))
+    security = Middleware(SecurityMiddleware, frames=check_frames(frames), uploads=uploads)
     middleware = [security, Middleware(RelativeLinks), Middleware(LanguageMiddleware)]
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
