@@ -1,6 +1,5 @@
 """The page: header, language switch, one tab per subject."""
 
-import secrets
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -20,7 +19,7 @@ from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
 from newsft.page.tabs.training import build_training_tab
 from newsft.page.texts import LANGUAGES, say
-from newsft.page.words import QUICK, Words
+from newsft.page.words import Words
 from newsft.paths import ASSETS
 from newsft.recipe import Recipe
 from newsft.runs.runs import Runs
@@ -81,7 +80,10 @@ def build_page(
             size = words.make(
                 gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
             )
-        reader = _know_reader(page) if isinstance(runs, Runs) else None
+        reader = gr.BrowserState(
+            "", storage_key="newsft-reader"
+        )  # so that a reader's runs are found again by a page that is loaded anew
+        own = gr.State([])  # names of the adapters that this reader has trained here
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
             with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
@@ -92,7 +94,7 @@ def build_page(
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
             with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
-                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader}
+                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader, "own": own}
                 build_training_tab(engine, recipe, split, words, **asked, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
                 build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
@@ -100,13 +102,6 @@ def build_page(
         for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
             component.change(None, component, None, js=script, api_visibility="private")
     return page
-
-
-def _know_reader(page: gr.Blocks) -> gr.BrowserState:
-    """A token that the browser keeps, so that a reader's runs are found again when the page is loaded once more."""
-    reader = gr.BrowserState("", storage_key="newsft-reader")
-    page.load(lambda token: token or secrets.token_urlsafe(16), reader, reader, **QUICK)
-    return reader
 
 
 def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dict:

@@ -10,7 +10,8 @@ import pytest
 import app
 from newsft.errors import UserError
 from newsft.page.html.runs import format_preview, format_progress, format_run
-from newsft.page.tabs.runs import RunHandlers, check_reader, find_layers
+from newsft.page.tabs.run_handlers import RunHandlers, check_reader
+from newsft.page.tabs.runs import find_layers
 from newsft.page.texts import say
 from newsft.recipe import RECIPES
 from newsft.runs.run import DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress
@@ -76,12 +77,12 @@ def test_every_reason_why_it_is_off_names_the_remedy(language):
 
 
 def test_start_puts_a_run_into_the_queue_and_each_reader_sees_their_own(handlers, runs):
-    problem, status, *_, timer, _ = handlers.start(ANNA, "ko", *CHOICE)
-    assert problem == "" and "1번째" in status and timer.active
+    reader, problem, status, *_, timer, own, _ = handlers.start(ANNA, "ko", *CHOICE)
+    assert (reader, problem, own) == (ANNA, "", []) and "1번째" in status and timer.active
     handlers.start(BERTA, "en", *CHOICE)
     assert "You are number 2" in handlers.look(BERTA, "en", None)[0]
     assert say("train_none", "en") in handlers.look(secrets.token_urlsafe(16), "en", None)[0]
-    assert say("error_run_second", "ko") in handlers.start(ANNA, "ko", *CHOICE)[0]
+    assert say("error_run_second", "ko") in handlers.start(ANNA, "ko", *CHOICE)[1]
     handlers.stop(ANNA, "ko")
     assert [run.reader for run in runs._queue] == [BERTA]
     assert say("train_stopped_early", "ko") in handlers.look(ANNA, "ko", None)[0]
@@ -100,7 +101,7 @@ def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handl
         (("upload", None, *CHOICE[2:]), say("error_run_no_upload", language)),
         (("upload", str(bad), *CHOICE[2:]), "has no column system_prompt"),
     ):
-        shown = [handlers.start(ANNA, language, *choice)[0], handlers.preview(language, *choice)]
+        shown = [handlers.start(ANNA, language, *choice)[1], handlers.preview(language, *choice)]
         assert all(said in one and 'role="alert"' in one and "<script>" not in one for one in shown), said
     assert runs.find(ANNA) is None
 
@@ -110,7 +111,7 @@ def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
     choice = ("upload", str(path), *CHOICE[2:])
     shown = handlers.preview("ko", *choice)
     assert "&lt;b&gt;" in shown and say("train_halves", "ko", tests=5, trained=4) in shown
-    assert handlers.start(ANNA, "ko", *choice)[0] == ""
+    assert handlers.start(ANNA, "ko", *choice)[1] == ""
     path.unlink()
     run = runs.find(ANNA)
     assert (run.folder / "rows.jsonl").exists() and run.recipe.data == str(run.folder / "rows.jsonl")
@@ -121,16 +122,16 @@ def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
 @pytest.mark.parametrize("wrong", [None, "", "short", "x" * 65, 5, ["a" * 20], {}])
 def test_what_is_no_token_finds_no_run_and_starts_none(handlers, runs, wrong):
     assert check_reader(wrong) == ""
-    assert say("error_run_no_reader", "ko") in handlers.start(wrong, "ko", *CHOICE)[0]
+    assert say("error_run_no_reader", "ko") in handlers.start(wrong, "ko", *CHOICE)[1]
     handlers.stop(wrong, "ko")
     assert runs._runs == []
 
 
 def test_nothing_is_sent_twice(handlers):
-    first = handlers.start(ANNA, "ko", *CHOICE)[1:]
+    first = handlers.start(ANNA, "ko", *CHOICE)[2:]
     again = handlers.look(ANNA, "ko", first[-1])
     skipped = [isinstance(one, dict) and one.get("__type__") == "update" and len(one) == 1 for one in again]
-    assert skipped == [False, True, True, True, False, False, False, True, False, False]
+    assert skipped == [False, True, True, True, False, False, False, True, False, False, False]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -72,7 +72,9 @@ def _say_running(progress: Progress, language: str) -> list[str]:
     if not progress.steps:
         return [say("train_loading", language)]
     parts = [say("train_running", language, step=progress.step, total=progress.total)]
-    if progress.seconds_left is not None:
+    if progress.step == progress.total:
+        parts.append(say("train_saving", language))
+    elif progress.seconds_left is not None:
         parts.append(say("train_left", language, left=_say_time(progress.seconds_left, language)))
     return [" ".join([*parts, say("train_loss", language, loss=progress.steps[-1]["loss"])])]
 
