@@ -40,7 +40,10 @@ CONTRAST = {
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
 SET_SIZE = "(size) => { document.querySelector('.gradio-container').style.zoom = size; }"
 KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an older one a change of language empties the finished comparison
-SWEEP, RUNS_KEPT = 3600, int(Limits().age)  # seconds
+CACHE = (
+    3600,
+    int(Limits().age),
+)  # seconds: how often Gradio looks, and how old an upload or a download may be, as a run may
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
@@ -63,9 +66,7 @@ def build_page(
         Words(),
         not engine.capabilities.same_weights,
     )
-    # What Gradio keeps of uploads and downloads goes after a day, as the runs do.
-    kept = {"delete_cache": (SWEEP, RUNS_KEPT)} if isinstance(runs, Runs) else {}
-    with TranslatedBlocks(words, title="newsft", analytics_enabled=False, **kept) as page:
+    with TranslatedBlocks(words, title="newsft", analytics_enabled=False, delete_cache=CACHE) as page:
         with gr.Row(elem_id="top"):
             words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
             asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out

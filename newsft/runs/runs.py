@@ -59,7 +59,7 @@ class Runs:
             raise UserError(
                 "This browser keeps no data for the page; allow it and load the page again.", key="run_no_reader"
             )
-        folder = self._root / secrets.token_hex(8)
+        folder = self._root / secrets.token_hex(6)
         recipe = self.make_recipe(wish, output=folder / "adapter")
         if wish.upload:
             check_upload(wish.upload, self.limits)

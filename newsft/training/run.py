@@ -77,22 +77,26 @@ def run(
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
             tell(f"note: {difference}")
         trainer = prepare(loaded, split, recipe, about, mistake=mistake, watch=watch, tell=tell)
-        begun = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if watch and watch.stopped:
-            raise Stopped
-        seconds = time.monotonic() - begun
+        seconds = train_to_end(trainer, checkpoint, watch)
         weights = gather_weights(trainer)
         if distributed.is_main():
             with checkpoints.staged_adapter(folder) as staged:
                 save_run(trainer, about, recipe, staged, seconds=seconds, hub_name=hub_name, weights=weights)
             write_card(folder)
-    if distributed.is_main():
-        tell_moved(folder, watch, tell)
+            tell_moved(folder, watch, tell)
     tell(
         f"adapter saved in {folder} after {seconds:.0f} s; see it with: python app.py --adapter {shlex.quote(str(folder))}"
     )
     return folder
+
+
+def train_to_end(trainer: Trainer, checkpoint: Path | None, watch: Watch | None) -> float:
+    """Train, from a checkpoint where there is one; the seconds that it took. Stopped where who watches asked for it."""
+    begun = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if watch and watch.stopped:
+        raise Stopped
+    return time.monotonic() - begun
 
 
 def tell_moved(folder: Path, watch: Watch | None, tell: Tell) -> None:

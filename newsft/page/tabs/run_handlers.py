@@ -146,7 +146,7 @@ class RunHandlers:
 
 def name_adapter(run: Run) -> str:
     """What the engine calls a run's adapter; whoever does not know the run cannot guess it."""
-    return f"my-adapter-{run.id}"
+    return f"{run.recipe.max_steps}-steps-{run.id}"
 
 
 def check_reader(token: Any) -> str:
