@@ -3,6 +3,7 @@
 python app.py                       the miniature, on any CPU
 python app.py --recipe varco        VARCO 8B with the adapter that train.py made
 python app.py --server URL --base-model NAME --tuned-model NAME     two models that another server holds
+python app.py --adapter A B C       several adapters on one copy of the base, for the reader to choose among
 python app.py --check               what to paste into an issue: versions, hardware, fingerprints, one comparison
 """
 
@@ -25,13 +26,19 @@ if TYPE_CHECKING:  # seconds of imports: --help and a wrong flag answer at once
     from newsft.runs.runs import Runs
 
 LOCAL = ("127.0.0.1", "localhost", "::1")  # addresses that nobody else can reach
-SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
+SETTINGS = ("model", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
 
 
 def parse_flags() -> argparse.Namespace:
     """Recipe, model and adapter; where to listen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     recipe.add_flags(parser, only=SETTINGS)
+    parser.add_argument(
+        "--adapter",
+        nargs="+",
+        metavar="DIR",
+        help="adapters of the same base, hub ids or local folders; the reader chooses among them, and the first is what the other tabs show (the recipe's; without --recipe also NEWSFT_ADAPTER)",
+    )
     parser.add_argument(
         "--server",
         help="address of an OpenAI-compatible server (http://127.0.0.1:8000/v1) that answers in the place of the model in this process; --model then only names the tokenizer of the tabs",
@@ -93,27 +100,37 @@ class Setup:
     split: "Split"
 
 
-def load_local(chosen: Recipe, examples: list[str], gpu: Callable | None) -> "Engine":
+def choose_recipe(arguments: argparse.Namespace) -> tuple[Recipe, list[str]]:
+    """The recipe with the first adapter, and the adapters beside it."""
+    first, *more = arguments.adapter or [None]
+    return recipe.from_flags(argparse.Namespace(**vars(arguments) | {"adapter": first})), more
+
+
+def load_local(chosen: Recipe, more: list[str], examples: list[str], gpu: Callable | None) -> "Engine":
     """The engine that answers in this process or, with ZeroGPU's decorator and a large model, in one that has a GPU."""
     if gpu is None:
         from newsft.inference.engine import load_engine
 
-        return load_engine(chosen, examples=examples)
+        return load_engine(chosen, more=more, examples=examples)
     import gradio
 
     from newsft.inference.zerogpu import load_zero_engine
 
-    return load_zero_engine(chosen, examples=examples, gpu=gpu, refusal=gradio.Error)
+    return load_zero_engine(chosen, more=more, examples=examples, gpu=gpu, refusal=gradio.Error)
 
 
 def load(arguments: argparse.Namespace) -> Setup:
     """Read the data, and load the models or find the server that has them."""
-    chosen = recipe.from_flags(arguments)
+    chosen, more = choose_recipe(arguments)
     served = {"base": arguments.base_model, "tuned": arguments.tuned_model}
     if arguments.server and not all(served.values()):
         raise UserError("--server needs --base-model and --tuned-model: the names of both models there.")
     if not arguments.server and any(served.values()):
         raise UserError("--base-model and --tuned-model name models of a server; give its address with --server.")
+    if arguments.server and more:
+        raise UserError(
+            "With --server the server has the adapters; give one --adapter, whose system prompt is used, or none."
+        )
     gpu = import_spaces()
     from newsft.data.files import is_local
     from newsft.data.rows import load_rows, split_rows
@@ -131,9 +148,8 @@ def load(arguments: argparse.Namespace) -> Setup:
         from newsft.inference.server import connect
 
         return Setup(chosen, connect(arguments.server, served, chosen), tuple(served.values()), split)
-    return Setup(
-        chosen, load_local(chosen, split.examples, gpu), (Path(chosen.model).name, Path(chosen.adapter).name), split
-    )
+    engine = load_local(chosen, more, split.examples, gpu)
+    return Setup(chosen, engine, (Path(chosen.model).name, ", ".join(info.name for info in engine.adapters)), split)
 
 
 def choose_runs(arguments: argparse.Namespace, setup: Setup) -> "Runs | str":
@@ -141,7 +157,7 @@ def choose_runs(arguments: argparse.Namespace, setup: Setup) -> "Runs | str":
     if arguments.train == "off":
         return "train_off_flag"
     hindrance = "train_off_served" if arguments.server else None
-    if not arguments.server and not getattr(setup.engine.capabilities, "changeable", False):
+    if not arguments.server and not setup.engine.capabilities.changeable:
         hindrance = "train_off_engine"
     if hindrance:
         if arguments.train == "on":

@@ -237,9 +237,6 @@ class Receipt:
     adapters: dict[str, str | None]  # side -> the adapter that was on for its row, or the served model's name
     base_fingerprint: str  # empty where another server has the weights
     adapter_fingerprint: str | None
-    adapter_settings: (
-        dict[str, object] | None
-    )  # r, alpha and what else the adapter was trained with; None where a server has it
     data_fingerprint: (
         str | None
     )  # of the rows that the adapter was trained on; None where another server has the adapter
@@ -251,3 +248,6 @@ class Receipt:
     server_tokens: dict[str, int] = field(
         default_factory=dict
     )  # side -> the prompt's tokens by the server's count, where it tells
+    adapter_settings: dict[str, object] | None = (
+        None  # r, alpha and what else the adapter was trained with; None where a server has it
+    )

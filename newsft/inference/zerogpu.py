@@ -35,17 +35,22 @@ Step = tuple[
 
 
 def load_zero_engine(
-    recipe: Recipe, *, examples: Sequence[str], gpu: Callable[..., Any], refusal: type[Exception]
+    recipe: Recipe,
+    *,
+    more: Sequence[str] = (),
+    examples: Sequence[str],
+    gpu: Callable[..., Any],
+    refusal: type[Exception],
 ) -> LocalEngine:
     """The engine of a ZeroGPU Space: a model that a CPU answers quickly stays there and spends no minute, a larger one has a GPU for each answer.
 
-    `gpu` and `refusal` are those of `ZeroBatcher`.
+    `more` are further adapters, as of `load_engine`; `gpu` and `refusal` are those of `ZeroBatcher`.
     """
     folder = find_files(recipe.model)
     if estimate_weights(folder, dtype=torch.float32, quantize="none").parameters > SMALL_MODEL:
-        return load_engine(recipe, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=refusal))
+        return load_engine(recipe, more=more, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=refusal))
     gpu(duration=1)(_never_called)
-    return load_engine(recipe, examples=examples, on_cpu=True)
+    return load_engine(recipe, more=more, examples=examples, on_cpu=True)
 
 
 def _never_called() -> None:

@@ -29,14 +29,16 @@ Line = tuple[str, object]
 
 
 def print_diagnosis(engine: Engine, split: Split) -> bool:
-    """Print everything, the slow part last; whether the comparison ran and its receipt is without alarm."""
+    """Print everything, the slow part last; whether the comparison of each adapter ran and its receipt is without alarm."""
     for name, value in (*describe_machine(), *describe_places(), *describe_models(engine, split)):
         print(f"{name:18} {value}", flush=True)
-    lines, fine = try_comparison(
-        engine, min(split.test, key=lambda row: len(row["user_prompt"]))
-    )  # the shortest: data may hold articles that are too long to be pasted
-    for name, value in lines:
-        print(f"{name:18} {value}")
+    shortest = min(split.test, key=lambda row: len(row["user_prompt"]))  # others may be too long to be pasted
+    fine = True
+    for adapter in [info.name for info in engine.adapters] or [None]:
+        lines, holds = try_comparison(engine, shortest, adapter=adapter)
+        for name, value in lines:
+            print(f"{name:18} {value}", flush=True)
+        fine = fine and holds
     return fine
 
 
@@ -73,27 +75,27 @@ def describe_places() -> Iterator[Line]:
 
 def describe_models(engine: Engine, split: Split) -> Iterator[Line]:
     """The models and the rows, with the fingerprints by which they are told apart."""
-    models, run = engine.models, engine.models.run or {}
+    models = engine.models
     yield "loaded", models.description
     yield "base", f"fingerprint {models.base_fingerprint or 'unknown: another server has the weights'}"
-    if models.base_fingerprint:
-        base, data = (run.get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
-        yield (
-            "adapter",
-            f"fingerprint {models.adapter_fingerprint or 'unknown'}, trained on base {base} and data {data}",
-        )
+    for info in engine.adapters:
+        base, data = ((info.run or {}).get(f"{what}_fingerprint", "unknown") for what in ("base", "data"))
+        yield "adapter", f"{info.name}: fingerprint {info.fingerprint}, trained on base {base} and data {data}"
     yield "data", f"fingerprint {split.fingerprint}, {len(split.rows)} rows, {len(split.test)} of them for the test"
     yield "decoding", ", ".join(f"{name} {value}" for name, value in engine.decoding.items())
 
 
-def try_comparison(engine: Engine, row: dict) -> tuple[list[Line], bool]:
-    """Both answers to a row's article, in figures; whether they came and the receipt has no alarm. Raises UserError as the page would."""
+def try_comparison(engine: Engine, row: dict, *, adapter: str | None = None) -> tuple[list[Line], bool]:
+    """The base's and an adapter's answers to a row's article, in figures; whether they came and the receipt has no alarm. Raises UserError as the page would."""
     begun = time.monotonic()
     try:
-        *_, last = engine.compare(row["user_prompt"], system_prompt=row["system_prompt"])
+        *_, last = engine.compare(row["user_prompt"], system_prompt=row["system_prompt"], adapter=adapter)
     except (RuntimeError, MemoryError) as error:
         return [("comparison", f"FAILED: {error}")], False
-    lines: list[Line] = [("comparison", f"{len(last.prompt.ids)} tokens of prompt, {time.monotonic() - begun:.1f} s")]
+    beside = f"{adapter}: " if adapter else ""
+    lines: list[Line] = [
+        ("comparison", f"{beside}{len(last.prompt.ids)} tokens of prompt, {time.monotonic() - begun:.1f} s")
+    ]
     for side, answer in last.answers.items():
         how = f"FAILED: {answer.error}" if answer.error else f"{answer.reason}, {read_answer(answer.text).reading}"
         lines.append((f"  {side}", f"{answer.tokens} tokens in {answer.seconds:.1f} s, {how}"))

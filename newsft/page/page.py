@@ -1,6 +1,7 @@
 """The page: header, language switch, one tab per subject."""
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from newsft.page.middleware import RelativeLinks, SecurityMiddleware, check_fram
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
+from newsft.page.tabs.run_handlers import name_adapters
 from newsft.page.tabs.template import build_template_tab
 from newsft.page.tabs.tokens import build_tokens_tab
 from newsft.page.tabs.training import build_training_tab
@@ -40,10 +42,8 @@ CONTRAST = {
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
 SET_SIZE = "(size) => { document.querySelector('.gradio-container').style.zoom = size; }"
 KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an older one a change of language empties the finished comparison
-CACHE = (
-    3600,
-    int(Limits().age),
-)  # seconds: how often Gradio looks, and how old an upload or a download may be, as a run may
+# Seconds: how often Gradio looks, and how old an upload or a download may be, as a run may.
+CACHE = (3600, int(Limits().age))
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
@@ -67,35 +67,19 @@ def build_page(
         not engine.capabilities.same_weights,
     )
     with TranslatedBlocks(words, title="newsft", analytics_enabled=False, delete_cache=CACHE) as page:
-        with gr.Row(elem_id="top"):
-            words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
-            asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
-            language = words.make(
-                gr.Radio,
-                {"label": "language"},
-                first=asked,
-                choices=list(LANGUAGES.items()),
-                elem_id="language",
-                container=False,
-            )
-            size = words.make(
-                gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
-            )
-        reader = gr.BrowserState(
-            "", storage_key="newsft-reader"
-        )  # so that a reader's runs are found again by a page that is loaded anew
-        own = gr.State([])  # names of the adapters that this reader has trained here
+        language, size = _build_top(words, names, served)
+        reader = gr.BrowserState("", storage_key="newsft-reader")  # a run is found again by a page that is loaded anew
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
-            with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
-                build_compare_tab(
-                    engine, words, page=page, language=language, system_prompt=system_prompt, rows=split.test
-                )
+            with words.make(gr.Tab, {"label": "tab_compare"}, id="compare") as tab:
+                asked = {"page": page, "system_prompt": system_prompt, "rows": split.test}
+                asked |= {"reader": reader, "name_own": partial(name_adapters, runs)}
+                build_compare_tab(engine, words, **asked, tab=tab, language=language)
             for name, build in LESSON_TABS.items():
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
             with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
-                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader, "own": own}
+                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader}
                 build_training_tab(engine, recipe, split, words, **asked, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
                 build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
@@ -103,6 +87,25 @@ def build_page(
         for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
             component.change(None, component, None, js=script, api_visibility="private")
     return page
+
+
+def _build_top(words: Words, names: tuple[str, str], served: bool) -> tuple[gr.Radio, gr.Radio]:
+    """Heading, and the switches of language and size."""
+    with gr.Row(elem_id="top"):
+        words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
+        asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
+        language = words.make(
+            gr.Radio,
+            {"label": "language"},
+            first=asked,
+            choices=list(LANGUAGES.items()),
+            elem_id="language",
+            container=False,
+        )
+        size = words.make(
+            gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
+        )
+    return language, size
 
 
 def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dict:

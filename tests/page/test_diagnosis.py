@@ -60,7 +60,8 @@ def test_failing_comparison_is_said_and_ends_with_1(brief, split, monkeypatch, c
     assert "FAILED: The model failed while answering: injected" in capsys.readouterr().out
 
 
-def test_alarm_of_the_receipt_fails_the_check(brief, split, monkeypatch):
-    monkeypatch.setattr(brief, "models", replace(brief.models, run=brief.models.run | {"base_fingerprint": "another"}))
-    lines, fine = diagnosis.try_comparison(brief, split.test[0])
+def test_alarm_of_the_receipt_fails_the_check(brief, split):
+    info = replace(brief.adapters[0], run=brief.models.run | {"base_fingerprint": "another"})
+    other = LocalEngine(replace(brief.loaded, adapters=(info,)), max_new_tokens=8)
+    lines, fine = diagnosis.try_comparison(other, split.test[0])
     assert not fine and "ALARM: other_base" in dict(lines)["  receipt"]

@@ -48,13 +48,18 @@ def _list_shared(receipt: Receipt, language: str) -> dict[str, str]:
         "is_prefix": prefix,
         **({"template_day": receipt.template_day} if receipt.template_day else {}),
         "difference": say("difference_values", language, **receipt.difference) if receipt.difference else nothing,
-        "decoding": ", ".join(f"{name} {value}" for name, value in receipt.decoding.items()),
+        "decoding": _join(receipt.decoding),
         "stop_ids": "; ".join(f"{token} ({', '.join(sources)})" for token, sources in receipt.stop_ids.items())
         or unknown,
         "base_fingerprint": receipt.base_fingerprint or unknown,
         "adapter_fingerprint": receipt.adapter_fingerprint or nothing,
+        "adapter_settings": _join(receipt.adapter_settings) or nothing,
         "data_fingerprint": receipt.data_fingerprint or unknown,
     }
+
+
+def _join(values: Mapping[str, object] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (values or {}).items())
 
 
 def _row(name: str, values: list[str], language: str) -> list[str]:

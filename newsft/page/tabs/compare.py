@@ -1,6 +1,7 @@
 """The tab 답변 비교: paste or choose an article, both answers stream side by side."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 import gradio as gr
@@ -18,18 +19,31 @@ PLACE_SECONDS = 3.0  # between two updates of one's place in the queue; at this 
 
 
 def build_compare_tab(
-    engine: Engine, words: Words, *, page: gr.Blocks, language: gr.Radio, system_prompt: str, rows: list[dict]
+    engine: Engine,
+    words: Words,
+    *,
+    page: gr.Blocks,
+    tab: gr.Tab,
+    language: gr.Radio,
+    reader: gr.BrowserState,
+    name_own: Callable[[str], list[str]],
+    system_prompt: str,
+    rows: list[dict],
 ) -> None:
-    """Build the tab: where the article comes from, the buttons, both answers, the system prompt."""
+    """Build the tab: where the article comes from, the adapter, the buttons, both answers, the system prompt.
+
+    `reader` holds the reader's token, `name_own` makes of it the names of adapters that are not listed and that this reader may choose beside those that are.
+    """
     handlers = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows)
     said = {"label": "news", "placeholder": "news_placeholder"}
     news = words.make(gr.Textbox, said, lines=3, max_lines=7, elem_id="news", render=False)
     _build_sources(words, handlers, news=news, language=language)
     news.render()
-    with gr.Row(elem_id="buttons"):
-        compare = words.make(gr.Button, {"value": "compare"}, variant="primary", elem_id="compare")
-        stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
-        clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
+    adapter = _build_adapters(words, handlers)
+    if engine.capabilities.changeable:
+        opened = [page.load, tab.select, language.change]
+        _offer_on(opened, handlers, name_own, adapter=adapter, reader=reader, language=language)
+    compare, stop, clear = _build_buttons(words)
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     with gr.Row(elem_id="answers", equal_height=False):
         sides = [
@@ -37,12 +51,12 @@ def build_compare_tab(
             for side in engine.sides
         ]
     outputs = [*sides, gr.HTML(elem_id="footer")]
-    prompt = _build_system_prompt(words, system_prompt)
+    prompt = _build_system_prompt(words, handlers, adapter)
     finished = gr.State(None)  # the last complete comparison
 
     started = compare.click(handlers.start, language, [compare, stop, timer, *outputs], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
-    running = started.success(handlers.run, [news, prompt, language], [*outputs, finished], **streamed)
+    running = started.success(handlers.run, [news, prompt, adapter, language], [*outputs, finished], **streamed)
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
         ended(_end, None, [compare, stop, timer, place], **QUICK)
     timer.tick(handlers.place, language, place, **QUICK)
@@ -55,6 +69,15 @@ def build_compare_tab(
     cleared.then(lambda chosen: ["", *handlers.blank(chosen), None], language, emptied, **QUICK)
     language.change(handlers.translate, [language, finished], outputs, **QUICK)
     gr.api(handlers.answer, api_name="compare", **MODEL)
+
+
+def _build_buttons(words: Words) -> tuple[gr.Button, gr.Button, gr.Button]:
+    """Compare, stop and clear."""
+    with gr.Row(elem_id="buttons"):
+        compare = words.make(gr.Button, {"value": "compare"}, variant="primary", elem_id="compare")
+        stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
+        clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
+    return compare, stop, clear
 
 
 def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox, language: gr.Radio) -> None:
@@ -96,14 +119,40 @@ def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox,
     gr.on([load.click, number.submit], handlers.load_row, [number, language], news, **can_warn)
 
 
-def _build_system_prompt(words: Words, system_prompt: str) -> gr.Textbox:
-    """The system prompt, folded, and the button that brings back the one that the adapter was trained with."""
+def _build_adapters(words: Words, handlers: CompareHandlers) -> gr.Dropdown:
+    """The choice of the adapter, in sight where there is one."""
+    listed = handlers.list_adapters((), "ko")
+    first = listed[0][1] if listed else None
+    look = {"choices": listed, "value": first, "visible": len(listed) > 1, "elem_id": "adapter"}
+    return words.make(gr.Dropdown, {"label": "adapter_choice", "info": "adapter_choice_info"}, **look)
+
+
+def _offer_on(
+    events: list,
+    handlers: CompareHandlers,
+    name_own: Callable[[str], list[str]],
+    *,
+    adapter: gr.Dropdown,
+    reader: gr.BrowserState,
+    language: gr.Radio,
+) -> None:
+    """Make the choice anew on each of the events."""
+
+    def offer(chosen: str | None, token: str, to: str) -> dict:
+        return handlers.offer_adapters(chosen, name_own(token), to)
+
+    gr.on(events, offer, [adapter, reader, language], adapter, **QUICK)
+
+
+def _build_system_prompt(words: Words, handlers: CompareHandlers, adapter: gr.Dropdown) -> gr.Textbox:
+    """The system prompt, folded, and the button that brings back the one that the chosen adapter was trained with."""
     with words.make(gr.Accordion, {"label": "system_prompt"}, open=False, elem_id="system-prompt"):
         words.make(gr.Markdown, {"value": "system_prompt_note"})
         look = {"show_label": False, "container": False, "lines": 5, "max_lines": 12}
-        prompt = words.make(gr.Textbox, {"label": "system_prompt"}, value=system_prompt, **look)
+        prompt = words.make(gr.Textbox, {"label": "system_prompt"}, value=handlers.system_prompt, **look)
         reset = words.make(gr.Button, {"value": "reset"}, size="sm")
-    reset.click(lambda: system_prompt, None, prompt, **QUICK)
+    reset.click(handlers.find_system_prompt, adapter, prompt, **QUICK)
+    adapter.input(handlers.change_adapter, [adapter, prompt], prompt, **QUICK)
     return prompt
 
 

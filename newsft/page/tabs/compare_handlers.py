@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 
 import gradio as gr
@@ -14,6 +14,7 @@ from newsft.evaluation.fields import compare_fields, differing_keys
 from newsft.inference.receipt import write_receipt
 from newsft.inference.types import ABORT, AnswerStream, Comparison, Engine
 from newsft.lessons.conversations import pick_row
+from newsft.models.adapter_info import AdapterInfo
 from newsft.page.html import compare as views
 from newsft.page.html.fields import format_fields
 from newsft.page.html.receipt import format_receipt
@@ -35,12 +36,40 @@ class CompareHandlers:
         self._gold = GoldAnswers(rows)
         self.stops = Stops()
 
+    def find_system_prompt(self, adapter: str | None) -> str:
+        """The system prompt that the adapter of this name was trained with; the page's own where that is not known."""
+        run = next((info.run for info in self.engine.adapters if info.name == adapter), None)
+        return run["system_prompt"] if run else self.system_prompt
+
+    def change_adapter(self, adapter: str, system_prompt: str) -> str | dict:
+        """The chosen adapter's system prompt in the place of another adapter's; one that the reader has written stays."""
+        known = {self.system_prompt, *(self.find_system_prompt(info.name) for info in self.engine.adapters)}
+        return self.find_system_prompt(adapter) if system_prompt in known else gr.skip()
+
+    def list_adapters(self, own: Collection[str], language: str) -> list[tuple[str, str]]:
+        """(what it is called, name) of each adapter that a reader with these `own` ones may choose."""
+        found = []
+        for info in self.engine.adapters:
+            if info.listed or info.name in own:
+                shown = info.name if info.listed else say("adapter_own", language, name=info.name)
+                found.append((shown, info.name))
+        return found
+
+    def offer_adapters(self, chosen: str | None, own: Collection[str], language: str) -> dict:
+        """The choice as the adapters are now; where the chosen one is gone, the first takes its place."""
+        choices = self.list_adapters(own, language)
+        names = [name for _, name in choices]
+        value = chosen if chosen in names else next(iter(names), None)
+        return gr.update(choices=choices, value=value, visible=len(names) > 1)
+
     def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
         number, gold = self._gold.find(comparison.prompt.news) if comparison.done else (None, None)
         fields = self._format_fields(comparison, gold, language) if comparison.done else {}
         columns = [
-            self._format_side(side, stream, fields.get(side, ""), language=language, waiting="queued")
+            self._format_side(
+                side, stream, fields.get(side, ""), language=language, waiting="queued", adapter=comparison.adapter
+            )
             for side, stream in comparison.answers.items()
         ]
         prompt, sent_ids = comparison.prompt, bool(comparison.requests)
@@ -73,20 +102,31 @@ class CompareHandlers:
         """One empty column."""
         return self._format_side(side, AnswerStream(), language=language, waiting=waiting)
 
-    def _format_side(self, side: str, stream: AnswerStream, fields: str = "", *, language: str, waiting: str) -> str:
-        """A column under what is known of its model, which of one that is not this process's own is its name."""
-        note = (
-            None
-            if self.engine.capabilities.same_weights
-            else say("served_note", language, name=self.engine.served[side])
-        )
+    def _format_side(
+        self,
+        side: str,
+        stream: AnswerStream,
+        fields: str = "",
+        *,
+        language: str,
+        waiting: str,
+        adapter: AdapterInfo | None = None,
+    ) -> str:
+        """A column under what is known of its model: of a server's its name, of one of several adapters the adapter's."""
+        note = None
+        if self.engine.served:
+            note = say("served_note", language, name=self.engine.served[side])
+        elif side == "tuned" and adapter and len(self.engine.adapters) > 1:
+            note = say("tuned_note_named", language, name=adapter.name)
         return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note)
 
-    def run(self, article: str, system_prompt: str, language: str, request: gr.Request) -> Iterator[list]:
+    def run(
+        self, article: str, system_prompt: str, adapter: str | None, language: str, request: gr.Request
+    ) -> Iterator[list]:
         """Stream both answers; the last yield also holds the finished comparison."""
         shown = None
         try:
-            for shown in self._frames(article, system_prompt, request):
+            for shown in self._frames(article, system_prompt, adapter, request):
                 yield [*self.show(shown, language), shown if shown.done else None]
             if shown is not None and shown.done:
                 return
@@ -102,11 +142,12 @@ class CompareHandlers:
             gr.Warning(problem, title=say("tab_compare", language))
         yield [*self.blank(language), None]
 
-    def _frames(self, news: str, system_prompt: str, request: gr.Request) -> Iterator[Comparison]:
+    def _frames(self, news: str, system_prompt: str, adapter: str | None, request: gr.Request) -> Iterator[Comparison]:
         """The comparison as often as the page is updated, and when it is done."""
         shown = 0.0
         with self.stops.run(request.session_hash) as flag:
-            for comparison in self.engine.compare(news, system_prompt=system_prompt, stop=flag):
+            asked = {"system_prompt": system_prompt, "adapter": adapter, "stop": flag}
+            for comparison in self.engine.compare(news, **asked):
                 if flag.cleared:
                     return
                 if comparison.done or time.monotonic() - shown >= FRAME_SECONDS * self.engine.askers:
@@ -137,13 +178,16 @@ class CompareHandlers:
         """Say the finished comparison again in another language."""
         return self.show(finished, language) if finished else self.blank(language)
 
-    def answer(self, request: gr.Request, news: str, system_prompt: str | None = None) -> Iterator[dict]:
+    def answer(
+        self, request: gr.Request, news: str, system_prompt: str | None = None, adapter: str | None = None
+    ) -> Iterator[dict]:
         """Both models' answers to a news text: per side the text, the eight fields as far as they could be read, and why it ended.
 
-        While they grow, only the texts come.
+        While they grow, only the texts come. `adapter` is the name of one of the page's adapters, by default the first.
         """
         try:
-            for last in self._frames(news, self.system_prompt if system_prompt is None else system_prompt, request):
+            prompt = self.find_system_prompt(adapter) if system_prompt is None else system_prompt
+            for last in self._frames(news, prompt, adapter, request):
                 if not last.done:
                     yield {side: {"text": stream.text} for side, stream in last.answers.items()}
         except UserError as error:

@@ -91,7 +91,7 @@ class RunHandlers:
         return ["", *self.look(reader, language, None)]
 
     def look(self, reader: str, language: str, shown: list | None) -> list:
-        """Status, plot, what stays the same, batch, buttons, download, timer and the names of the reader's adapters as the run stands.
+        """Status, plot, what stays the same, batch, buttons, download and timer as the run stands.
 
         `shown` is what stands there already (run, state, language, steps, whether the rows were checked and shown), so that nothing is sent twice
         and nothing closes that a reader has opened.
@@ -115,7 +115,6 @@ class RunHandlers:
             gr.update(interactive=state in (STOPPED, FAILED)),
             gr.skip() if same else _download(run),
             gr.Timer(active=state in BUSY),
-            [name_adapter(one) for one in self.runs.finished(reader)],
             now,
         ]
 
@@ -147,6 +146,11 @@ class RunHandlers:
 def name_adapter(run: Run) -> str:
     """What the engine calls a run's adapter; whoever does not know the run cannot guess it."""
     return f"{run.recipe.max_steps}-steps-{run.id}"
+
+
+def name_adapters(runs: Runs | str, token: Any) -> list[str]:
+    """The names of a reader's finished adapters, the newest first."""
+    return [] if isinstance(runs, str) else [name_adapter(run) for run in reversed(runs.finished(check_reader(token)))]
 
 
 def check_reader(token: Any) -> str:

@@ -25,14 +25,10 @@ def build_runs(
     words: Words,
     *,
     reader: gr.BrowserState,
-    own: gr.State,
     tab: gr.Tab,
     language: gr.Radio,
 ) -> None:
-    """Build the part; where nothing may be trained, `runs` is the text's key that says why and how to switch it on.
-
-    `own` gets the names of the reader's finished adapters, for the tab 답변 비교.
-    """
+    """Build the part; where nothing may be trained, `runs` is the text's key that says why and how to switch it on."""
     words.make(gr.Markdown, {"value": "train_intro"})
     if isinstance(runs, str):
         words.make(gr.Markdown, {"value": runs}, elem_id="train-off")
@@ -59,7 +55,7 @@ def build_runs(
         batch = gr.HTML()
     timer, shown = gr.Timer(TICK_SECONDS, active=False), gr.State(None)
 
-    outputs = [status, plot, about, batch, start, stop, resume, download, timer, own, shown]
+    outputs = [status, plot, about, batch, start, stop, resume, download, timer, shown]
     look.click(handlers.preview, [language, *choice], seen, **QUICK)
     start.click(handlers.start, [reader, language, *choice], [reader, seen, *outputs], **QUICK)
     stop.click(handlers.stop, [reader, language], outputs, **QUICK)

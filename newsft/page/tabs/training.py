@@ -103,11 +103,10 @@ def build_training_tab(
     system_prompt: str,
     runs: Runs | str,
     reader: gr.BrowserState,
-    own: gr.State,
     tab: gr.Tab,
     language: gr.Radio,
 ) -> None:
-    """Build the tab; `system_prompt` is the one that the adapter was trained with, `runs` as for `build_page`, `own` as for `build_runs`."""
+    """Build the tab; `system_prompt` is the one that the adapter was trained with, `runs` as for `build_page`."""
     handlers = TrainingHandlers(engine, recipe, split)
     words.make(gr.Markdown, {"value": "training_intro"})
     words.make(gr.Markdown, {"value": "arithmetic_intro"})
@@ -122,7 +121,7 @@ def build_training_tab(
     build_history(engine, words, tab=tab, language=language)
     asked = {"page": page, "system_prompt": system_prompt, "rows": split.test, "adapter": recipe.adapter}
     build_growth(engine, words, **asked, tab=tab, language=language)
-    build_runs(engine, runs, words, reader=reader, own=own, tab=tab, language=language)
+    build_runs(engine, runs, words, reader=reader, tab=tab, language=language)
 
     shown = [settings, formula, shapes]
     tab.select(handlers.show, [language, *quantities], shown, **QUICK)

@@ -21,6 +21,7 @@ RECEIPT = Receipt(
     data_fingerprint=None,
     difference={"largest": 3.25, "mean": 0.5},
     alarms=(),
+    adapter_settings={"r": 8, "alpha": 32},
 )
 ANSWERS = {"base": AnswerStream("글", 512, 4.0, "limit"), "tuned": AnswerStream("글", 160, 2.0, "end_of_turn")}
 
@@ -37,6 +38,7 @@ def test_receipt_is_folded_and_holds_every_figure(language):
         "3.250",
         "0.500",
         "default",
+        "r 8, alpha 32",
         "b1",
         "a1",
         say("adapter_off", language),
