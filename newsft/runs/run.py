@@ -1,6 +1,6 @@
 """One run of a reader: its folder, its process, and how far its journal says it is."""
 
-import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -176,7 +176,7 @@ class Run:
             last = (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]
         except OSError:
             last = []
-        print(f"the run {self.id} ended with code {code}:", json.dumps(last, ensure_ascii=False), file=sys.stderr)
+        logging.getLogger(__name__).warning("the run %s ended with code %s: %s", self.id, code, " / ".join(last))
         return UserError(f"The training's process ended in the middle (code {code}).", key="run_died", code=code)
 
 

@@ -11,7 +11,7 @@ import pytest
 import app
 from newsft.errors import UserError
 from newsft.page.html.runs import format_preview, format_progress, format_run
-from newsft.page.tabs.run_handlers import RunHandlers, check_reader
+from newsft.page.tabs.run_handlers import RunHandlers, check_reader, name_adapters
 from newsft.page.tabs.runs import find_layers
 from newsft.page.texts import say
 from newsft.recipe import RECIPES
@@ -36,9 +36,25 @@ def runs(monkeypatch):
     made.close()
 
 
+class Engine:
+    """What a run's end asks of an engine."""
+
+    def __init__(self, chat):
+        self.chat, self.held = chat, {}
+
+    def add_adapter(self, name, folder, *, listed):
+        assert not listed
+        self.held[name] = folder
+
+    def remove_adapter(self, name):
+        if name not in self.held:
+            raise UserError("unknown")
+        del self.held[name]
+
+
 @pytest.fixture
 def handlers(runs, chat):
-    return RunHandlers(SimpleNamespace(chat=chat), runs)
+    return RunHandlers(Engine(chat), runs)
 
 
 def chosen(*, train="auto", host="127.0.0.1", share=False, server=None, changeable=True):
@@ -166,3 +182,24 @@ def test_every_state_is_well_formed_and_says_what_it_means(language):
 def test_layers_to_choose_are_those_of_the_model():
     assert find_layers(MINI.model, ("q_proj", "v_proj"))[:4] == ["q_proj", "k_proj", "v_proj", "o_proj"]
     assert find_layers("no/such-model", ("c_attn",)) == ["c_attn"]
+
+
+def test_finished_adapter_is_offered_to_its_reader_alone_and_goes_with_the_run(handlers, runs):
+    handlers.start(ANNA, "ko", *CHOICE)
+    run = runs._queue.pop()
+    assert name_adapters(runs, ANNA) == []
+    runs.on_done(run)
+    run.end(DONE)
+    (name,) = name_adapters(runs, ANNA)
+    assert handlers.engine.held == {name: str(run.output)} and run.id in name
+    assert name_adapters(runs, BERTA) == name_adapters(runs, None) == name_adapters("train_off_flag", ANNA) == []
+    runs.sweep(now=run.ended + runs.limits.age + 1)
+    assert handlers.engine.held == {} and name_adapters(runs, ANNA) == [] and not run.folder.exists()
+
+
+def test_adapter_that_the_engine_refuses_is_told_beside_the_finished_run(handlers, runs):
+    handlers.start(ANNA, "ko", *CHOICE)
+    run = runs._queue.pop()
+    handlers.engine.add_adapter = lambda *_, **__: (_ for _ in ()).throw(UserError("another base"))
+    run.end(DONE, runs._tell_done(run))
+    assert "another base" in handlers.look(ANNA, "ko", None)[0]
