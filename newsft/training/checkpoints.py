@@ -80,9 +80,8 @@ def explained(what: str, output: Path) -> Iterator[None]:
         shutil.rmtree(output / STAGING, ignore_errors=True)
         kept = find_checkpoint(output)
         go_on = f"run the same command with --resume: {kept.name} is whole" if kept else "run the same command again"
-        raise UserError(
-            f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}."
-        ) from error
+        message = f"{what} could not be written to {output} ({reason}; {free}). Make room there, or correct what is named, then {go_on}."
+        raise UserError(message, key="run_disk", reason=f"{reason}; {free}") from error
 
 
 def find_damage(checkpoint: Path) -> str | None:

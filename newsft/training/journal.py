@@ -21,8 +21,8 @@ class Journal:
         self._path = path
 
     def write(self, event: str, **values: object) -> None:
-        """One line, written whole."""
-        line = json.dumps({"event": event} | values, ensure_ascii=False, default=str) + "\n"
+        """One line of its own, even behind one that was not written to its end."""
+        line = f"\n{json.dumps({'event': event} | values, ensure_ascii=False, default=str)}\n"
         with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
             file.write(line)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests import tiny
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
+LARGEST = 45_000  # bytes of a file on the full disk: enough for an adapter of rank 64, not for the optimizer's state
 WISH = Wish(rows=16, steps=200, rank=4, alpha=8, learning_rate=0.01)
 
 
@@ -202,6 +204,22 @@ def test_a_full_queue_and_a_reader_without_a_name_are_refused(base, monkeypatch)
         runs.start("berta", WISH)
     finally:
         runs.close()
+
+
+def test_disk_that_is_full_in_the_middle_is_told_and_the_run_goes_on_when_there_is_room(runs):
+    # From the start of the process on no file can grow beyond what the adapter needs: the system refuses it as it refuses a byte beyond the disk.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, hard))
+    try:
+        runs.start("anna", dataclasses.replace(WISH, rank=64))
+        until(lambda: runs.find("anna").process is not None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    run = end(runs, "anna")
+    assert (run.state, run.problem.key) == (one_run.FAILED, "run_disk"), log(run)
+    assert "MB are free" in run.problem.values["reason"]
+    runs.resume("anna")
+    assert end(runs, "anna").state == one_run.DONE, log(run)
 
 
 def test_full_disk_is_told(base, monkeypatch):

@@ -104,3 +104,5 @@ def test_line_that_is_not_whole_is_passed_over(tmp_path):
     with path.open("a") as file:
         file.write('{"event": "st')
     assert read_journal(path) == [{"event": "begin", "step": 0}]
+    Journal(path).write("begin", step=7)  # the run that goes on
+    assert read_journal(path)[1:] == [{"event": "begin", "step": 7}]

@@ -92,7 +92,7 @@ def _say_done(progress: Progress, language: str) -> list[str]:
 
 def _say_failed(progress: Progress, language: str) -> list[str]:
     return [say("train_failed", language), escape(say_error(progress.problem, language))] + (
-        [say("train_may_resume", language)] if progress.problem.key == "run_died" else []
+        [say("train_may_resume", language)] if progress.problem.key in ("run_died", "run_disk") else []
     )
 
 
