@@ -137,11 +137,12 @@ def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [None, "", "short", "x" * 65, 5, ["a" * 20], {}])
-def test_what_is_no_token_finds_no_run_and_starts_none(handlers, runs, wrong):
+def test_what_is_no_token_finds_no_run_and_a_start_gives_a_new_one(handlers, runs, wrong):
     assert check_reader(wrong) == ""
-    assert say("error_run_no_reader", "ko") in handlers.start(wrong, "ko", *CHOICE)[1]
     handlers.stop(wrong, "ko")
-    assert runs._runs == []
+    assert say("error_run_nothing_stopped", "ko") in handlers.resume(wrong, "ko")[0]
+    reader = handlers.start(wrong, "ko", *CHOICE)[0]
+    assert check_reader(reader) == reader == runs.find(reader).reader and reader != wrong
 
 
 def test_nothing_is_sent_twice(handlers):
