@@ -1,6 +1,7 @@
 """The tab 답변 비교: paste or choose an article, both answers stream side by side."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 import gradio as gr
@@ -25,24 +26,25 @@ def build_compare_tab(
     page: gr.Blocks,
     tab: gr.Tab,
     language: gr.Radio,
-    own: gr.State,
+    reader: gr.BrowserState,
+    name_own: Callable[[str], list[str]],
     system_prompt: str,
     rows: list[dict],
 ) -> None:
     """Build the tab: where the article comes from, the adapter, the buttons, both answers, the system prompt.
 
-    `own` holds the names of adapters that are not listed and that this reader may choose beside those that are.
+    `reader` holds the reader's token, `name_own` makes of it the names of adapters that are not listed and that this reader may choose beside those that are.
     """
     handlers = CompareHandlers(engine, page=page, system_prompt=system_prompt, rows=rows)
     said = {"label": "news", "placeholder": "news_placeholder"}
     news = words.make(gr.Textbox, said, lines=3, max_lines=7, elem_id="news", render=False)
     _build_sources(words, handlers, news=news, language=language)
     news.render()
-    adapter = _build_adapters(words, handlers, page=page, tab=tab, language=language, own=own)
-    with gr.Row(elem_id="buttons"):
-        compare = words.make(gr.Button, {"value": "compare"}, variant="primary", elem_id="compare")
-        stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
-        clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
+    adapter = _build_adapters(words, handlers)
+    if engine.capabilities.changeable:
+        opened = [page.load, tab.select, language.change]
+        _offer_on(opened, handlers, name_own, adapter=adapter, reader=reader, language=language)
+    compare, stop, clear = _build_buttons(words)
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     outputs = _build_answers(words, handlers)
     finished = gr.State(None)  # the last complete comparison
@@ -76,6 +78,15 @@ def _build_answers(words: Words, handlers: CompareHandlers) -> list:
             for side in handlers.engine.sides
         ]
     return [*sides, gr.HTML(elem_id="footer")]
+
+
+def _build_buttons(words: Words) -> tuple[gr.Button, gr.Button, gr.Button]:
+    """Compare, stop and clear."""
+    with gr.Row(elem_id="buttons"):
+        compare = words.make(gr.Button, {"value": "compare"}, variant="primary", elem_id="compare")
+        stop = words.make(gr.Button, {"value": "stop"}, variant="stop", elem_id="stop", interactive=False)
+        clear = words.make(gr.Button, {"value": "clear"}, elem_id="clear")
+    return compare, stop, clear
 
 
 def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox, language: gr.Radio) -> None:
@@ -117,18 +128,29 @@ def _build_sources(words: Words, handlers: CompareHandlers, *, news: gr.Textbox,
     gr.on([load.click, number.submit], handlers.load_row, [number, language], news, **can_warn)
 
 
-def _build_adapters(
-    words: Words, handlers: CompareHandlers, *, page: gr.Blocks, tab: gr.Tab, language: gr.Radio, own: gr.State
-) -> gr.Dropdown:
-    """The choice of the adapter, in sight where there is one; where adapters come and go, it is made anew whenever the tab is opened."""
+def _build_adapters(words: Words, handlers: CompareHandlers) -> gr.Dropdown:
+    """The choice of the adapter, in sight where there is one."""
     listed = handlers.list_adapters((), "ko")
     first = listed[0][1] if listed else None
     look = {"choices": listed, "value": first, "visible": len(listed) > 1, "elem_id": "adapter"}
-    adapter = words.make(gr.Dropdown, {"label": "adapter_choice", "info": "adapter_choice_info"}, **look)
-    if handlers.engine.capabilities.changeable:
-        now = [adapter, own, language]
-        gr.on([page.load, tab.select, language.change], handlers.offer_adapters, now, adapter, **QUICK)
-    return adapter
+    return words.make(gr.Dropdown, {"label": "adapter_choice", "info": "adapter_choice_info"}, **look)
+
+
+def _offer_on(
+    events: list,
+    handlers: CompareHandlers,
+    name_own: Callable[[str], list[str]],
+    *,
+    adapter: gr.Dropdown,
+    reader: gr.BrowserState,
+    language: gr.Radio,
+) -> None:
+    """Make the choice anew on each of the events."""
+
+    def offer(chosen: str | None, token: str, to: str) -> dict:
+        return handlers.offer_adapters(chosen, name_own(token), to)
+
+    gr.on(events, offer, [adapter, reader, language], adapter, **QUICK)
 
 
 def _build_system_prompt(words: Words, handlers: CompareHandlers, adapter: gr.Dropdown) -> gr.Textbox:
