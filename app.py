@@ -22,7 +22,9 @@ from newsft.recipe import Recipe
 if TYPE_CHECKING:  # seconds of imports: --help and a wrong flag answer at once
     from newsft.data.rows import Split
     from newsft.inference.types import Engine
+    from newsft.runs.runs import Runs
 
+LOCAL = ("127.0.0.1", "localhost", "::1")  # addresses that nobody else can reach
 SETTINGS = ("model", "adapter", "quantize", "attention", "data", "test_ratio", "evaluation", "max_new_tokens")
 
 
@@ -51,6 +53,12 @@ def parse_flags() -> argparse.Namespace:
         metavar="SITE",
         default=frames,
         help="further sites that may show the page in a frame, such as https://lms.example.org (those in NEWSFT_FRAME_ANCESTORS)",
+    )
+    parser.add_argument(
+        "--train",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="whether readers may train adapters of their own on this machine; auto: only where the page is open to this computer alone, not on a Space, with --share or another --host",
     )
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
@@ -128,12 +136,32 @@ def load(arguments: argparse.Namespace) -> Setup:
     )
 
 
+def choose_runs(arguments: argparse.Namespace, setup: Setup) -> "Runs | str":
+    """The trainings that readers start, or the key of the page's text that says why there are none. UserError where --train on cannot be had."""
+    if arguments.train == "off":
+        return "train_off_flag"
+    hindrance = "train_off_served" if arguments.server else None
+    if not arguments.server and not getattr(setup.engine.capabilities, "changeable", False):
+        hindrance = "train_off_engine"
+    if hindrance:
+        if arguments.train == "on":
+            raise UserError("--train on needs a model in this process, on this machine's own CPU or GPU; leave it out.")
+        return hindrance
+    alone = arguments.host in LOCAL and not arguments.share and not os.environ.get("SPACE_ID")
+    if arguments.train == "auto" and not alone:
+        return "train_off_public"
+    from newsft.runs.runs import Runs
+
+    return Runs(setup.recipe)
+
+
 def serve(arguments: argparse.Namespace, setup: Setup) -> None:
     """Build the page and serve it until interrupted."""
     from newsft.page.page import build_page, launch_settings
     from newsft.page.sessions import QUEUE_LENGTH
 
-    settings = launch_settings(frames=arguments.frame_ancestors)
+    runs = choose_runs(arguments, setup)
+    settings = launch_settings(frames=arguments.frame_ancestors, uploads=not isinstance(runs, str))
     print(setup.engine.models.description)
     run = setup.engine.models.run
     system_prompt = run["system_prompt"] if run else setup.split.rows[0]["system_prompt"]
@@ -143,6 +171,7 @@ def serve(arguments: argparse.Namespace, setup: Setup) -> None:
         names=setup.names,
         split=setup.split,
         recipe=setup.recipe,
+        runs=runs,
     )
     try:
         page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(

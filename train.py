@@ -7,10 +7,17 @@ torchrun --nproc_per_node 2 train.py --recipe varco     the same on two GPUs: tw
 
 import argparse
 import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsft import recipe
-from newsft.errors import command, list_rows
+from newsft.errors import UserError, command, list_rows
 from newsft.models import distributed
+
+if TYPE_CHECKING:
+    from newsft.training.run import Mistake
+    from newsft.training.watch import Watch
 
 
 def parse_flags() -> argparse.Namespace:
@@ -25,14 +32,57 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument(
         "--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder"
     )
+    parser.add_argument(
+        "--fault",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="train on purpose with mistakes of the break-it lab, to see what they do: unmasked, no_end, header_spaces and others (a wrong name lists them all)",
+    )
+    parser.add_argument(
+        "--watched",
+        metavar="FILE",
+        type=Path,
+        help="for a program that watches the run, as the page does: progress goes to FILE as lines of JSON, a line `stop` on standard input ends the run at the next step with a checkpoint, and the end of standard input ends it at once",
+    )
     return parser.parse_args()
+
+
+def choose_mistake(names: list[str], *, pushed: bool) -> "Mistake | None":
+    """The mistake that --fault names; UserError for an unknown one, and where its adapter would be published."""
+    if not names:
+        return None
+    from newsft.lessons import faults  # wrong rows are made nowhere but in the lesson
+    from newsft.training.run import Mistake
+
+    if unknown := [name for name in names if name not in faults.TRAINABLE]:
+        raise UserError(f"There is no fault {', '.join(unknown)}; --fault takes {', '.join(faults.TRAINABLE)}.")
+    if pushed:
+        raise UserError(
+            "An adapter that was trained wrong on purpose is not published; leave out --push-to-hub or --fault."
+        )
+    chosen = tuple(name for name in faults.TRAINABLE if name in names)
+    return Mistake(chosen, partial(faults.break_training_row, names=chosen))
 
 
 @command(stopped="stopped; the last checkpoint is kept, the same command with --resume goes on from it")
 def main() -> None:
     """Train, then publish where that was asked for."""
     arguments = parse_flags()
+    if not arguments.watched:
+        return train(arguments)
+    from newsft.training.watch import Watch
+
+    watch = Watch(arguments.watched)
+    watch.follow_orders()
+    with watch.reporting():
+        train(arguments, watch)
+
+
+def train(arguments: argparse.Namespace, watch: "Watch | None" = None) -> None:
+    """One run from the flags to the adapter, or to the hub."""
     chosen, name = recipe.from_flags(arguments), arguments.push_to_hub
+    mistake = choose_mistake(arguments.fault, pushed=bool(name))
     tell = print if distributed.is_main() else lambda _: None
     from newsft.data.rows import Split  # seconds of imports: --help and a wrong flag answer at once
     from newsft.evaluation.article import find_long
@@ -59,6 +109,8 @@ def main() -> None:
         write_card=lambda written: write_card(written, chosen.model),  # in the place of PEFT's empty form
         resume=arguments.resume,
         hub_name=name,
+        mistake=mistake,
+        watch=watch,
         tell=tell,
     )
     if name and distributed.is_main():

@@ -56,6 +56,7 @@ class Recipe:
         choices=("auto", "bf16"),
     )
     test_ratio: float = _setting(0.5, "the first part of the rows, unshuffled, is the test split")
+    train_rows: int = _setting(0, "train on the first so many rows of the training half; 0 for all of them", least=0)
     max_length: int = _setting(8192, "tokens; a longer row loses the middle of its news, never its answer", least=1)
     lora_r: int = _setting(8, "rank of the two small matrices that LoRA adds to each target", least=1)
     lora_alpha: int = _setting(32, "the adapter's output is scaled by alpha / r")
@@ -207,6 +208,17 @@ def from_flags(arguments: argparse.Namespace) -> Recipe:
         if value is not None and field.name != "name":
             given[field.name] = tuple(value) if isinstance(value, list) else value
     return dataclasses.replace(recipe, **given)
+
+
+def to_flags(recipe: Recipe) -> list[str]:
+    """The flags that make this recipe: the one that it starts from, and every setting that differs from that one's."""
+    start = RECIPES[recipe.name]
+    flags = ["--recipe", recipe.name]
+    for field in dataclasses.fields(Recipe):
+        value = getattr(recipe, field.name)
+        if field.name != "name" and value != getattr(start, field.name):
+            flags += [_flag(field.name), *map(str, value if isinstance(value, tuple) else [value])]
+    return flags
 
 
 def from_record(settings: dict) -> Recipe:

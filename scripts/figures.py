@@ -207,7 +207,9 @@ def limits() -> dict[str, int]:
     from newsft.lessons import conversations, two_steps
     from newsft.page.middleware import MOST_BYTES
     from newsft.page.sessions import QUEUE_LENGTH
+    from newsft.runs.wish import Limits
 
+    runs = Limits()
     return {
         "limit-news": NEWS_LIMIT,
         "limit-message": conversations.TEXT_LIMIT,
@@ -218,6 +220,11 @@ def limits() -> dict[str, int]:
         "limit-megabytes": MOST_BYTES // 10**6,
         "limit-queue": QUEUE_LENGTH,
         "limit-together": MOST_ROWS // 2,
+        "limit-run-steps": runs.steps,
+        "limit-run-rows": runs.rows,
+        "limit-run-megabytes": runs.upload // 10**6,
+        "limit-run-kept": runs.per_reader,
+        "limit-run-hours": round(runs.age / 3600),
     }
 
 

@@ -18,8 +18,9 @@ ROOMS = {
     "inference": {"models", "encoding", "data"},
     "evaluation": {"inference", "models", "encoding", "data"},
     "lessons": {"training", "models", "encoding", "data"},
+    "runs": {"training", "encoding", "data"},
     "publish": {"evaluation", "models", "data"},
-    "page": {"lessons", "evaluation", "inference", "models", "encoding", "data"},
+    "page": {"runs", "lessons", "evaluation", "inference", "models", "encoding", "data"},
     "mini": {"evaluation", "inference", "training", "models", "encoding", "data"},
 }
 SPOILT = {
@@ -66,7 +67,7 @@ def test_wrong_rows_are_made_for_the_lesson_alone():
     users = {module for module, path in MODULES.items() if SPOILT & imports_of(path)} - COMMANDS.keys()
     assert {room_of(module) for module in users} == {"lessons", "page"}
     assert {module for module in users if room_of(module) == "page"} <= {
-        f"newsft.page.{name}" for name in ("tabs.lab", "tabs.trainers", "html.lab", "html.trainers")
+        f"newsft.page.{name}" for name in ("tabs.lab", "tabs.runs", "tabs.trainers", "html.lab", "html.trainers")
     }
 
 

@@ -95,6 +95,7 @@ class Decoder:
             OrderedDict()
         )  # by side and tokens, the longest unused first
         self._waiting: deque[_Row] = deque()
+        self._retired: set[str] = set()  # sides whose adapter leaves once no row has it
         self._begin()
 
     def _begin(self) -> None:
@@ -118,6 +119,7 @@ class Decoder:
         """
         found: dict[Job, list[NextToken]] = {}
         self._drop_stopped(found)
+        self._drop_retired()
         if not self.busy:
             return found
         free = MOST_ROWS - len(self._rows)
@@ -128,7 +130,21 @@ class Decoder:
         else:
             chosen = self._advance()
         self._take(chosen, found)
+        self._drop_retired()
         return found
+
+    def retire(self, side: str) -> None:
+        """Drop a side's adapter, and what is kept of its prompts, as soon as no row is answered by it; no later job may ask it."""
+        self._retired.add(side)
+        self._drop_retired()
+
+    def _drop_retired(self) -> None:
+        asked = {row.request.side for row in (*self._rows, *self._joining, *self._waiting)} if self._retired else set()
+        for side in self._retired - asked:
+            self._retired.remove(side)
+            for key in [key for key in self._prefixes if key[0] == side]:
+                del self._prefixes[key]
+            self.adapters.remove(side)
 
     def abandon(self) -> set[Job]:
         """After a step that raised: forget all rows in the batch, and the rows of the same jobs that still wait; the jobs."""

@@ -1,8 +1,9 @@
 """News -> prompts -> answers that grow: both sides of a comparison, from one model that many threads may ask at once."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -14,14 +15,20 @@ from newsft.encoding.chat import ChatFormat
 from newsft.encoding.pieces import Piece
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
+from newsft.inference.adapters import Adapters
 from newsft.inference.decoder import Decoder, Job, score_row
 from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.types import SIDES, AnswerStream, Capabilities, Comparison, ModelInfo, NextToken, Prompt, Request
 from newsft.inference.worker import Batcher
+from newsft.models.adapter_info import AdapterInfo, name_adapters
 from newsft.models.growth import attach_steps
 from newsft.models.hub import find_files
-from newsft.models.load import BASE, Loaded, add_adapter, load_base, stop_ids
+from newsft.models.load import BASE, Loaded, add_adapter, attach_adapter, check_adapter, load_base, on_day_of, stop_ids
 from newsft.recipe import Recipe
+
+NUMBERS = itertools.count(
+    1
+)  # of the adapters beside the first, never given twice: what is kept of one would be taken for another's
 
 
 def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | None = None) -> Prompt:
@@ -40,15 +47,29 @@ def encode_news(chat: ChatFormat, news: str, *, system_prompt: str, room: int | 
 def load_engine(
     recipe: Recipe,
     *,
+    more: Sequence[str] = (),
     examples: Sequence[str] = (),
     batcher: Callable[[Decoder], Batcher] = Batcher,
     on_cpu: bool = False,
 ) -> "LocalEngine":
-    """The engine with the recipe's base and adapter, and the adapter's earlier steps where they were kept, on the device that is there or `on_cpu`."""
+    """The engine with the recipe's base and adapter, the adapter's earlier steps where they were kept, and `more` adapters, on the device that is there or `on_cpu`."""
+    name, *others = name_adapters([recipe.adapter, *more])
     base = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention, on_cpu=on_cpu)
-    loaded = add_adapter(base, recipe.adapter)
+    loaded = add_adapter(base, recipe.adapter, name=name)
+    for other, source in zip(others, more, strict=True):
+        _load_another(loaded, other, source)
     loaded.steps = attach_steps(loaded, find_files(recipe.adapter, what="adapter"))
     return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
+
+
+def _load_another(loaded: Loaded, name: str, source: str) -> None:
+    checked, side = check_adapter(loaded, source), _new_side()
+    attach_adapter(loaded, checked, side)
+    loaded.adapters += (checked.describe(name, side),)
+
+
+def _new_side() -> str:
+    return f"adapter-{next(NUMBERS)}"
 
 
 class LocalEngine:
@@ -66,11 +87,10 @@ class LocalEngine:
         batcher: Callable[[Decoder], Batcher] = Batcher,
     ):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
-        self.capabilities = Capabilities(token_loss=True, same_weights=True, steps=loaded.steps)
         self.models = ModelInfo(loaded.describe(), loaded.fingerprint, loaded.adapter_fingerprint, loaded.run)
         self.stop_ids = stop_ids(loaded.chat, loaded.model)
         self.sides = SIDES if isinstance(loaded.model, PeftModel) else SIDES[:1]
-        self.adapters = {side: None if adapter_of(side) == BASE else adapter_of(side) for side in self.sides}
+        self.served: dict[str, str] = {}
         self.positions = loaded.model.config.max_position_embeddings
         self.room = self.positions - max_new_tokens  # tokens that a prompt may have
         dtype = str(loaded.model.dtype).removeprefix("torch.")
@@ -84,31 +104,91 @@ class LocalEngine:
         encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
+        changeable = self._batcher.changeable and len(self.sides) > 1
+        self.capabilities = Capabilities(token_loss=True, same_weights=True, changeable=changeable, steps=loaded.steps)
+        self._adapters = Adapters(loaded.adapters, retire=self._retire)
+
+    @property
+    def adapters(self) -> tuple[AdapterInfo, ...]:
+        """Those that the tuned side can answer with; the first where none is named."""
+        return self._adapters.infos
+
+    def add_adapter(self, name: str, folder: str, *, listed: bool = True) -> AdapterInfo:
+        """Load one more adapter between two steps; from here on it can be asked by this name. One that is not `listed` is offered to nobody.
+
+        Raises UserError for a name that is taken, for a folder that holds no adapter of this base, and where the model is in other processes too.
+        """
+        self._check_changeable()
+        with self._adapters.claim(name):
+            checked, side = check_adapter(self.loaded, str(folder)), _new_side()
+            info = checked.describe(name, side, listed=listed)
+
+            def attach(decoder: Decoder) -> None:
+                attach_adapter(self.loaded, checked, side)
+                decoder.adapters.refresh()
+
+            self._batcher.call(attach)
+            self._adapters.put(info)
+        return info
+
+    def remove_adapter(self, name: str) -> None:
+        """From here on it cannot be asked; answers that have begun are given to the end, then its weights leave the memory.
+
+        Raises UserError for a name that is not there, and for the adapter that the engine was loaded with.
+        """
+        self._check_changeable()
+        self._adapters.remove(name)
+
+    def _check_changeable(self) -> None:
+        if not self.capabilities.changeable:
+            message = "Adapters cannot be added or removed here while the page runs; give all of them to app.py with --adapter."
+            raise UserError(message, key="not_changeable")
+
+    def _retire(self, side: str) -> None:
+        self._batcher.post(lambda decoder: decoder.retire(side))
 
     @property
     def askers(self) -> int:
         """How many are being answered or wait for it."""
         return self._batcher.askers
 
-    def encode(self, news: str, *, system_prompt: str) -> Prompt:
-        """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
-        return encode_news(self.chat, news, system_prompt=system_prompt, room=self.room)
+    def encode(self, news: str, *, system_prompt: str, adapter: str | None = None) -> Prompt:
+        """The prompt that asks for an answer to a news text, as rows of that adapter's training begin. Raises UserError for empty or over-long input."""
+        return self._encode(news, system_prompt, self._adapters.find(adapter))
 
-    def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+    def _encode(self, news: str, system_prompt: str, adapter: AdapterInfo | None) -> Prompt:
+        chat = on_day_of(self.chat, adapter.run if adapter else None)
+        return encode_news(chat, news, system_prompt=system_prompt, room=self.room)
+
+    def compare(
+        self, news: str, *, system_prompt: str, adapter: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason."""
-        return self._answer(news, self.sides, system_prompt=system_prompt, stop=stop)
+        with self._adapters.lend(adapter) as info:
+            asked = {side: side if side == "base" else info.side for side in self.sides}
+            yield from self._answer(news, asked, info, system_prompt=system_prompt, stop=stop)
 
     def grow(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
         """As `compare`, with an answer for the base and for every kept step of the training, by the sides of `capabilities.growth`."""
         sides = ["base", *self.capabilities.growth.values()]
-        return self._answer(news, sides, system_prompt=system_prompt, stop=stop)
+        asked, first = dict(zip(sides, sides, strict=True)), self._adapters.find()
+        return self._answer(news, asked, first, system_prompt=system_prompt, stop=stop)
 
     def _answer(
-        self, news: str, sides: Sequence[str], *, system_prompt: str, stop: threading.Event | None
+        self,
+        news: str,
+        asked: Mapping[str, str],
+        adapter: AdapterInfo | None,
+        *,
+        system_prompt: str,
+        stop: threading.Event | None,
     ) -> Iterator[Comparison]:
-        prompt = self.encode(news, system_prompt=system_prompt)
-        requests = {side: Request(prompt.ids, side, prompt.shared) for side in sides}
-        comparison = Comparison(prompt, requests, {side: AnswerStream() for side in sides})
+        """One comparison; `asked` has, by the side under which an answer is given, the side that is asked for it."""
+        prompt, sides = self._encode(news, system_prompt, adapter), list(asked)
+        requests = {side: Request(prompt.ids, asked[side], prompt.shared) for side in sides}
+        answers = {side: AnswerStream() for side in sides}
+        switched = {side: self._name_adapter(asked[side]) for side in sides}
+        comparison = Comparison(prompt, requests, answers, adapter=adapter, switched=switched)
         streams = {side: IncrementalDetokenizer(self.chat) for side in sides}
 
         logits: dict[str, torch.Tensor] = {}
@@ -132,6 +212,12 @@ class LocalEngine:
                     answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
                 answer.seconds = now - (job.started or now)  # without the time in the queue
             yield comparison
+
+    def _name_adapter(self, side: str) -> str | None:
+        """What a reader calls the adapter that is on for a side's rows; None where none is."""
+        on = adapter_of(side)
+        names = {adapter_of(info.side): info.name for info in self._adapters.infos}
+        return None if on == BASE else names.get(on, on)
 
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""

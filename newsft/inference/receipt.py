@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from newsft.encoding.fidelity import find_id_difference, find_text_difference
 from newsft.inference.types import LENGTH, STOP, Comparison, Engine, Receipt
+from newsft.models.load import on_day_of
 
 # What can be wrong with a comparison; the page's texts have the same names.
 NO_DIFFERENCE, OTHER_IDS, NO_PREFIX, OTHER_BASE, OTHER_TEXT = (
@@ -26,10 +27,11 @@ def hash_ids(ids: list[int]) -> str:
 
 def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
     """The receipt of a comparison that this engine made; what only a server knows is None in it, not guessed."""
-    models, prompt = engine.models, comparison.prompt
-    run = models.run or {}
+    models, prompt, adapter = engine.models, comparison.prompt, comparison.adapter
+    run = (adapter.run if adapter else models.run) or {}
     here = bool(models.base_fingerprint)
-    row = engine.chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
+    chat = on_day_of(engine.chat, run)
+    row = chat.encode_row([*prompt.messages, {"role": "assistant", "content": "{"}])
     receipt = Receipt(
         prompt_hashes={
             side: hash_ids(comparison.requests[side].prompt) if side in comparison.requests else None
@@ -40,17 +42,18 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
         decoding=engine.decoding,
         stop_ids=engine.stop_ids,
         reasons={side: answer.reason for side, answer in comparison.answers.items()},
-        adapters=engine.adapters,
+        adapters=dict(comparison.switched),
         base_fingerprint=models.base_fingerprint,
-        adapter_fingerprint=models.adapter_fingerprint,
+        adapter_fingerprint=adapter.fingerprint if adapter else None,
+        adapter_settings=adapter.settings if adapter else None,
         data_fingerprint=run.get("data_fingerprint") if here else None,
-        template_day=engine.chat.day.isoformat() if comparison.requests and engine.chat.is_dated else None,
+        template_day=chat.day.isoformat() if comparison.requests and chat.is_dated else None,
         difference=comparison.difference,
         alarms=(),
         server_tokens=dict(comparison.server_tokens),
     )
     alarms = [*_find_alarms(receipt, run), *_find_alarms_of_servers(engine, comparison)]
-    if find_text_difference(engine.chat, row.messages, row) or find_id_difference(engine.chat, row.messages, row):
+    if find_text_difference(chat, row.messages, row) or find_id_difference(chat, row.messages, row):
         alarms.append(OTHER_TEXT)
     return replace(receipt, alarms=tuple(alarms))
 

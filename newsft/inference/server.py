@@ -32,6 +32,7 @@ from newsft.inference.types import (
     Prompt,
     Request,
 )
+from newsft.models.adapter_info import unknown_adapter
 from newsft.models.hub import read_config
 from newsft.models.load import load_chat, on_day_of
 from newsft.models.run_record import read_run
@@ -71,9 +72,7 @@ class _Answering:
     events: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     begun: float = field(default_factory=time.monotonic)
     heard: dict[str, float] = field(default_factory=dict)  # side -> when its server last sent something
-    looked: dict[str, float] = field(
-        default_factory=dict
-    )  # side -> when it was last looked whether its server is there
+    looked: dict[str, float] = field(default_factory=dict)  # side -> when its server was last looked after
     reasons: dict[str, str] = field(default_factory=dict)  # of sides whose server may still send its counts
 
 
@@ -85,7 +84,7 @@ class RemoteEngine:
     names, for a server that is not there, and for one that has not got the models.
     """
 
-    sides, capabilities = SIDES, Capabilities()
+    sides, capabilities, adapters = SIDES, Capabilities(), ()
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class RemoteEngine:
             raise UserError(
                 f"--base-model and --tuned-model are both {names[SIDES[0]]}, so both columns would show one model; give the names of two."
             )
-        self.names, self.chat, self.max_new_tokens = names, chat, max_new_tokens
+        self.served, self.chat, self.max_new_tokens = names, chat, max_new_tokens
         self.endpoint = Endpoint(url)
         self.url = self.endpoint.url
         listed = self.endpoint.list_models()
@@ -118,7 +117,6 @@ class RemoteEngine:
         self.takes_ids = all(dialect.takes_ids for dialect in self._dialects.values())
         for name in names.values() if self.takes_ids else ():
             self.endpoint.check_tokenizer(name, chat)
-        self.adapters = dict(names)
         self.models = ModelInfo(f"server {self.url}: {self._describe()}", run=run, mixed=self._mixes(run))
         self.decoding = self._describe_decoding()
         known = [_told_positions((listed or {}).get(name, {})) for name in names.values()] + [positions]
@@ -143,17 +141,19 @@ class RemoteEngine:
             room=None if self.positions is None else self.positions - self.max_new_tokens,
         )
 
-    def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+    def compare(
+        self, news: str, *, system_prompt: str, adapter: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again with every piece, done when each answer has its reason.
 
-        A side whose server refuses, fails or falls silent ends with FAILED and its `error`; the other one goes on. Raises UserError for
-        news that cannot be asked about.
+        A side whose server refuses, fails or falls silent ends with FAILED and its `error`; the other one goes on. Raises UserError for what cannot be asked.
         """
+        if adapter not in (None, self.served["tuned"]):
+            raise unknown_adapter(adapter, [self.served["tuned"]])
         prompt = self.encode(news, system_prompt=system_prompt)
         requests = {side: Request(prompt.ids, side, prompt.shared) for side in SIDES} if self.takes_ids else {}
-        now = _Answering(
-            Comparison(prompt, requests, {side: AnswerStream() for side in SIDES}), stop or threading.Event()
-        )
+        answers = {side: AnswerStream() for side in SIDES}
+        now = _Answering(Comparison(prompt, requests, answers, switched=dict(self.served)), stop or threading.Event())
         now.heard = dict.fromkeys(SIDES, now.begun)
         with self._counted():
             try:
@@ -207,9 +207,9 @@ class RemoteEngine:
                 answer.reason, answer.error = (
                     FAILED,
                     UserError(
-                        f"The server ended the answer of {self.names[side]}: {said}",
+                        f"The server ended the answer of {self.served[side]}: {said}",
                         key="server_failed",
-                        name=self.names[side],
+                        name=self.served[side],
                         said=said,
                     ),
                 )
@@ -221,7 +221,7 @@ class RemoteEngine:
         if side in now.reasons:
             answer.reason = now.reasons[side] if silence > COUNT_SECONDS else None
         elif silence >= (STALL_SECONDS if answer.text else LONGEST_SILENCE):
-            answer.reason, answer.error = FAILED, silent(self.names[side], silence)
+            answer.reason, answer.error = FAILED, silent(self.served[side], silence)
         elif silence >= STALL_SECONDS:
             answer.silence = int(silence)
             if time.monotonic() - now.looked.get(side, 0.0) >= STALL_SECONDS:
@@ -230,7 +230,7 @@ class RemoteEngine:
 
     def _look(self, side: str, now: _Answering) -> None:
         try:
-            self.endpoint.find_out(self.names[side])
+            self.endpoint.find_out(self.served[side])
         except UserError as error:
             now.events.put((side, error))
 
@@ -238,7 +238,7 @@ class RemoteEngine:
         """One side's answer, chunk by chunk, into the queue."""
         try:
             for chunk in self.endpoint.stream(
-                self.names[side], now.comparison.prompt, self._dialects[side], max_new_tokens=self.max_new_tokens
+                self.served[side], now.comparison.prompt, self._dialects[side], max_new_tokens=self.max_new_tokens
             ):
                 if now.stop.is_set():
                     return
@@ -264,7 +264,7 @@ class RemoteEngine:
         prompt = encode_news(self.chat, "가람누리테크가 공급 계약을 맺었다.", system_prompt=asked)
 
         def ask(side: str) -> str:
-            chunks = self.endpoint.stream(self.names[side], prompt, self._dialects[side], max_new_tokens=TRIED_TOKENS)
+            chunks = self.endpoint.stream(self.served[side], prompt, self._dialects[side], max_new_tokens=TRIED_TOKENS)
             return "".join(chunk.text for chunk in chunks)
 
         try:
@@ -281,7 +281,7 @@ class RemoteEngine:
             if self.takes_ids
             else "takes no token ids: it makes its prompts of our messages itself"
         )
-        return f"{takes}; models {', '.join(self.names.values())}"
+        return f"{takes}; models {', '.join(self.served.values())}"
 
     def _describe_decoding(self) -> dict[str, object]:
         greedy = all(dialect.greedy for dialect in self._dialects.values())

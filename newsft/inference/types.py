@@ -10,6 +10,7 @@ from newsft.data.messages import Message
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.errors import UserError
+from newsft.models.adapter_info import AdapterInfo
 from newsft.models.run_record import name_step
 
 SIDES = ("base", "tuned")
@@ -95,6 +96,10 @@ class Comparison:
     server_tokens: dict[str, int] = field(
         default_factory=dict
     )  # side -> how many tokens its server counted in the prompt, where it tells
+    adapter: AdapterInfo | None = None  # that the tuned side answers with; None where a server has it
+    switched: dict[str, str | None] = field(
+        default_factory=dict
+    )  # side -> the name of the adapter that is on for its row, or of the served model
 
     @property
     def done(self) -> bool:
@@ -118,6 +123,7 @@ class Capabilities:
 
     token_loss: bool = False  # whether it is a `ScoringEngine`
     same_weights: bool = False  # whether both sides are known to be one copy of the base, with the adapter off and on
+    changeable: bool = False  # whether it is a `ChangeableEngine`
     steps: tuple[int, ...] = ()  # of the training, as which a `GrowingEngine` answers; the last is the adapter itself
 
     @property
@@ -134,9 +140,10 @@ class Engine(Protocol):
     models: ModelInfo
     capabilities: Capabilities
     sides: tuple[str, ...]
-    adapters: dict[
-        str, str | None
-    ]  # side -> the adapter that is on for its rows, or the name of a served model, of which no more is known
+    adapters: tuple[
+        AdapterInfo, ...
+    ]  # that the tuned side can answer with, the first where none is named; empty where another server has them
+    served: dict[str, str]  # side -> the name by which a server knows its model; empty where the models are here
     decoding: dict[str, object]  # how the answers come about, as far as it is known
     stop_ids: dict[int, list[str]]  # token that ends an answer -> where that is said; empty where it is not known
     askers: int  # how many comparisons are being answered or wait for it
@@ -144,13 +151,16 @@ class Engine(Protocol):
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
 
-    def compare(self, news: str, *, system_prompt: str, stop: threading.Event | None = None) -> Iterator[Comparison]:
+    def compare(
+        self, news: str, *, system_prompt: str, adapter: str | None = None, stop: threading.Event | None = None
+    ) -> Iterator[Comparison]:
         """Both answers as they grow: one Comparison, yielded again after every step, done when each answer has its reason.
 
             for comparison in engine.compare("가람테크가 공급 계약을 맺었다.", system_prompt="답은 dictionary로 쓴다."):
                 comparison.answers["tuned"]     text "{'is_st", reason None    and in the end    text "{'is_stock_related': True, ...}", reason STOP
 
-        `stop` ends both with the reason ABORT; closing the iterator does the same. Raises UserError for what the user can put right
+        `adapter` is the name of one of `adapters`. `stop` ends both with the reason ABORT; closing the iterator does the same. Raises
+        UserError for what the user can put right, such as a name that is not there,
         and RuntimeError where the model fails or falls silent. Where each side has a server of its own to fail, that side alone gets the
         reason FAILED and the other goes on.
         """
@@ -164,6 +174,23 @@ class ScoringEngine(Engine, Protocol):
 
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""
+
+
+@runtime_checkable
+class ChangeableEngine(Engine, Protocol):
+    """An engine whose adapters come and go while it answers."""
+
+    def add_adapter(self, name: str, folder: str, *, listed: bool = True) -> AdapterInfo:
+        """Load one more adapter, which can be asked by this name from here on; who is being answered meanwhile notices nothing.
+
+        One that is not `listed` is offered to nobody. Raises UserError for a name that is taken, and for a folder that holds no adapter of this base.
+        """
+
+    def remove_adapter(self, name: str) -> None:
+        """From here on it cannot be asked; answers that have begun are given to the end, then its weights leave the memory.
+
+        Raises UserError for a name that is not there, and for the adapter that the engine was loaded with.
+        """
 
 
 @runtime_checkable
@@ -207,9 +234,12 @@ class Receipt:
     decoding: dict[str, object]
     stop_ids: dict[int, list[str]]  # id -> where it comes from
     reasons: dict[str, str | None]  # side -> why its answer ended
-    adapters: dict[str, str | None]  # side -> the adapter that PEFT switched on for its row, or the served model's name
+    adapters: dict[str, str | None]  # side -> the adapter that was on for its row, or the served model's name
     base_fingerprint: str  # empty where another server has the weights
     adapter_fingerprint: str | None
+    adapter_settings: (
+        dict[str, object] | None
+    )  # r, alpha and what else the adapter was trained with; None where a server has it
     data_fingerprint: (
         str | None
     )  # of the rows that the adapter was trained on; None where another server has the adapter

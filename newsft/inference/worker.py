@@ -3,6 +3,7 @@
 One thread runs the model, because the adapter state is global to it. It is started when there is work and ends when there is none.
 """
 
+import logging
 import queue
 import threading
 import time
@@ -23,6 +24,8 @@ STALLED = (
 
 class Batcher:
     """Lets threads share a decoder; safe for threads."""
+
+    changeable = True  # the model can be changed between two steps
 
     def __init__(self, decoder: Decoder):
         self._decoder = decoder
@@ -79,6 +82,17 @@ class Batcher:
                 if future.done():  # just now, or the timeout is the function's own
                     return future.result()
                 self._check_thread()
+
+    def post(self, function: Callable[[Decoder], Any]) -> None:
+        """As `call`, without waiting for it; an exception of the function is only logged."""
+
+        def run() -> None:
+            try:
+                function(self._decoder)
+            except BaseException:  # as in `call`
+                logging.getLogger(__name__).exception("the model's thread went on after an error")
+
+        self._post(run)
 
     def _hear(self, outbox: queue.SimpleQueue) -> list[NextToken] | BaseException:
         while True:

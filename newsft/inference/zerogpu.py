@@ -80,6 +80,8 @@ class ZeroBatcher:
     Gradio's own error, which only the page may know.
     """
 
+    changeable = False  # what is added to this process's model is not in the others' copies
+
     def __init__(self, decoder: Decoder, *, gpu: Callable[..., Any], refusal: type[Exception]):
         def answer(requests: list[Request]) -> Iterator[Step]:
             yield from answer_alone(decoder, requests)

@@ -107,3 +107,22 @@ def spoil_padding(row: Encoded, faults: Faults, *, pad_id: int) -> Encoded:
 def _encode_unprotected(chat: ChatFormat, pieces: Sequence[Piece]) -> Encoded:
     """The pieces where nothing tells a user's text from the template's: what is spelled like a control token is one, whosever text it is in."""
     return chat.encode_pieces([replace(piece, unprotected=True) for piece in pieces])
+
+
+# What can be trained on purpose: padding is of a batch, not of a row, and a cut needs a number. Several may be named at once.
+TRAINABLE = (
+    "header_spaces",
+    "one_newline",
+    "trailing_header",
+    "pasted",
+    "unprotected",
+    "two_bos",
+    "no_end",
+    "unmasked",
+)
+
+
+def break_training_row(chat: ChatFormat, messages: Sequence[dict], *, names: Sequence[str]) -> Encoded:
+    """The row that a training with the faults `names` (of TRAINABLE) sees, the pasted token included."""
+    faults = Faults(**dict.fromkeys(names, True))
+    return break_row(chat, spoil_messages(chat, messages, faults), faults)

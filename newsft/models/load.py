@@ -1,11 +1,11 @@
 """Load tokenizer, base model and adapter from a local folder or the hub, and say which base an adapter belongs to."""
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from peft.utils import CONFIG_NAME
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
@@ -15,6 +15,7 @@ from newsft.encoding.chat import ChatFormat
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_model, fingerprint_template
 from newsft.models import adapter_files, distributed, memory
+from newsft.models.adapter_info import AdapterInfo, name_adapters
 from newsft.models.hub import find_files
 from newsft.models.run_record import read_run, template_day
 from newsft.paths import short_path
@@ -22,6 +23,13 @@ from newsft.paths import short_path
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
 TEKKEN = "tekken.json"  # Mistral's own form of a tokenizer
 BASE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
+ADAPTER_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    SafetensorError,
+)  # what PEFT raises for weights that do not fit
 
 
 @dataclass
@@ -32,9 +40,17 @@ class Loaded:
     model: PreTrainedModel | PeftModel
     source: str
     fingerprint: str
-    run: dict | None = None  # what training wrote beside the adapter
-    adapter_fingerprint: str | None = None
+    adapters: tuple[AdapterInfo, ...] = ()  # the first is the one that the others below are said of
     steps: tuple[int, ...] = ()  # of the training, whose adapters are loaded too; the last is the adapter itself
+
+    @property
+    def run(self) -> dict | None:
+        """What training wrote beside the adapter."""
+        return self.adapters[0].run if self.adapters else None
+
+    @property
+    def adapter_fingerprint(self) -> str | None:
+        return self.adapters[0].fingerprint if self.adapters else None
 
     @property
     def device(self) -> torch.device:
@@ -137,8 +153,28 @@ def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype,
     )
 
 
-def add_adapter(base: Loaded, source: str) -> Loaded:
-    """`base` with the adapter of `source` attached (weights stay apart, so one copy answers both ways).
+@dataclass(frozen=True)
+class CheckedAdapter:
+    """An adapter's folder that holds what a base takes; nothing of it is loaded yet."""
+
+    source: str
+    folder: Path
+    config: PeftConfig
+    run: dict | None
+
+    def describe(self, name: str, side: str, *, listed: bool = True) -> AdapterInfo:
+        """What a reader is told of it under this name."""
+        settings = {"r": self.config.r, "alpha": self.config.lora_alpha}
+        settings["targets"] = " ".join(sorted(self.config.target_modules or ()))
+        recipe = (self.run or {}).get("recipe", {})
+        known = {name: recipe[name] for name in ("learning_rate", "epochs") if name in recipe}
+        steps = {"steps": self.run["steps"]} if self.run and "steps" in self.run else {}
+        fingerprint = fingerprint_model(self.folder, config=CONFIG_NAME)
+        return AdapterInfo(name, side, fingerprint, self.run, settings | known | steps, listed)
+
+
+def check_adapter(base: Loaded, source: str) -> CheckedAdapter:
+    """The adapter of `source`, read as far as needed to know that it fits.
 
     Raises UserError for what is no LoRA adapter in safetensors and for one that was trained on another base: PEFT would load
     the weights of any base of the same shape without a word, and of one with fewer layers too.
@@ -149,16 +185,41 @@ def add_adapter(base: Loaded, source: str) -> Loaded:
     if run is not None:
         _check_belongs(run, base, source)
     adapter_files.check_weights(folder, config, base.model.config, base=base.source)
+    return CheckedAdapter(source, folder, config, run)
+
+
+def add_adapter(base: Loaded, source: str, *, name: str | None = None) -> Loaded:
+    """`base` with the adapter of `source` attached (weights stay apart, so one copy answers both ways), under its folder's name or `name`.
+
+    Raises UserError as `check_adapter` does.
+    """
+    checked = check_adapter(base, source)
+    # Without a device PEFT takes a GPU where there is one, wherever the base is.
+    settings = {"adapter_name": ADAPTER, "torch_device": base.device.type}
     try:
-        # Without a device PEFT takes a GPU where there is one, wherever the base is.
-        device = base.device.type
-        model = PeftModel.from_pretrained(base.model, folder, adapter_name=ADAPTER, torch_device=device)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UserError(
-            f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}"
-        ) from error
-    chat = on_day_of(base.chat, run)
-    return Loaded(chat, model.eval(), base.source, base.fingerprint, run, fingerprint_model(folder, config=CONFIG_NAME))
+        model = PeftModel.from_pretrained(base.model, checked.folder, **settings)
+    except ADAPTER_ERRORS as error:
+        raise _misfit(base, source, error) from error
+    info = checked.describe(name or name_adapters([source])[0], "tuned")
+    return replace(base, chat=on_day_of(base.chat, checked.run), model=model.eval(), adapters=(info,))
+
+
+def attach_adapter(loaded: Loaded, checked: CheckedAdapter, side: str) -> None:
+    """Add one more adapter to a model that has one; PEFT calls it by its side. Not while the model runs.
+
+    Raises UserError where PEFT refuses it; the model is then as before.
+    """
+    try:
+        loaded.model.load_adapter(checked.folder, adapter_name=side, torch_device=loaded.device.type)
+    except ADAPTER_ERRORS as error:
+        if side in loaded.model.peft_config:
+            loaded.model.delete_adapter(side)
+        raise _misfit(loaded, checked.source, error) from error
+    loaded.model.eval()
+
+
+def _misfit(base: Loaded, source: str, error: Exception) -> UserError:
+    return UserError(f"The adapter {source} does not fit the base model {base.source}: {_first_line(error)}")
 
 
 def on_day_of(chat: ChatFormat, run: dict | None) -> ChatFormat:

@@ -98,3 +98,8 @@ def measure_norms(folder: Path) -> dict[str, list[float]]:
             norm = (up.float() @ down.float()).norm().item() * scaling
             found.setdefault(place[2], {})[int(place[1])] = norm
     return {target: [norms[layer] for layer in sorted(norms)] for target, norms in sorted(found.items())}
+
+
+def has_moved(folder: Path) -> bool:
+    """Whether the adapter in `folder` adds anything to any layer: B, which begins as zeros, is no longer zero. UserError as `measure_norms`."""
+    return any(norm > 0 for norms in measure_norms(folder).values() for norm in norms)

@@ -20,6 +20,7 @@ ROUTES = re.compile(
     r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
     r"|gradio_api/(info/?|openapi\.json|startup-events|theme\.css|app_id/?|queue/(join|data)|(run|call)/.+|cancel|reset/?|heartbeat/\w+|file=(?!https?:).+))?"
 )
+UPLOADS = re.compile(r"/gradio_api/upload(_progress)?")  # open only where readers may train on files of their own
 # Who may show the page in a frame besides itself: Hugging Face, where Spaces are shown, and pages of Spaces, which others may embed.
 FRAMES = ("https://huggingface.co", "https://*.hf.space")
 ORIGIN = re.compile(
@@ -58,10 +59,10 @@ HEADERS = {
 
 
 class SecurityMiddleware:
-    """The ASGI middleware; `launch_settings` puts it in front of Gradio. `frames` are the sites that may show the page in a frame."""
+    """The ASGI middleware; `launch_settings` puts it in front of Gradio. `frames` are the sites that may show the page in a frame; `uploads`: files may be sent."""
 
-    def __init__(self, app: ASGIApp, *, frames: Sequence[str] = ()):
-        self.app = app
+    def __init__(self, app: ASGIApp, *, frames: Sequence[str] = (), uploads: bool = False):
+        self.app, self.uploads = app, uploads
         policy = "; ".join((HEADERS["Content-Security-Policy"], " ".join(("frame-ancestors 'self'", *FRAMES, *frames))))
         self.headers = HEADERS | {"Content-Security-Policy": policy}
 
@@ -85,7 +86,8 @@ class SecurityMiddleware:
                 raise HTTPException(413, _too_large())
             return message
 
-        if not ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not ROUTES.fullmatch(path) and not (self.uploads and UPLOADS.fullmatch(path)):
             return await _refuse(404, "This address is closed.", scope, receive, answer)
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:

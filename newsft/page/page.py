@@ -22,6 +22,8 @@ from newsft.page.texts import LANGUAGES, say
 from newsft.page.words import Words
 from newsft.paths import ASSETS
 from newsft.recipe import Recipe
+from newsft.runs.runs import Runs
+from newsft.runs.wish import Limits
 
 STYLE, SCRIPTS = ASSETS / "style.css", (ASSETS / "page.js", ASSETS / "lesson.js")
 LESSON_TABS = {"template": build_template_tab, "tokens": build_tokens_tab, "lab": build_lab_tab}
@@ -38,22 +40,32 @@ CONTRAST = {
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
 SET_SIZE = "(size) => { document.querySelector('.gradio-container').style.zoom = size; }"
 KEPT_SESSIONS = 300  # sessions whose state Gradio keeps, 0.2 MB each; in an older one a change of language empties the finished comparison
+SWEEP, RUNS_KEPT = 3600, int(Limits().age)  # seconds
 SIZES = ("1", "1.3", "1.7")  # of the whole page; the largest is readable from the back of a room
 
 
 def build_page(
-    engine: Engine, *, system_prompt: str, names: tuple[str, str], split: Split, recipe: Recipe
+    engine: Engine,
+    *,
+    system_prompt: str,
+    names: tuple[str, str],
+    split: Split,
+    recipe: Recipe,
+    runs: Runs | str = "train_off_flag",
 ) -> gr.Blocks:
     """The whole page for one engine.
 
     `names` are the model's and the adapter's; `split` is the data that the tabs show; `recipe` says where model, adapter and finished evaluation lie.
+    `runs` are the trainings that readers start, or the key of the text that says why there are none.
     """
     shelf, words, served = (
         Shelf(split.rows, engine.chat, tests=len(split.test)),
         Words(),
         not engine.capabilities.same_weights,
     )
-    with TranslatedBlocks(words, title="newsft", analytics_enabled=False) as page:
+    # What Gradio keeps of uploads and downloads goes after a day, as the runs do.
+    kept = {"delete_cache": (SWEEP, RUNS_KEPT)} if isinstance(runs, Runs) else {}
+    with TranslatedBlocks(words, title="newsft", analytics_enabled=False, **kept) as page:
         with gr.Row(elem_id="top"):
             words.make(gr.HTML, {"value": lambda to: _heading(to, names, served)}, elem_id="heading")
             asked = {"value": lambda to: to}  # ?lang=en: a link that a teacher can hand out
@@ -68,6 +80,10 @@ def build_page(
             size = words.make(
                 gr.Radio, {"label": "size", "choices": _sizes}, value=SIZES[0], elem_id="size", container=False
             )
+        reader = gr.BrowserState(
+            "", storage_key="newsft-reader"
+        )  # so that a reader's runs are found again by a page that is loaded anew
+        own = gr.State([])  # names of the adapters that this reader has trained here
         chosen = gr.State(None)  # the conversation of the lesson's tabs: one row can be followed through all of them
         with gr.Tabs(elem_id="tabs"):
             with words.make(gr.Tab, {"label": "tab_compare"}, id="compare"):
@@ -78,7 +94,7 @@ def build_page(
                 with words.make(gr.Tab, {"label": f"tab_{name}"}, id=name) as tab:
                     build(shelf, words, tab=tab, chosen=chosen, language=language)
             with words.make(gr.Tab, {"label": "tab_training"}, id="training") as tab:
-                asked = {"page": page, "system_prompt": system_prompt}
+                asked = {"page": page, "system_prompt": system_prompt, "runs": runs, "reader": reader, "own": own}
                 build_training_tab(engine, recipe, split, words, **asked, tab=tab, language=language)
             with words.make(gr.Tab, {"label": "tab_evaluation"}, id="evaluation") as tab:
                 build_evaluation_tab(engine, split.test, Path(recipe.evaluation), words, tab=tab, language=language)
@@ -88,12 +104,12 @@ def build_page(
     return page
 
 
-def launch_settings(*, frames: Sequence[str] = ()) -> dict:
+def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dict:
     """What `launch()` gets besides host and port: our style and script, and everything closed that a public page need not open.
 
-    `frames` are further sites that may show the page in a frame; UserError for what is no site's address.
+    `frames` are further sites that may show the page in a frame; UserError for what is no site's address. `uploads`: readers may send files to train on.
     """
-    security = Middleware(SecurityMiddleware, frames=check_frames(frames))
+    security = Middleware(SecurityMiddleware, frames=check_frames(frames), uploads=uploads)
     middleware = [security, Middleware(RelativeLinks), Middleware(LanguageMiddleware)]
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
@@ -105,7 +121,9 @@ def launch_settings(*, frames: Sequence[str] = ()) -> dict:
         "mcp_server": False,
         "show_error": False,
         "allowed_paths": [],
-        "max_file_size": "1mb",
+        "max_file_size": "6mb"
+        if uploads
+        else "1mb",  # somewhat more than `Limits.upload`, which says itself what is too much
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {"middleware": middleware},
     }

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from newsft.errors import UserError
 from newsft.models.run_record import RUN_FILE
-from newsft.recipe import ELSEWHERE
+from newsft.recipe import ELSEWHERE, Recipe
 
 # Fingerprints that a resumed run has to share with the run that wrote the checkpoint, and what another one means.
 SAME = {
@@ -21,6 +21,7 @@ SAME = {
     "data_fingerprint": "other rows",
     "template_fingerprint": "another chat template",
 }
+DEFAULTS = json.loads(Recipe().as_json())
 STAGING = ".saving"  # in the output folder: what is being written
 MANIFEST = "manifest.json"  # of a checkpoint: every other file's size and SHA-256
 KEPT = 2  # whole checkpoints; where the newer one gets damaged, a run goes on from the older
@@ -138,9 +139,12 @@ def check_same_run(checkpoint: Path, about: dict) -> list[str]:
     before = read_about(checkpoint)
     changed = [what for name, what in SAME.items() if before[name] != about[name]]
     for name, now in about["recipe"].items():
-        earlier = before["recipe"].get(name)
+        earlier = before["recipe"].get(name, DEFAULTS.get(name))  # a record of an earlier version lacks newer settings
         if name not in ELSEWHERE and earlier != now:
             changed.append(f"--{name.replace('_', '-')} {earlier} instead of {now}")
+    if before.get("faults") != about.get("faults"):
+        faults = [" ".join(one.get("faults", ["none"])) for one in (before, about)]
+        changed.append(f"--fault {faults[0]} instead of {faults[1]}")
     if before["processes"] != about["processes"]:
         changed.append(f"{before['processes']} process(es) instead of {about['processes']}")
     if changed:

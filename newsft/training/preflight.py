@@ -1,14 +1,15 @@
 """The rows as the training is about to see them, and the checks that they have to pass before the first step."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from newsft.data.messages import row_messages
+from newsft.encoding.chat import ChatFormat
 from newsft.encoding.checks import check_row
 from newsft.encoding.fidelity import find_id_difference, find_text_difference, joins_answer
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.errors import list_rows
 from newsft.models import distributed
-from newsft.models.load import Loaded
 from newsft.recipe import Recipe
 
 FAILURES = {
@@ -20,6 +21,14 @@ FAILURES = {
     "prefix": "the prompt is not an id-prefix of the row: inference would ask for something else",
     "no_gap": "the row has something between the prompt and the first label: the model would be asked for what it was never trained to begin with",
 }
+
+
+class HasChat(Protocol):
+    """A loaded model, or an engine: whatever the rows are encoded for."""
+
+    chat: ChatFormat
+
+
 FIDELITY = (find_text_difference, find_id_difference)
 
 
@@ -56,12 +65,14 @@ class Preflight:
         return "\n".join(f"  {line}" for line in lines)
 
 
-def encode_rows(loaded: Loaded, rows: list[dict], recipe: Recipe, *, first: int = 0) -> list[Encoded]:
+def encode_rows(loaded: HasChat, rows: list[dict], recipe: Recipe, *, first: int = 0) -> list[Encoded]:
     """Every row as tokens and labels, news shortened to the recipe's length; UserError names the rows that cannot fit, counted from `first`."""
     return loaded.chat.encode_rows([row_messages(row) for row in rows], max_length=recipe.max_length, first=first)
 
 
-def preflight(loaded: Loaded, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0) -> Preflight:
+def preflight(
+    loaded: HasChat, rows: list[dict], encoded: list[Encoded], recipe: Recipe, *, first: int = 0
+) -> Preflight:
     """Check every row (see `checks.CHECKS`), and that text and ids are the template's and the tokenizer's own; the rows are counted from `first`."""
     failed: dict[str, list[int]] = {}
     shortened, joined = [], []

@@ -27,7 +27,7 @@ def test_receipt_of_a_fair_comparison_has_no_alarm(engine):
     assert receipt.prompt_hashes == dict.fromkeys(
         ("base", "tuned"), hash_ids(comparison.prompt.ids)
     ) and receipt.prompt_tokens == len(comparison.prompt.ids)
-    assert receipt.adapters == {"base": None, "tuned": "default"}
+    assert receipt.adapters == {"base": None, "tuned": "mini-news"}
     assert receipt.reasons == {side: answer.reason for side, answer in comparison.answers.items()}
     assert receipt.data_fingerprint == engine.loaded.run["data_fingerprint"]
 
@@ -54,7 +54,7 @@ def test_a_base_side_that_has_the_adapter_on_raises_the_alarm(engine, monkeypatc
     monkeypatch.setattr("newsft.inference.adapter_switch.BASE", "default")
     broken = copied(engine)
     receipt = write_receipt(broken, compare(broken))
-    assert receipt.alarms == (NO_DIFFERENCE,) and receipt.adapters == {"base": "default", "tuned": "default"}
+    assert receipt.alarms == (NO_DIFFERENCE,) and receipt.adapters == {"base": "mini-news", "tuned": "mini-news"}
 
 
 def test_sides_that_were_asked_different_things_raise_the_alarm(engine):

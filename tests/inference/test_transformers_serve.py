@@ -104,7 +104,7 @@ def test_threads_asking_at_once_get_their_own_answers(remote, rows):
 def test_receipt_claims_nothing_about_a_prompt_that_the_server_made(remote, rows):
     *_, last = remote.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"])
     receipt = write_receipt(remote, last)
-    assert receipt.decoding["server"] == remote.url and receipt.adapters == remote.names
+    assert receipt.decoding["server"] == remote.url and receipt.adapters == remote.served
     assert (
         receipt.difference is None
         and receipt.adapter_fingerprint is None
@@ -116,12 +116,12 @@ def test_receipt_claims_nothing_about_a_prompt_that_the_server_made(remote, rows
 
 def test_model_that_the_server_does_not_have_is_refused_at_the_start(remote):
     with pytest.raises(UserError, match="does not answer as nobody/nothing"):
-        connect(remote.url, remote.names | {"tuned": "nobody/nothing"}, MINI)
+        connect(remote.url, remote.served | {"tuned": "nobody/nothing"}, MINI)
 
 
 def test_page_of_a_server_compares(remote, rows):
     with serve(
-        "--server", remote.url, "--base-model", remote.names["base"], "--tuned-model", remote.names["tuned"]
+        "--server", remote.url, "--base-model", remote.served["base"], "--tuned-model", remote.served["tuned"]
     ) as url:
         result = Client(url, verbose=False).predict(news=rows[10]["user_prompt"], api_name="/compare")
     assert result["tuned"]["text"] == ask(remote, rows[10])["tuned"] and result["tuned"]["error"] is None

@@ -1,4 +1,4 @@
-"""Who may show the page in a frame."""
+"""Who may show the page in a frame, and whether it takes files."""
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -37,3 +37,21 @@ def test_spaces_may_frame_the_page_and_named_sites_beside_them():
 def test_what_is_no_site_is_refused(wrong):
     with pytest.raises(UserError, match="--frame-ancestors"):
         check_frames([wrong])
+
+
+def test_files_are_taken_only_where_readers_may_train():
+    async def app(scope, receive, send):
+        await PlainTextResponse("")(scope, receive, send)
+
+    found = {
+        uploads: [
+            TestClient(SecurityMiddleware(app, uploads=uploads)).post(f"/gradio_api/{route}").status_code
+            for route in ("upload", "upload_progress", "upload/x", "proxy=x")
+        ]
+        for uploads in (False, True)
+    }
+    assert found == {False: [404] * 4, True: [200, 200, 404, 404]}
+    for uploads, limit in ((False, "1mb"), (True, "6mb")):
+        settings = launch_settings(uploads=uploads)
+        assert settings["max_file_size"] == limit
+        assert settings["app_kwargs"]["middleware"][0].kwargs["uploads"] is uploads

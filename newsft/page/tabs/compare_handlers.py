@@ -78,7 +78,7 @@ class CompareHandlers:
         note = (
             None
             if self.engine.capabilities.same_weights
-            else say("served_note", language, name=self.engine.adapters[side])
+            else say("served_note", language, name=self.engine.served[side])
         )
         return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note)
 

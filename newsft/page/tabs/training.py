@@ -15,9 +15,11 @@ from newsft.page.html import lora as drawings
 from newsft.page.html import training as views
 from newsft.page.tabs.growth import build_growth
 from newsft.page.tabs.history import build_history
+from newsft.page.tabs.runs import build_runs
 from newsft.page.texts import say
 from newsft.page.words import QUICK, Words, waiting
 from newsft.recipe import RECIPES, Recipe, from_record
+from newsft.runs.runs import Runs
 
 QUANTITIES = ("rows", "epochs", "batch_size", "accumulation", "processes")
 
@@ -99,10 +101,13 @@ def build_training_tab(
     *,
     page: gr.Blocks,
     system_prompt: str,
+    runs: Runs | str,
+    reader: gr.BrowserState,
+    own: gr.State,
     tab: gr.Tab,
     language: gr.Radio,
 ) -> None:
-    """Build the tab; `system_prompt` is the one that the adapter was trained with."""
+    """Build the tab; `system_prompt` is the one that the adapter was trained with, `runs` as for `build_page`, `own` as for `build_runs`."""
     handlers = TrainingHandlers(engine, recipe, split)
     words.make(gr.Markdown, {"value": "training_intro"})
     words.make(gr.Markdown, {"value": "arithmetic_intro"})
@@ -117,6 +122,7 @@ def build_training_tab(
     build_history(engine, words, tab=tab, language=language)
     asked = {"page": page, "system_prompt": system_prompt, "rows": split.test, "adapter": recipe.adapter}
     build_growth(engine, words, **asked, tab=tab, language=language)
+    build_runs(engine, runs, words, reader=reader, own=own, tab=tab, language=language)
 
     shown = [settings, formula, shapes]
     tab.select(handlers.show, [language, *quantities], shown, **QUICK)

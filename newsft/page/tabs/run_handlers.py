@@ -1,0 +1,179 @@
+"""What the events of the part 직접 학습하기 do: preview, start, stop, resume, and how a reader's run stands."""
+
+import dataclasses
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from newsft.encoding import tokens
+from newsft.errors import UserError
+from newsft.inference.types import Engine
+from newsft.page.chooser import explain
+from newsft.page.html import runs as views
+from newsft.page.html.tokens import format_batch, format_tokens
+from newsft.page.plots import plot_history
+from newsft.page.texts import say
+from newsft.runs.preview import preview
+from newsft.runs.run import BUSY, DONE, FAILED, STOPPED, Progress, Run
+from newsft.runs.runs import Runs
+from newsft.runs.wish import Wish
+
+SAID = {
+    "rows": "train_rows",
+    "steps": "train_steps",
+    "rank": "train_rank",
+    "alpha": "train_alpha",
+    "learning_rate": "train_rate",
+}
+
+
+class RunHandlers:
+    """What the part's events do. `choice` is source, file, the five numbers of SAID, targets and faults, in this order."""
+
+    def __init__(self, engine: Engine, runs: Runs):
+        self.engine, self.runs = engine, runs
+        runs.on_done, runs.on_gone = self._offer, self._withdraw
+
+    def _offer(self, run: Run) -> None:
+        """A finished adapter can be asked from here on, by its name alone."""
+        self.engine.add_adapter(name_adapter(run), str(run.output), listed=False)
+
+    def _withdraw(self, run: Run) -> None:
+        with suppress(UserError):  # it was never there
+            self.engine.remove_adapter(name_adapter(run))
+
+    def read_wish(self, source: str, upload: str | None, *settings: Any) -> Wish:
+        """The choice as a wish; UserError where a file is to be trained and none is there."""
+        if source == "upload" and not upload:
+            raise UserError("No file was uploaded; upload one.", key="run_no_upload")
+        *numbers, targets, faults = settings
+        named = dict(zip(SAID, numbers, strict=True))
+        path = Path(upload) if source == "upload" else None
+        return Wish(**named, targets=tuple(targets), faults=tuple(faults), upload=path)
+
+    def preview(self, language: str, *choice: Any) -> str:
+        """What would be trained, or what is wrong with it."""
+        try:
+            wish = self.read_wish(*choice)
+            found = preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
+        except UserError as error:
+            return _explain(error, language)
+        return views.format_preview(found, language=language)
+
+    def start(self, reader: str, language: str, *choice: Any) -> list:
+        """Check the choice as the preview does, put the run into the queue, and show how it stands; a problem stands in the preview's place.
+
+        Who starts for the first time gets a token, the first output, which the browser keeps.
+        """
+        reader, problem = check_reader(reader) or secrets.token_urlsafe(16), ""
+        try:
+            wish = self.read_wish(*choice)
+            preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
+            self.runs.start(reader, wish)
+        except UserError as error:
+            problem = _explain(error, language)
+        return [reader, problem, *self.look(reader, language, None)]
+
+    def stop(self, reader: str, language: str) -> list:
+        """Stop this reader's run."""
+        self.runs.stop(check_reader(reader))
+        return self.look(reader, language, None)
+
+    def resume(self, reader: str, language: str) -> list:
+        """Let it go on."""
+        try:
+            self.runs.resume(check_reader(reader))
+        except UserError as error:
+            return [_explain(error, language), *self.look(reader, language, None)]
+        return ["", *self.look(reader, language, None)]
+
+    def look(self, reader: str, language: str, shown: list | None) -> list:
+        """Status, plot, what stays the same, batch, buttons, download, timer and the names of the reader's adapters as the run stands.
+
+        `shown` is what stands there already (run, state, language, steps, whether the rows were checked and shown), so that nothing is sent twice
+        and nothing closes that a reader has opened.
+        """
+        reader = check_reader(reader)
+        run, progress = self.runs.find(reader), self.runs.progress(reader)
+        state = progress.state if progress else None
+        known = [bool(progress and progress.report), bool(progress and progress.batch)]
+        now = [run.id if run else None, state, language, len(progress.steps) if progress else 0, *known]
+        old = shown or [object()] * len(now)
+        same = old[:3] == now[:3]
+        return [
+            views.format_progress(progress, language=language),
+            gr.skip() if same and old[3] == now[3] else self._plot(progress, language),
+            gr.skip() if same and old[4] == now[4] else self._show_run(run, progress, language),
+            gr.skip()
+            if [old[0], old[2], old[5]] == [now[0], language, now[5]]
+            else self._show_batch(progress, language),
+            gr.update(interactive=state not in BUSY),
+            gr.update(interactive=state in BUSY),
+            gr.update(interactive=state in (STOPPED, FAILED)),
+            gr.skip() if same else _download(run),
+            gr.Timer(active=state in BUSY),
+            [name_adapter(one) for one in self.runs.finished(reader)],
+            now,
+        ]
+
+    def _show_run(self, run: Run | None, progress: Progress | None, language: str) -> str:
+        if run is None:
+            return ""
+        return views.format_run(progress, faults=run.faults, flags=show_flags(run), language=language)
+
+    def _plot(self, progress: Progress | None, language: str) -> Any:
+        if not progress or not progress.steps:
+            return gr.LinePlot(visible=False)
+        record = {"history": list(progress.steps), "recipe": {}, "steps": progress.total}
+        return gr.LinePlot(visible=True, **plot_history(record, "loss", kept=(), language=language))
+
+    def _show_batch(self, progress: Progress | None, language: str) -> str:
+        if not progress or not progress.batch:
+            return ""
+        chat = self.engine.chat
+        rows = [tokens.read_tokens(chat, row) for row in progress.rows]
+        pad_text = chat.tokenizer.convert_ids_to_tokens(chat.pad_id)
+        parts = [format_batch(rows, pad_id=chat.pad_id, pad_text=pad_text, language=language)]
+        for number, row in enumerate(rows, 1):
+            title = say("train_batch_row", language, number=number)
+            chips = format_tokens(row, language=language, name=f"first-{number}", passport=False, label=title)
+            parts.append(f"<h4>{title}</h4>{chips}")
+        return "".join(parts)
+
+
+def name_adapter(run: Run) -> str:
+    """What the engine calls a run's adapter; whoever does not know the run cannot guess it."""
+    return f"my-adapter-{run.id}"
+
+
+def check_reader(token: Any) -> str:
+    """The reader's token, or nothing where the browser sent what is none."""
+    return token if isinstance(token, str) and 16 <= len(token) <= 64 else ""
+
+
+def show_flags(run: Run | None) -> list[str]:
+    """The flags of the run for a terminal, where its places on this machine are other ones."""
+    if run is None:
+        return []
+    places = {"output": "my-adapter"}
+    if Path(run.recipe.data).parent == run.folder:
+        places["data"] = Path(run.recipe.data).name
+    return dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, **places)).flags
+
+
+def _download(run: Run | None) -> Any:
+    if run is None or run.state != DONE:
+        return gr.update(value=None, interactive=False)
+    try:
+        return gr.update(value=str(run.pack()), interactive=True)
+    except UserError:
+        return gr.update(value=None, interactive=False)
+
+
+def _explain(error: UserError, language: str) -> str:
+    if error.key == "run_limit":  # the name in the reader's language
+        error.values["name"] = say(SAID[error.values["name"]], language)
+    return explain(error, language)

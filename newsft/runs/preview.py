@@ -1,0 +1,34 @@
+"""What a run would train, before anything is trained: the columns, the halves, and the pre-flight report of `train.py` itself."""
+
+from pathlib import Path
+
+from newsft.errors import UserError
+from newsft.recipe import Recipe
+from newsft.runs.wish import Limits, Preview, Wish, check_upload
+from newsft.training.preflight import HasChat, encode_rows, preflight
+from newsft.training.run import read_rows
+
+
+def preview(loaded: HasChat, recipe: Recipe, wish: Wish, limits: Limits) -> Preview:
+    """Read, encode and check the rows of a wish's recipe as the run will. UserError as the run, with an uploaded file's own name alone."""
+    if wish.upload:
+        check_upload(wish.upload, limits)
+    notes: list[str] = []
+    try:
+        split = read_rows(recipe, notes.append)
+        if wish.upload and len(split.rows) > limits.rows:
+            message = f"The file has {len(split.rows):,} rows; at most {limits.rows:,} are taken."
+            raise UserError(message, key="upload_rows", count=len(split.rows), most=limits.rows)
+        first = len(split.test)
+        encoded = encode_rows(loaded, split.train, recipe, first=first)
+        report = preflight(loaded, split.train, encoded, recipe, first=first)
+    except UserError as error:
+        raise UserError(_name(str(error), wish.upload), key=error.key, **error.values) from error
+    columns = {name: str(value) for name, value in split.train[0].items()}
+    told = tuple(_name(note.removeprefix("note: "), wish.upload) for note in notes)
+    return Preview(columns, first, len(split.train), told, report.report(), not report.failures)
+
+
+def _name(text: str, upload: Path | None) -> str:
+    """Where it was put down on this machine is nobody's concern."""
+    return text.replace(str(upload), upload.name) if upload else text

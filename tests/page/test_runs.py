@@ -1,0 +1,167 @@
+"""The part 직접 학습하기: when it is there, and what its handlers show of a reader's run."""
+
+import secrets
+from argparse import Namespace
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+import app
+from newsft.errors import UserError
+from newsft.page.html.runs import format_preview, format_progress, format_run
+from newsft.page.tabs.run_handlers import RunHandlers, check_reader
+from newsft.page.tabs.runs import find_layers
+from newsft.page.texts import say
+from newsft.recipe import RECIPES
+from newsft.runs.run import DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress
+from newsft.runs.runs import Runs
+from newsft.runs.wish import Preview
+from tests import tiny
+from tests.page.html.test_compare import LANGUAGES, Page
+
+MINI = RECIPES["mini"]
+ANNA, BERTA = (secrets.token_urlsafe(16) for _ in range(2))
+CHOICE = ("page", None, 4, 2, 8, 32, 0.001, ["q_proj"], [])
+STEPS = ({"step": 1, "loss": 1.5}, {"step": 2, "loss": 1.25})
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Nothing is trained: whatever is started waits."""
+    monkeypatch.setattr(Runs, "_work", lambda self: None)
+    made = Runs(MINI)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def handlers(runs, chat):
+    return RunHandlers(SimpleNamespace(chat=chat), runs)
+
+
+def chosen(*, train="auto", host="127.0.0.1", share=False, server=None, changeable=True):
+    arguments = Namespace(train=train, host=host, share=share, server=server)
+    engine = SimpleNamespace(capabilities=SimpleNamespace(changeable=changeable))
+    made = app.choose_runs(arguments, SimpleNamespace(engine=engine, recipe=MINI))
+    if isinstance(made, Runs):
+        made.close()
+        return "on"
+    return made
+
+
+def test_training_is_on_where_the_page_is_open_to_this_computer_alone(monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert chosen() == chosen(host="localhost") == "on"
+    assert chosen(host="0.0.0.0") == chosen(share=True) == chosen(host="192.168.0.5") == "train_off_public"
+    assert chosen(train="on", host="0.0.0.0") == chosen(train="on", share=True) == "on"
+    assert chosen(train="off") == "train_off_flag"
+    assert chosen(server="http://x") == "train_off_served"
+    assert chosen(changeable=False) == "train_off_engine"
+    with pytest.raises(UserError, match="--train on needs a model in this process"):
+        chosen(train="on", changeable=False)
+    monkeypatch.setenv("SPACE_ID", "owner/name")
+    assert chosen() == "train_off_public"
+    assert chosen(train="on") == "on"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_why_it_is_off_names_the_remedy(language):
+    for key, remedy in (
+        ("train_off_flag", "--train on"),
+        ("train_off_public", "--train on"),
+        ("train_off_served", "--server"),
+        ("train_off_engine", "python app.py"),
+    ):
+        assert remedy in say(key, language)
+
+
+def test_start_puts_a_run_into_the_queue_and_each_reader_sees_their_own(handlers, runs):
+    reader, problem, status, *_, timer, own, _ = handlers.start(ANNA, "ko", *CHOICE)
+    assert (reader, problem, own) == (ANNA, "", []) and "1번째" in status and timer.active
+    handlers.start(BERTA, "en", *CHOICE)
+    assert "You are number 2" in handlers.look(BERTA, "en", None)[0]
+    assert say("train_none", "en") in handlers.look(secrets.token_urlsafe(16), "en", None)[0]
+    assert say("error_run_second", "ko") in handlers.start(ANNA, "ko", *CHOICE)[1]
+    handlers.stop(ANNA, "ko")
+    assert [run.reader for run in runs._queue] == [BERTA]
+    assert say("train_stopped_early", "ko") in handlers.look(ANNA, "ko", None)[0]
+    assert handlers.resume(ANNA, "ko")[0] == "" and runs.progress(ANNA).place == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handlers, runs, language, tmp_path):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"question": "<script>x</script>"}\n')
+    for choice, said in (
+        (("page", None, 4, 0, 8, 32, 0.001, ["q_proj"], []), say("train_steps", language)),
+        (("page", None, 4, 2, 8, 32, None, ["q_proj"], []), say("train_rate", language)),
+        (("page", None, 4, 2, 8, 32, 0.001, [], []), say("error_run_targets", language)),
+        (("page", None, 900, 2, 8, 32, 0.001, ["q_proj"], []), "496"),
+        (("upload", None, *CHOICE[2:]), say("error_run_no_upload", language)),
+        (("upload", str(bad), *CHOICE[2:]), "has no column system_prompt"),
+    ):
+        shown = [handlers.start(ANNA, language, *choice)[1], handlers.preview(language, *choice)]
+        assert all(said in one and 'role="alert"' in one and "<script>" not in one for one in shown), said
+    assert runs.find(ANNA) is None
+
+
+def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
+    path = tiny.write_rows(tmp_path / "mine.jsonl", [row | {"system_prompt": "<b>"} for row in tiny.make_rows(10)])
+    choice = ("upload", str(path), *CHOICE[2:])
+    shown = handlers.preview("ko", *choice)
+    assert "&lt;b&gt;" in shown and say("train_halves", "ko", tests=5, trained=4) in shown
+    assert handlers.start(ANNA, "ko", *choice)[1] == ""
+    path.unlink()
+    run = runs.find(ANNA)
+    assert (run.folder / "rows.jsonl").exists() and run.recipe.data == str(run.folder / "rows.jsonl")
+    about = handlers._show_run(run, runs.progress(ANNA), "ko")
+    assert "--data rows.jsonl" in about and "--output my-adapter" in about and str(run.folder) not in about
+
+
+@pytest.mark.parametrize("wrong", [None, "", "short", "x" * 65, 5, ["a" * 20], {}])
+def test_what_is_no_token_finds_no_run_and_starts_none(handlers, runs, wrong):
+    assert check_reader(wrong) == ""
+    assert say("error_run_no_reader", "ko") in handlers.start(wrong, "ko", *CHOICE)[1]
+    handlers.stop(wrong, "ko")
+    assert runs._runs == []
+
+
+def test_nothing_is_sent_twice(handlers):
+    first = handlers.start(ANNA, "ko", *CHOICE)[2:]
+    again = handlers.look(ANNA, "ko", first[-1])
+    skipped = [isinstance(one, dict) and one.get("__type__") == "update" and len(one) == 1 for one in again]
+    assert skipped == [False, True, True, True, False, False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_is_well_formed_and_says_what_it_means(language):
+    running = Progress(RUNNING, step=2, total=20, seconds_left=75.0, steps=STEPS)
+    died = UserError("x", key="run_died", code=-9)
+    states = {
+        say("train_waiting", language, place=3): Progress(WAITING, place=3, total=20),
+        say("train_loading", language): Progress(RUNNING, total=20),
+        say("train_minutes", language, minutes=1, seconds=15): running,
+        say("train_stopping", language): replace(running, state=STOPPING),
+        say("train_stopped", language, step=2): replace(running, state=STOPPED),
+        say("train_done", language): replace(running, state=DONE, moved=True),
+        say("train_still", language): replace(running, state=DONE, moved=False),
+        say("error_run_died", language, code=-9): replace(running, state=FAILED, problem=died),
+    }
+    for said, progress in states.items():
+        shown = format_progress(progress, language=language)
+        Page(shown)
+        assert said in shown
+        assert ('role="alert"' in shown) == (progress.state == FAILED or progress.moved is False)
+    about = format_run(
+        replace(running, report="FAILED: <x>"), faults=("unmasked",), flags=["--data", "a b"], language=language
+    )
+    assert "FAILED: &lt;x&gt;" in about and "python train.py --data &#x27;a b&#x27;" in about
+    found = Preview({"user_prompt": "<i>" + "가" * 400}, 3, 4, ("a < b",), "rows", False)
+    shown = format_preview(found, language=language)
+    assert "&lt;i&gt;" in shown and "a &lt; b" in shown and say("train_not_passed", language) in shown and "…" in shown
+
+
+def test_layers_to_choose_are_those_of_the_model():
+    assert find_layers(MINI.model, ("q_proj", "v_proj"))[:4] == ["q_proj", "k_proj", "v_proj", "o_proj"]
+    assert find_layers("no/such-model", ("c_attn",)) == ["c_attn"]
