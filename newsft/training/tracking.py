@@ -22,7 +22,7 @@ def tracking_settings(name: str | None, output: Path) -> dict:
         "report_to": [name] if name else "none",
         "project": "newsft",
         "run_name": output.name,
-        "trackio_static_space_id": False,  # None would copy the finished run to the hub
+        "trackio_static_space_id": False,  # no copy on the hub when the run ends
     }
 
 
