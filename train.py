@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from newsft import recipe
 from newsft.errors import UserError, command, list_rows
 from newsft.models import distributed
+from newsft.training.tracking import TRACKERS, check_tracker
 
 if TYPE_CHECKING:
     from newsft.training.run import Mistake
@@ -31,6 +32,11 @@ def parse_flags() -> argparse.Namespace:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on from the newest whole checkpoint in the output folder"
+    )
+    parser.add_argument(
+        "--report-to",
+        choices=TRACKERS,
+        help="also plot the run in this program while it goes (pip install tensorboard, or trackio); what it keeps stays on this machine",
     )
     parser.add_argument(
         "--fault",
@@ -83,6 +89,7 @@ def train(arguments: argparse.Namespace, watch: "Watch | None" = None) -> None:
     """One run from the flags to the adapter, or to the hub."""
     chosen, name = recipe.from_flags(arguments), arguments.push_to_hub
     mistake = choose_mistake(arguments.fault, pushed=bool(name))
+    check_tracker(arguments.report_to)
     tell = print if distributed.is_main() else lambda _: None
     from newsft.data.rows import Split  # seconds of imports: --help and a wrong flag answer at once
     from newsft.evaluation.article import find_long
@@ -109,6 +116,7 @@ def train(arguments: argparse.Namespace, watch: "Watch | None" = None) -> None:
         write_card=lambda written: write_card(written, chosen.model),  # in the place of PEFT's empty form
         resume=arguments.resume,
         hub_name=name,
+        tracker=arguments.report_to,
         mistake=mistake,
         watch=watch,
         tell=tell,

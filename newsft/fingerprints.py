@@ -14,7 +14,7 @@ def fingerprint_rows(rows: Sequence[dict]) -> str:
     """The first 16 hex digits of the SHA-256 of the rows' columns: the same rows in the same order, whatever the file."""
     digest = hashlib.sha256()
     for row in rows:
-        columns = [row["system_prompt"], row["user_prompt"], str(row["assistant"])]
+        columns = [row["system_prompt"], row["user_prompt"], str(row["assistant"]), *row.get("earlier", ())]
         digest.update(json.dumps(columns, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 

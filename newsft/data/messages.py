@@ -1,10 +1,11 @@
 """A row as the conversation that is trained on, and as the gold answer that is scored against."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from newsft.data.literal import read_dict
 
-Message = dict[str, str]
+Message = dict[str, Any]  # role, content and, for an answer that is not trained, "train": False
 
 
 def gold_text(row: dict) -> str:
@@ -18,14 +19,16 @@ def gold_answer(row: dict) -> dict[str, Any] | None:
 
 
 def row_messages(row: dict) -> list[Message]:
-    """A row as the conversation that is trained on: system, user, assistant."""
-    return [
-        *prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"]),
-        {"role": "assistant", "content": gold_text(row)},
-    ]
+    """A row as the conversation that is trained on: system, what was said earlier, user, assistant."""
+    return [*asked_messages(row), {"role": "assistant", "content": gold_text(row)}]
 
 
-def prompt_messages(news: str, *, system_prompt: str) -> list[Message]:
-    """What the model is asked: system and user."""
-    messages = [{"role": "user", "content": news}]
+def asked_messages(row: dict) -> list[Message]:
+    """What the model is asked by a row: the conversation before its answer."""
+    return prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"], earlier=row.get("earlier", ()))
+
+
+def prompt_messages(news: str, *, system_prompt: str, earlier: Sequence[Message] = ()) -> list[Message]:
+    """What the model is asked: system, what was said earlier, user."""
+    messages = [*earlier, {"role": "user", "content": news}]
     return [{"role": "system", "content": system_prompt}, *messages] if system_prompt.strip() else messages

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from newsft.data.messages import gold_answer
-from newsft.data.rows import COLUMNS, Split
+from newsft.data.messages import asked_messages, gold_answer, row_messages
+from newsft.data.rows import Split
 from newsft.errors import list_rows
 
 REPLACED = "\ufffd"  # what a decoder puts where it cannot read a byte
@@ -12,10 +12,10 @@ REPLACED = "\ufffd"  # what a decoder puts where it cannot read a byte
 def review(split: Split) -> list[str]:
     """A sentence for each oddity; rows are counted from 0 in the data set's order, the test half first."""
     rows, start = split.rows, len(split.test)
-    seen_in_test = {row["user_prompt"] for row in split.test}
+    seen_in_test = {_asked(row) for row in split.test}
     unread = [number for number, row in enumerate(rows) if gold_answer(row) is None]
-    damaged = [number for number, row in enumerate(rows) if any(REPLACED in str(row[column]) for column in COLUMNS)]
-    shared = [number for number, row in enumerate(split.train, start) if row["user_prompt"] in seen_in_test]
+    damaged = [number for number, row in enumerate(rows) if REPLACED in str(row_messages(row))]
+    shared = [number for number, row in enumerate(split.train, start) if _asked(row) in seen_in_test]
     again_in_train, again_in_test = list(_repeated(split.train, first=start)), list(_repeated(split.test, first=0))
     found = {
         "have an answer that is no dictionary; it is trained as it stands and cannot be scored. Write it as a Python dict": unread,
@@ -30,6 +30,10 @@ def review(split: Split) -> list[str]:
 def _repeated(rows: list[dict], *, first: int) -> Iterable[int]:
     seen = set()
     for number, row in enumerate(rows, first):
-        if row["user_prompt"] in seen:
+        if _asked(row) in seen:
             yield number
-        seen.add(row["user_prompt"])
+        seen.add(_asked(row))
+
+
+def _asked(row: dict) -> tuple[str, ...]:
+    return tuple(message["content"] for message in asked_messages(row | {"system_prompt": ""}))

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from newsft.data import conversations
 from newsft.data.files import read_rows
 from newsft.data.literal import read_dict
 from newsft.data.messages import row_messages
@@ -39,17 +40,22 @@ class Split:
 def load_rows(source: str, *, measuring: bool = False, tell: Tell = lambda _: None) -> list[dict]:
     """The rows of a JSONL/JSON/CSV/Parquet file, of a folder of such files, or of a hub data set's `train` split.
 
-    `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. With `measuring`, the
+    A file has the three columns, or a column `messages` (see `conversations`). `assistant` comes back as text or as the dict that the file holds; `tell` hears what was left out or changed. With `measuring`, the
     file may come without the column system_prompt, and the rows then come without it. Raises UserError for a source that is not there,
     a missing column, no rows, empty cells and cells that cannot be trained as text, naming the rows.
     """
     rows = read_rows(source, tell=tell)
     if not rows:
         raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
-    rows = _choose_columns(source, rows, measuring=measuring, tell=tell)
+    if any(conversations.COLUMN in row for row in rows) and not any(
+        column in row for row in rows for column in MEASURED
+    ):
+        rows = conversations.read_conversations(source, rows, tell=tell)
+    else:
+        rows = _choose_columns(source, rows, measuring=measuring, tell=tell)
+        for column in rows[0]:
+            _check_column(source, rows, column)
     changed = [number for number, row in enumerate(rows) if _normalise_row(row)]
-    for column in rows[0]:
-        _check_column(source, rows, column)
     if changed:
         tell(
             f"{len(changed)} row(s) were normalised as pasted news is: NFC, LF, no NUL, no lone surrogate (rows {list_rows(changed)})"
@@ -67,7 +73,7 @@ def _choose_columns(source: str, rows: list[dict], *, measuring: bool, tell: Tel
         )
     if missing and missing != ["system_prompt"]:
         raise UserError(
-            f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}."
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}, or write each row's conversation into one column {conversations.COLUMN}."
         )
     if others := [column for column in held if column and column not in COLUMNS]:
         tell(f"the column(s) {', '.join(others)} are left out")

@@ -127,7 +127,10 @@ class ChatFormat:
         """The template's own text of a conversation. Raises UserError where it refuses the messages."""
         try:
             return compat.render_on_day(
-                self.tokenizer, list(messages), generation_prompt=generation_prompt, day=self.day
+                self.tokenizer,
+                [_for_template(message) for message in messages],
+                generation_prompt=generation_prompt,
+                day=self.day,
             )
         except FAILURES as error:  # Gemma's refuses a system prompt, Mistral's two user messages in a row
             roles = ", ".join(message["role"] for message in messages)
@@ -139,7 +142,7 @@ class ChatFormat:
         """The conversation as pieces; joined, they are the template's own text (less a header after the last answer that nobody asked for).
 
         With `generation_prompt` what the template writes before an answer follows, which is not always what it calls its generation prompt: Qwen3's row has
-        an empty think block there. `messages` are dicts with `role` and `content`. Raises UserError where there is none, or where the template drops one.
+        an empty think block there. `messages` are dicts with `role` and `content`; an answer with `"train": False` gets no labels. Raises UserError where there is none, or where the template drops one.
         """
         if not messages:
             raise UserError("There is no message to encode; give at least a user message.")
@@ -282,6 +285,10 @@ class ChatFormat:
             )
         encoded.messages = messages
         return encoded
+
+
+def _for_template(message: dict) -> dict:
+    return {"role": message["role"], "content": message["content"]}
 
 
 def _rebuild(tokenizer: PreTrainedTokenizerBase, day: date) -> ChatFormat:

@@ -27,11 +27,8 @@ def check_row(chat: ChatFormat, messages: Sequence[dict], encoded: Encoded) -> d
         (i for i, origin in enumerate(encoded.origins) if origin != "padding"), 0
     )  # behind padding on the left
     ids, labels = encoded.input_ids[begin:], encoded.labels[begin:]
-    prompts = [
-        chat.encode_prompt(messages[:number]).input_ids
-        for number, message in enumerate(messages)
-        if message["role"] == "assistant" and number
-    ]
+    answers = [number for number, message in enumerate(messages) if message["role"] == "assistant" and number]
+    prompts = [chat.encode_prompt(messages[:number]).input_ids for number in answers]
     is_prefix = [ids[: len(prompt)] == prompt for prompt in prompts]
     return {
         "one_bos": bos is None or ids.count(bos) <= max(_written(chat, messages, bos), 1),
@@ -47,8 +44,8 @@ def check_row(chat: ChatFormat, messages: Sequence[dict], encoded: Encoded) -> d
         "no_gap": not trained
         or not any(
             held and labels[len(prompt)] == IGNORED
-            for held, prompt in zip(is_prefix, prompts, strict=True)
-            if len(prompt) < len(labels)
+            for held, prompt, number in zip(is_prefix, prompts, answers, strict=True)
+            if len(prompt) < len(labels) and messages[number].get("train", True)
         ),
     }
 

@@ -5,7 +5,7 @@ to be searched for afterwards: no header is spelled in our code, and whatever a 
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsft.errors import UserError
 
@@ -49,13 +49,14 @@ class Skeleton:
     tail: str  # what the template writes behind the last turn uninvited, which is in no piece
 
     def fill(self, messages: Sequence[dict]) -> list[Piece]:
-        """The pieces of these messages, whose roles are the skeleton's; none of them is empty."""
+        """The pieces of these messages, whose roles are the skeleton's; none of them is empty. An answer with `"train": False` is not trained, nor its end."""
         pieces = [*self.pieces[0]]
         for message, trim, lead, following in zip(messages, self.trims, self.leads, self.pieces[1:], strict=True):
             content = message["content"].lstrip(trim[0]).rstrip(trim[1])
+            trained = message["role"] == "assistant" and message.get("train", True)
             pieces += [
-                Piece(lead + content, ORIGINS.get(message["role"], "user"), trained=message["role"] == "assistant"),
-                *following,
+                Piece(lead + content, ORIGINS.get(message["role"], "user"), trained=trained),
+                *(replace(piece, trained=piece.trained and trained) for piece in following),
             ]
         return [piece for piece in pieces if piece.text]
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from newsft.data.messages import prompt_messages
+from newsft.data.messages import asked_messages
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import Encoded, shorten_middle
 from newsft.errors import UserError
@@ -33,8 +33,8 @@ def find_long(chat: ChatFormat, rows: Sequence[dict], *, room: int) -> list[int]
 
 
 def _encode(chat: ChatFormat, row: dict, news: str) -> Encoded:
-    return chat.encode_prompt(prompt_messages(news, system_prompt=row["system_prompt"]))
+    return chat.encode_prompt(asked_messages(row | {"user_prompt": news}))
 
 
 def _as_prompt(row: dict, news: str, encoded: Encoded) -> Prompt:
-    return Prompt(prompt_messages(news, system_prompt=row["system_prompt"]), encoded)
+    return Prompt(asked_messages(row | {"user_prompt": news}), encoded)

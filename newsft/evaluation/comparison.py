@@ -13,7 +13,10 @@ class GoldAnswers:
 
     def __init__(self, rows: Sequence[dict]):
         self._rows = rows
-        self._numbers = {row["user_prompt"].strip(): number for number, row in reversed(list(enumerate(rows)))}
+        alone = [
+            (number, row) for number, row in enumerate(rows) if "earlier" not in row
+        ]  # a pasted article is all that is asked
+        self._numbers = {row["user_prompt"].strip(): number for number, row in reversed(alone)}
 
     def find(self, article: str) -> tuple[int | None, Answer | None]:
         """The number of the first row with this article, and its gold answer where that can be read; None where there is no such row."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from newsft.data import conversations
 from newsft.data.messages import row_messages
 from newsft.data.text import clean_text
-from newsft.encoding.pieces import ORIGINS
 from newsft.errors import UserError
 
 TOY = [
@@ -52,22 +52,17 @@ def own_messages(system: str, user: str, answer: str) -> tuple[list[dict], list[
 
 
 def read_messages(messages: object) -> list[dict]:
-    """A conversation from outside, checked: UserError for anything but a list of role and content, and for over-long text."""
-    if not isinstance(messages, list) or not messages:
-        raise UserError("messages must be a list of at least one {role, content}.")
-    if len(messages) > MESSAGE_LIMIT:
-        raise UserError(f"There are {len(messages)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")
-    checked = []
-    for number, message in enumerate(messages):
-        if (
-            not isinstance(message, dict)
-            or message.get("role") not in list(ORIGINS)
-            or not isinstance(message.get("content"), str)
-        ):
-            raise UserError(f"Message {number} must have a role ({', '.join(ORIGINS)}) and a content that is text.")
-        content, _ = clean_text(message["content"], limit=TEXT_LIMIT, what=NAMES[message["role"]])
-        checked.append({"role": message["role"], "content": content})
-    return checked
+    """A conversation from outside, checked: UserError for anything but messages as a data file may hold them, and for over-long text."""
+    try:
+        read = conversations.read_messages(messages)
+    except ValueError as error:
+        raise UserError(f"The conversation {error}.") from error
+    if len(read) > MESSAGE_LIMIT:
+        raise UserError(f"There are {len(read)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")
+    return [
+        message | {"content": clean_text(message["content"], limit=TEXT_LIMIT, what=NAMES[message["role"]])[0]}
+        for message in read
+    ]
 
 
 def check_length(tokens: int, *, limit: int = DRAWN_TOKENS) -> None:

@@ -27,6 +27,7 @@ from newsft.training.preflight import encode_rows, preflight
 from newsft.training.progress import Progress
 from newsft.training.record import describe_run, gather_weights, save_run
 from newsft.training.sft import build_trainer, choose_precision
+from newsft.training.tracking import describe_tracker
 from newsft.training.trainer import Trainer
 from newsft.training.watch import Stopped, Watch
 
@@ -48,6 +49,7 @@ def run(
     write_card: Callable[[Path], None],
     resume: bool = False,
     hub_name: str | None = None,
+    tracker: str | None = None,
     mistake: Mistake | None = None,
     watch: Watch | None = None,
     tell: Tell = print,
@@ -76,7 +78,7 @@ def run(
         about = describe_run(loaded, split, recipe) | ({"faults": list(mistake.names)} if mistake else {})
         for difference in checkpoints.check_same_run(checkpoint, about) if checkpoint else []:
             tell(f"note: {difference}")
-        trainer = prepare(loaded, split, recipe, about, mistake=mistake, watch=watch, tell=tell)
+        trainer = prepare(loaded, split, recipe, about, tracker=tracker, mistake=mistake, watch=watch, tell=tell)
         seconds = train_to_end(trainer, checkpoint, watch)
         weights = gather_weights(trainer)
         if distributed.is_main():
@@ -132,6 +134,7 @@ def prepare(
     recipe: Recipe,
     about: dict,
     *,
+    tracker: str | None = None,
     mistake: Mistake | None = None,
     watch: Watch | None = None,
     tell: Tell,
@@ -155,7 +158,9 @@ def prepare(
         )
     validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
     kept = {"about": about, "validation": validation, "callbacks": [Progress()] if distributed.is_main() else []}
-    trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), **kept)
+    trainer = build_trainer(loaded, encoded, recipe, Path(recipe.output), tracker=tracker, **kept)
+    if tracker:
+        tell(describe_tracker(tracker, Path(recipe.output)))
     trainer.add_callback(KeepGrowth(trainer, Path(recipe.output), recipe.keep_steps, about=about))
     if watch:
         trainer.add_callback(watch)

@@ -18,6 +18,7 @@ from newsft.errors import UserError
 from newsft.models import distributed, memory
 from newsft.models.load import ADAPTER, Loaded
 from newsft.recipe import Recipe
+from newsft.training.tracking import tracking_settings
 from newsft.training.trainer import Trainer
 
 
@@ -30,6 +31,7 @@ def build_trainer(
     about: dict | None = None,
     validation: Sequence[Encoded] = (),
     callbacks: Sequence[TrainerCallback] = (),
+    tracker: str | None = None,
 ) -> Trainer:
     """TRL's trainer, given rows that are already encoded: it neither tokenizes nor truncates nor masks.
 
@@ -37,6 +39,7 @@ def build_trainer(
     `about` (`record.describe_run`) goes into every checkpoint.
     """
     shared = shares_prefix(loaded, encoded, recipe)
+    settings = _sft_settings(loaded, encoded, recipe, validated=bool(validation), shared=shared)
 
     def collate_rows(rows: list[dict]) -> dict[str, torch.Tensor]:
         return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=loaded.chat.pad_id)
@@ -44,7 +47,7 @@ def build_trainer(
     trainer = Trainer(
         about=about,
         model=loaded.model,
-        args=_sft_config(loaded, encoded, recipe, output, validated=bool(validation), shared=shared),
+        args=SFTConfig(output_dir=str(output), **settings, **tracking_settings(tracker, output)),
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.chat.tokenizer,
@@ -108,13 +111,11 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     return torch.bfloat16
 
 
-def _sft_config(
-    loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, output: Path, *, validated: bool, shared: bool
-) -> SFTConfig:
+def _sft_settings(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, validated: bool, shared: bool) -> dict:
+    """What SFTConfig is given, apart from where the run is kept and told."""
     on_cpu, dtype = loaded.device.type == "cpu", choose_precision(loaded, recipe)
     steps = recipe.steps(len(encoded), processes=distributed.count())
-    return SFTConfig(
-        output_dir=str(output),
+    return dict(
         num_train_epochs=recipe.epochs,
         max_steps=recipe.max_steps,
         per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
@@ -146,7 +147,6 @@ def _sft_config(
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         dataloader_pin_memory=not on_cpu,
-        report_to="none",
         disable_tqdm=True,
     )
 
