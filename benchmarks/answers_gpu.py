@@ -4,6 +4,7 @@ python -m benchmarks.varco8b                    writes the checkpoint, once
 python -m benchmarks.answers_gpu [--runs 5]
 """
 
+import json
 import random
 import statistics
 import tempfile
@@ -106,7 +107,9 @@ def main() -> None:
             )
         write_adapter(checkpoint, adapter)
         asked = (checkpoint, adapter, ids, arguments.new_tokens, arguments.runs)
-        ours, peer = time_ours(*asked), time_generate(*asked)
+        ours = time_ours(*asked)
+        print(json.dumps({"ours_s": round(ours[0], 2), "peak_gb": round(ours[1], 1)}), flush=True)  # as it comes
+        peer = time_generate(*asked)
         weights = memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").weights
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     bandwidth = next((value for card, value in BANDWIDTH.items() if card in name), None)
