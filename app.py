@@ -52,6 +52,11 @@ def parse_flags() -> argparse.Namespace:
         default=frames,
         help="further sites that may show the page in a frame, such as https://lms.example.org (those in NEWSFT_FRAME_ANCESTORS)",
     )
+    parser.add_argument(
+        "--no-sharing",
+        action="store_true",
+        help="compute every comparison anew, also one with a prompt that is being answered or was among the last",
+    )
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
@@ -85,17 +90,17 @@ class Setup:
     split: "Split"
 
 
-def load_local(chosen: Recipe, examples: list[str], gpu: Callable | None) -> "Engine":
+def load_local(chosen: Recipe, examples: list[str], gpu: Callable | None, *, shares: bool) -> "Engine":
     """The engine that answers in this process or, with ZeroGPU's decorator and a large model, in one that has a GPU."""
     if gpu is None:
         from newsft.inference.engine import load_engine
 
-        return load_engine(chosen, examples=examples)
+        return load_engine(chosen, examples=examples, shares=shares)
     import gradio
 
     from newsft.inference.zerogpu import load_zero_engine
 
-    return load_zero_engine(chosen, examples=examples, gpu=gpu, refusal=gradio.Error)
+    return load_zero_engine(chosen, examples=examples, gpu=gpu, refusal=gradio.Error, shares=shares)
 
 
 def load(arguments: argparse.Namespace) -> Setup:
@@ -123,9 +128,8 @@ def load(arguments: argparse.Namespace) -> Setup:
         from newsft.inference.server import connect
 
         return Setup(chosen, connect(arguments.server, served, chosen), tuple(served.values()), split)
-    return Setup(
-        chosen, load_local(chosen, split.examples, gpu), (Path(chosen.model).name, Path(chosen.adapter).name), split
-    )
+    engine = load_local(chosen, split.examples, gpu, shares=not arguments.no_sharing)
+    return Setup(chosen, engine, (Path(chosen.model).name, Path(chosen.adapter).name), split)
 
 
 def serve(arguments: argparse.Namespace, setup: Setup) -> None:

@@ -1,7 +1,6 @@
 """News -> prompts -> answers that grow: both sides of a comparison, from one model that many threads may ask at once."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -16,6 +15,7 @@ from newsft.errors import UserError
 from newsft.inference.adapter_switch import adapter_of
 from newsft.inference.decoder import Decoder, Job, score_row
 from newsft.inference.detokenizer import IncrementalDetokenizer
+from newsft.inference.shared import OwnAnswers, SharedAnswers
 from newsft.inference.types import SIDES, AnswerStream, Capabilities, Comparison, ModelInfo, NextToken, Prompt, Request
 from newsft.inference.worker import Batcher
 from newsft.models.growth import attach_steps
@@ -43,18 +43,20 @@ def load_engine(
     examples: Sequence[str] = (),
     batcher: Callable[[Decoder], Batcher] = Batcher,
     on_cpu: bool = False,
+    shares: bool = True,
 ) -> "LocalEngine":
     """The engine with the recipe's base and adapter, and the adapter's earlier steps where they were kept, on the device that is there or `on_cpu`."""
     base = load_base(recipe.model, quantize=recipe.quantize, attention=recipe.attention, on_cpu=on_cpu)
     loaded = add_adapter(base, recipe.adapter)
     loaded.steps = attach_steps(loaded, find_files(recipe.adapter, what="adapter"))
-    return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
+    return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher, shares=shares)
 
 
 class LocalEngine:
     """A `ScoringEngine` with one loaded model; the rows of all threads that ask are answered together.
 
     `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    Comparisons with the same prompt at the same time, and those with one of the last prompts, are computed once, unless `shares` is false.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class LocalEngine:
         max_new_tokens: int,
         examples: Sequence[str] = (),
         batcher: Callable[[Decoder], Batcher] = Batcher,
+        shares: bool = True,
     ):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
         self.capabilities = Capabilities(token_loss=True, same_weights=True, steps=loaded.steps)
@@ -84,11 +87,12 @@ class LocalEngine:
         encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
+        self._answers = (SharedAnswers if shares and self._batcher.shares else OwnAnswers)(self._batcher)
 
     @property
     def askers(self) -> int:
         """How many are being answered or wait for it."""
-        return self._batcher.askers
+        return self._answers.askers
 
     def encode(self, news: str, *, system_prompt: str) -> Prompt:
         """The prompt that asks for an answer to a news text. Raises UserError for empty or over-long input."""
@@ -111,27 +115,26 @@ class LocalEngine:
         comparison = Comparison(prompt, requests, {side: AnswerStream() for side in sides})
         streams = {side: IncrementalDetokenizer(self.chat) for side in sides}
 
-        logits: dict[str, torch.Tensor] = {}
+        def measure_difference(first: dict[int, torch.Tensor]) -> dict[str, float] | None:
+            if not set(SIDES) <= set(sides):
+                return None
+            apart = (first[sides.index("base")] - first[sides.index("tuned")]).abs()
+            return {"largest": apart.max().item(), "mean": apart.mean().item()}
 
-        def note_difference(row: int, first: torch.Tensor) -> None:
-            if sides[row] in SIDES:
-                logits[sides[row]] = first
-            if len(logits) == len(SIDES) and comparison.difference is None:
-                apart = (logits["base"] - logits["tuned"]).abs()
-                comparison.difference = {"largest": apart.max().item(), "mean": apart.mean().item()}
-
-        job = Job(list(requests.values()), stop or threading.Event(), note_difference)
-        for tokens in self._batcher.answer(job):
-            now = time.monotonic()
-            for token in tokens:
-                side = sides[token.row]
-                answer = comparison.answers[side]
-                if token.token is None:
-                    answer.text, answer.reason = streams[side].finish(), token.reason
-                else:
-                    answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
-                answer.seconds = now - (job.started or now)  # without the time in the queue
-            yield comparison
+        stop, asked = stop or threading.Event(), list(requests.values())
+        with self._answers.ask(asked, stop=stop, summarise=measure_difference) as found:
+            comparison.shared = found.shared
+            for tokens, seconds in found:
+                comparison.difference = found.summary
+                for token in tokens:
+                    side = sides[token.row]
+                    answer = comparison.answers[side]
+                    if token.token is None:
+                        answer.text, answer.reason = streams[side].finish(), token.reason
+                    else:
+                        answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
+                    answer.seconds = seconds  # without the time in the queue
+                yield comparison
 
     def score(self, ids: Sequence[int]) -> dict[str, list[float]]:
         """side -> what every token of a whole row but the first costs it, in nats."""

@@ -24,6 +24,8 @@ STALLED = (
 class Batcher:
     """Lets threads share a decoder; safe for threads."""
 
+    shares = True  # whether a job of one asker may answer another one too
+
     def __init__(self, decoder: Decoder):
         self._decoder = decoder
         self._lock = threading.Lock()  # guards the next three attributes; never held while the model runs
