@@ -30,6 +30,11 @@ TOKENS, ROWS = 32, 4
 SIDES = ("base", "tuned")
 
 
+def brief(value: float) -> float:
+    """Three digits, however small it is."""
+    return float(f"{value:.2e}")
+
+
 def compare_answers(model: PeftModel, ids: list[int], prefix: int) -> dict:
     """Per side: the largest difference of the first logits over their spread, and how many greedy tokens agree from the first on."""
     first: dict[int, torch.Tensor] = {}
@@ -46,7 +51,7 @@ def compare_answers(model: PeftModel, ids: list[int], prefix: int) -> dict:
             (place for place, pair in enumerate(zip(found[row], plain, strict=True)) if len(set(pair)) > 1), TOKENS
         )
         apart = (first[row].float() - logits.float()).abs().max() / logits.float().std()
-        compared[side] = {"logits_apart": round(apart.item(), 5), "tokens_alike": agree, "of": TOKENS}
+        compared[side] = {"logits_apart": brief(apart.item()), "tokens_alike": agree, "of": TOKENS}
     return compared
 
 
@@ -91,7 +96,7 @@ def compare_training(model: PeftModel, rows: list[Encoded]) -> dict:
     for name, batches in ways.items():
         loss, gradient = compute_gradient(model, batches)
         apart = (gradient - padded[1]).norm() / padded[1].norm()
-        compared[name] = {"loss_apart": abs(loss / padded[0] - 1), "gradient_apart": round(apart.item(), 6)}
+        compared[name] = {"loss_apart": brief(abs(loss / padded[0] - 1)), "gradient_apart": brief(apart.item())}
     return compared
 
 

@@ -83,12 +83,12 @@ def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -
         trainer.train()
         _synchronise()
         seconds = (time.perf_counter() - marks[0]) / steps
-    peak = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float("nan")
+    peak = round(torch.cuda.max_memory_allocated() / 1e9, 1) if torch.cuda.is_available() else None
     if torch.cuda.is_available():
         del trainer, loaded
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    measured = {"way": way, "s_per_step": seconds, "peak_gb": round(peak, 1), "load_s": round(load_seconds, 1)}
+    measured = {"way": way, "s_per_step": seconds, "peak_gb": peak, "load_s": round(load_seconds, 1)}
     print(json.dumps(measured), flush=True)  # as it comes: a run that is cut off still tells
     return measured
 

@@ -130,6 +130,8 @@ class SharedAnswers:
             self._askers += 1
             computation = self._running.get(key) or self._kept.get(key)
             shared = computation is not None
+            if key in self._kept:
+                self._kept.move_to_end(key)
             if computation is None:
                 computation = self._running[key] = _Computation(requests, summarise)
                 threading.Thread(target=self._compute, args=(key, computation), name="answer", daemon=True).start()

@@ -150,6 +150,7 @@ def test_so_many_answers_are_kept_and_those_last_used_longest(answers, batcher, 
     batcher.allow(40)
     for prompt in (1, 2, 1, 3, 1, 2):  # 3 takes the place of 2
         ask(answers, prompt)
+        wait_for(lambda: not answers._running)  # it is kept a moment after its last token
     assert [job.requests[0].prompt[0] for job in batcher.jobs] == [1, 2, 3, 2]
 
 
