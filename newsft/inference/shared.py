@@ -127,14 +127,17 @@ class SharedAnswers:
 
     def _join(self, key: tuple, requests: Sequence[Request], summarise: Summarise) -> tuple[_Computation, bool]:
         with self._lock:
-            self._askers += 1
             computation = self._running.get(key) or self._kept.get(key)
             shared = computation is not None
             if key in self._kept:
                 self._kept.move_to_end(key)
             if computation is None:
-                computation = self._running[key] = _Computation(requests, summarise)
+                computation = _Computation(requests, summarise)
                 threading.Thread(target=self._compute, args=(key, computation), name="answer", daemon=True).start()
+                self._running[key] = (
+                    computation  # once it has a thread: without one, whoever joined would wait for ever
+                )
+            self._askers += 1
             computation.askers += 1
             return computation, shared
 
