@@ -67,6 +67,11 @@ def parse_flags() -> argparse.Namespace:
         default="auto",
         help="whether readers may train adapters of their own on this machine; auto: only where the page is open to this computer alone, not on a Space, with --share or another --host",
     )
+    parser.add_argument(
+        "--no-sharing",
+        action="store_true",
+        help="compute every comparison anew, also one with a prompt that is being answered or was among the last",
+    )
     parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
@@ -106,17 +111,17 @@ def choose_recipe(arguments: argparse.Namespace) -> tuple[Recipe, list[str]]:
     return recipe.from_flags(argparse.Namespace(**vars(arguments) | {"adapter": first})), more
 
 
-def load_local(chosen: Recipe, more: list[str], examples: list[str], gpu: Callable | None) -> "Engine":
+def load_local(chosen: Recipe, more: list[str], examples: list[str], gpu: Callable | None, *, shares: bool) -> "Engine":
     """The engine that answers in this process or, with ZeroGPU's decorator and a large model, in one that has a GPU."""
     if gpu is None:
         from newsft.inference.engine import load_engine
 
-        return load_engine(chosen, more=more, examples=examples)
+        return load_engine(chosen, more=more, examples=examples, shares=shares)
     import gradio
 
     from newsft.inference.zerogpu import load_zero_engine
 
-    return load_zero_engine(chosen, more=more, examples=examples, gpu=gpu, refusal=gradio.Error)
+    return load_zero_engine(chosen, more=more, examples=examples, gpu=gpu, refusal=gradio.Error, shares=shares)
 
 
 def load(arguments: argparse.Namespace) -> Setup:
@@ -148,7 +153,7 @@ def load(arguments: argparse.Namespace) -> Setup:
         from newsft.inference.server import connect
 
         return Setup(chosen, connect(arguments.server, served, chosen), tuple(served.values()), split)
-    engine = load_local(chosen, more, split.examples, gpu)
+    engine = load_local(chosen, more, split.examples, gpu, shares=not arguments.no_sharing)
     return Setup(chosen, engine, (Path(chosen.model).name, ", ".join(info.name for info in engine.adapters)), split)
 
 

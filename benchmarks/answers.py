@@ -51,7 +51,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)
-    engine = load_engine(recipe, examples=split.examples)
+    engine = load_engine(recipe, examples=split.examples, shares=False)
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
     system_prompt = split.train[0]["system_prompt"]
     time_ours(engine, article, system_prompt)

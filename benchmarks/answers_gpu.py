@@ -4,6 +4,8 @@ python -m benchmarks.varco8b                    writes the checkpoint, once
 python -m benchmarks.answers_gpu [--runs 5]
 """
 
+import json
+import math
 import random
 import statistics
 import tempfile
@@ -49,6 +51,11 @@ def measure(answer) -> tuple[float, float]:
     return time.perf_counter() - begun, torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float(
         "nan"
     )
+
+
+def known(value: float, digits: int) -> float | None:
+    """The value, rounded; None where it was not measured, as JSON has no NaN."""
+    return None if math.isnan(value) else round(value, digits)
 
 
 def time_generate(checkpoint: Path, adapter: Path, ids: list[int], count: int, runs: int) -> tuple[float, float]:
@@ -106,7 +113,9 @@ def main() -> None:
             )
         write_adapter(checkpoint, adapter)
         asked = (checkpoint, adapter, ids, arguments.new_tokens, arguments.runs)
-        ours, peer = time_ours(*asked), time_generate(*asked)
+        ours = time_ours(*asked)
+        print(json.dumps({"ours_s": round(ours[0], 2), "peak_gb": known(ours[1], 1)}), flush=True)  # as it comes
+        peer = time_generate(*asked)
         weights = memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").weights
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     bandwidth = next((value for card, value in BANDWIDTH.items() if card in name), None)
@@ -115,8 +124,8 @@ def main() -> None:
         "ours_s": round(ours[0], 2),
         "two_models_s": round(peer[0], 2),
         "speedup": round(peer[0] / ours[0], 2),
-        "peak_gb": [round(ours[1], 1), round(peer[1], 1)],
-        "memory_share": round(ours[1] / peer[1], 2),
+        "peak_gb": [known(ours[1], 1), known(peer[1], 1)],
+        "memory_share": known(ours[1] / peer[1], 2),
         "bandwidth_share": round(weights * arguments.new_tokens / ours[0] / bandwidth, 2)
         if bandwidth
         else None,  # a step has to read every weight once

@@ -20,6 +20,7 @@ from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.inference.engine import load_engine
 from newsft.recipe import RECIPES
+from tests import programs
 from tests.readers import Answered, Reader, Site
 from tests.serve import serve
 
@@ -153,7 +154,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
-    with serve(seconds=600) as url:
+    with serve("--no-sharing", seconds=600, start=programs.start_new) as url:
         (process,) = psutil.Process().children()
         found = [
             asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think))

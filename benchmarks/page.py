@@ -11,6 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
+from tests import programs
 from tests.chromium import CHROMIUM, FLAGS
 from tests.serve import serve
 
@@ -49,7 +50,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     article = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))[0]["text"]
-    with serve() as address, sync_playwright() as playwright:
+    with serve("--no-sharing", start=programs.start_new) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address)

@@ -23,6 +23,7 @@ from newsft.data.rows import load_rows, split_rows
 from newsft.data.text import NEWS_LIMIT
 from newsft.page.texts import say
 from newsft.recipe import RECIPES
+from tests import programs
 from tests.readers import Reader, Site
 from tests.serve import serve
 
@@ -138,7 +139,7 @@ def main() -> int:
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[:40]
-    with serve(seconds=600) as url:
+    with serve(seconds=600, start=programs.start_new) as url:
         (process,) = psutil.Process().children()
         record = asyncio.run(soak(Site(url), process, rows, readers=arguments.readers, minutes=arguments.minutes))
     early, late = max(record.sizes[:25]), max(record.sizes[-5:])

@@ -12,6 +12,7 @@ from benchmarks.result import print_result
 from newsft.data.rows import load_rows
 from newsft.encoding.llama3 import llama3_chat
 from newsft.paths import ASSETS
+from tests import programs
 from tests.chromium import CHROMIUM, FLAGS
 from tests.serve import serve
 
@@ -64,7 +65,7 @@ def main() -> None:
         "--runs", type=int, default=7, help="how many, of which the median counts (default: %(default)s)"
     )
     arguments = parser.parse_args()
-    with serve() as address, sync_playwright() as playwright:
+    with serve(start=programs.start_new) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address)

@@ -1,10 +1,11 @@
-"""Training steps of the lesson's recipe on a checkpoint of the 8B shape: the lesson's settings, TRL's padding-free batches, and ours.
+"""Training steps of the lesson's recipe on a checkpoint of the 8B shape: the lesson's settings, TRL's padding-free batches, and ours, padded and behind a shared prefix.
 
 python -m benchmarks.varco8b                            writes the checkpoint, once
 python -m benchmarks.train_gpu [--steps 10] [--runs 5]
 python -m benchmarks.train_gpu --trial                  on any CPU, under a minute: that it runs to its end; its figures say nothing of a GPU
 """
 
+import json
 import math
 import random
 import statistics
@@ -39,16 +40,19 @@ WAYS = {
         PlainTrainer,
         {"shared_prefix": "off", "gradient_checkpointing": "off", "attention": "flash_attention_2"},
     ),
+    "padded": (Trainer, {"shared_prefix": "off", "gradient_checkpointing": "auto"}),
     "ours": (Trainer, {"shared_prefix": "on", "gradient_checkpointing": "auto"}),
+    "four_bits": (Trainer, {"shared_prefix": "off", "gradient_checkpointing": "auto", "quantize": "4bit"}),
 }
 
 
-def draw_rows(count: int, *, shrink: int = 1, seed: int = 1) -> list[Encoded]:
-    """Rows of random tokens with the real data's lengths, all divided by `shrink`."""
+def draw_rows(count: int, *, shrink: int = 1, longest: bool = False, seed: int = 1) -> list[Encoded]:
+    """Rows of random tokens with the real data's lengths or, all of them, that of its longest row, divided by `shrink`."""
     rng = random.Random(seed)
     prefix, rows = rng.choices(range(100, 100_000), k=PREFIX // shrink), []
     for _ in range(count):
-        length = min(max(round(rng.lognormvariate(math.log(MEDIAN), SPREAD)), SHORTEST), LONGEST) // shrink
+        drawn = min(max(round(rng.lognormvariate(math.log(MEDIAN), SPREAD)), SHORTEST), LONGEST)
+        length = (LONGEST if longest else drawn) // shrink
         ids, answer = prefix + rng.choices(range(100, 100_000), k=length - len(prefix)), ANSWER // shrink
         rows.append(Encoded("", ids, [IGNORED] * (length - answer) + ids[-answer:], [1] * length))
     return rows
@@ -60,7 +64,9 @@ def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -
     recipe = replace(
         RECIPES["varco"], model=str(checkpoint), max_steps=steps + 2, save_every=10**6, log_every=10**6, **settings
     )
-    loaded, marks = load_base(recipe.model, attention=recipe.attention), []
+    begun, marks = time.perf_counter(), []
+    loaded = load_base(recipe.model, attention=recipe.attention, quantize=recipe.quantize)
+    load_seconds = time.perf_counter() - begun
     with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", trainer_class):
         trainer = sft.build_trainer(loaded, rows, recipe, Path(folder), callbacks=[])
         if way == "padding_free":
@@ -77,12 +83,14 @@ def time_training(way: str, checkpoint: Path, rows: list[Encoded], steps: int) -
         trainer.train()
         _synchronise()
         seconds = (time.perf_counter() - marks[0]) / steps
-    peak = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else float("nan")
+    peak = round(torch.cuda.max_memory_allocated() / 1e9, 1) if torch.cuda.is_available() else None
     if torch.cuda.is_available():
         del trainer, loaded
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    return {"s_per_step": seconds, "peak_gb": round(peak, 1)}
+    measured = {"way": way, "s_per_step": seconds, "peak_gb": peak, "load_s": round(load_seconds, 1)}
+    print(json.dumps(measured), flush=True)  # as it comes: a run that is cut off still tells
+    return measured
 
 
 def _synchronise() -> None:
@@ -97,13 +105,14 @@ def measure(checkpoint: Path, rows: list[Encoded], *, ways: list[str], steps: in
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     parameters = memory.estimate_weights(checkpoint, dtype=torch.bfloat16, quantize="none").parameters
     # A frozen weight costs 2 operations a token forward and 2 backward; its own gradient is not computed.
-    flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))
+    flops = 4 * parameters * 4 * statistics.fmean(map(len, rows))  # of four rows
     peak = next((value for card, value in PEAK_FLOPS.items() if card in name), None)
     result = {
         "device": name,
         "parameters": parameters,
         "s_per_step": {way: round(value, 3) for way, value in seconds.items()},
         "peak_gb": {way: measured[0][way]["peak_gb"] for way in ways},
+        "load_s": {way: measured[0][way]["load_s"] for way in ways},
     }
     if "ours" in seconds:
         result["speedup"] = {way: round(value / seconds["ours"], 2) for way, value in seconds.items() if way != "ours"}
@@ -118,8 +127,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=list(WAYS), help="padding_free needs the package flash-attn"
+        "--ways",
+        nargs="+",
+        choices=WAYS,
+        default=["lesson", "padding_free", "padded", "ours"],
+        help="padding_free needs the package flash-attn, four_bits bitsandbytes",
     )
+    parser.add_argument(
+        "--longest", action="store_true", help="every row as long as the longest: time and memory of the worst step"
+    )
+    parser.add_argument("--shrink", type=int, default=1, help="divide the rows' lengths by so much")
     parser.add_argument(
         "--trial",
         action="store_true",
@@ -130,7 +147,7 @@ def main() -> None:
         print_result(
             measure(
                 arguments.checkpoint,
-                draw_rows(4 * (arguments.steps + 2)),
+                draw_rows(4 * (arguments.steps + 2), shrink=arguments.shrink, longest=arguments.longest),
                 ways=arguments.ways,
                 steps=arguments.steps,
                 runs=arguments.runs,

@@ -73,8 +73,8 @@ class Recipe:
         "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding",
     )
     shared_prefix: str = _setting(
-        "auto",
-        "compute the beginning that all rows share (the system prompt) once per optimizer step; auto: on a GPU, where it can be done",
+        "off",
+        "compute the beginning that all rows share (the system prompt) once per optimizer step: slower on a CPU, on a GPU not measured yet; auto: on a GPU, where it can be done",
         choices=SWITCH,
     )
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")

@@ -47,7 +47,7 @@ SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
 
 # VARCO's shape, Llama 3.1 8B's (config.json), and the lengths of its data's rows with Llama 3's tokenizer.
 LAYERS, HIDDEN, VOCABULARY, PARAMETERS = 32, 4096, 128_256, 8.03e9
-MEAN_ROW, SHARED, ROWS, STEPS = 1635, 765, 4, 372
+MEAN_ROW, ROWS, STEPS = 1635, 4, 372
 CARDS = (  # name, GB, peak TFLOP/s and memory TB/s by the makers' data sheets; whether the weights are in 4 bits
     ("H100", 80, 989, 3.35, False),
     ("A100", 80, 312, 2.04, False),
@@ -144,13 +144,13 @@ def show(value: object) -> str:
 def cards_table() -> str:
     """Memory and time of the varco recipe on several GPUs, computed by the formulas that docs/gpu.md states."""
     lines = [
-        "| card | memory | weights | activations of a mean step, kept / recomputed | 372 steps at 40 % of the peak | 1,024 tokens of both answers, at least |",
+        "| card | memory | weights | activations of a mean pass, kept / recomputed | 372 steps at 40 % of the peak | 1,024 tokens of both answers, at least |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    tokens = SHARED + ROWS * (MEAN_ROW - SHARED)
-    recomputed = tokens * HIDDEN * (LAYERS * 2 + KEPT_PER_LAYER)
+    tokens, at_once = ROWS * MEAN_ROW, RECIPES["varco"].batch_size * MEAN_ROW  # of a step, of a pass
+    recomputed = at_once * HIDDEN * (LAYERS * 2 + KEPT_PER_LAYER)
     for name, memory, peak, bandwidth, quantized in CARDS:
-        weights, kept = weight_bytes(quantized), tokens * LAYERS * HIDDEN * KEPT_PER_LAYER
+        weights, kept = weight_bytes(quantized), at_once * LAYERS * HIDDEN * KEPT_PER_LAYER
         fits = weights + kept < memory * 1e9
         minutes = (4 if fits else 6) * PARAMETERS * tokens * STEPS / (UTILISATION * peak * 1e12) / 60
         seconds = ANSWER_TOKENS * weights / (bandwidth * 1e12)
@@ -204,6 +204,7 @@ def limits() -> dict[str, int]:
     """What a page accepts at most."""
     from newsft.data.text import NEWS_LIMIT
     from newsft.inference.decoder import MOST_ROWS
+    from newsft.inference.shared import KEPT
     from newsft.lessons import conversations, two_steps
     from newsft.page.middleware import MOST_BYTES
     from newsft.page.sessions import QUEUE_LENGTH
@@ -225,6 +226,7 @@ def limits() -> dict[str, int]:
         "limit-run-megabytes": runs.upload // 10**6,
         "limit-run-kept": runs.per_reader,
         "limit-run-hours": round(runs.age / 3600),
+        "kept-answers": KEPT,
     }
 
 
@@ -283,7 +285,7 @@ def figures() -> dict[str, str]:
         "cards": f"\n{cards_table()}\n",
         "trainers": f"\n{trainers_table()}\n",
         "card-weights": f"{weight_bytes(False) / 1e9:.1f} GB",
-        "card-tokens": f"{SHARED + ROWS * (MEAN_ROW - SHARED):,}",
+        "card-tokens": f"{ROWS * MEAN_ROW:,}",
         "card-peaks": ", ".join(str(peak) for _, _, peak, _, _ in CARDS),
         "card-bandwidths": ", ".join(f"{bandwidth:.2f}" for _, _, _, bandwidth, _ in CARDS),
     }

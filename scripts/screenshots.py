@@ -16,6 +16,10 @@ COMPARE = {
 }
 LESSON = {"template-ko": "챗 템플릿", "tokens-ko": "토큰·레이블·마스크", "lab-ko": "고장 실험실"}
 
+# A browser leaves out the tokens that are out of sight, and a picture of the whole page would show them empty.
+PAINT = "() => { scrollTo(0, 0); document.head.insertAdjacentHTML('beforeend', '<style>* { content-visibility: visible !important }</style>') }"
+MARGIN = 16
+
 
 def compare_example(page: Page, number: int) -> None:
     """Choose an example, press the button, wait for both answers."""
@@ -37,10 +41,23 @@ def open_tab(page: Page, label: str) -> None:
     page.wait_for_timeout(500)
 
 
-def take(page: Page, name: str) -> None:
-    """The whole page, in 256 colours: a third of the size, and the eye sees no difference."""
-    path = FOLDER / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
+def show_trainer(page: Page) -> None:
+    """In the lab: choose a trainer whose row differs, and walk to the first token that does."""
+    page.locator("#trainer-name").get_by_text("torchtune").click()
+    page.wait_for_function("() => document.querySelectorAll('#trainer-rows .theirs i.t').length > 15", timeout=60_000)
+    page.locator("#trainer-rows .theirs i.t").first.click()
+
+
+def take(page: Page, name: str, *, only: list[str] | None = None) -> None:
+    """The whole page, or the part from the first to the last of these elements, in 256 colours: a third of the size, and the eye sees no difference."""
+    path, settings = FOLDER / f"{name}.png", {}
+    page.evaluate(PAINT)
+    page.wait_for_timeout(500)
+    if only:
+        boxes = [page.locator(selector).bounding_box() for selector in only]
+        top, end = boxes[0]["y"] - MARGIN, boxes[-1]["y"] + boxes[-1]["height"] + MARGIN
+        settings["clip"] = {"x": 0, "y": top, "width": page.viewport_size["width"], "height": end - top}
+    page.screenshot(path=path, full_page=True, **settings)
     with Image.open(path) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -65,6 +82,8 @@ def main() -> None:
         for name, label in LESSON.items():
             open_tab(page, label)
             take(page, name)
+        show_trainer(page)
+        take(page, "trainers-ko", only=["#trainer-name", "#trainer-rows"])
         page.get_by_role("tab", name="평가").click()
         page.wait_for_selector("#scores svg", timeout=60_000)
         page.locator("#open-row input").fill("12")

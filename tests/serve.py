@@ -1,22 +1,18 @@
-"""Start the page as a user would, for tests that talk to it over HTTP or in a browser."""
+"""Start the page, for tests that talk to it over HTTP or in a browser."""
 
-import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from newsft.page.page import build_page, launch_settings
 from newsft.page.sessions import QUEUE_LENGTH
 from newsft.recipe import RECIPES
-
-ROOT = Path(__file__).parents[1]
+from tests import programs
 
 
 def free_port() -> int:
@@ -27,19 +23,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(*flags: str, seconds: float = 120) -> Iterator[str]:
-    """The address of a running `python app.py`; it is ended afterwards."""
+def serve(*flags: str, seconds: float = 120, start: Callable = programs.start) -> Iterator[str]:
+    """The address of a running `python app.py`; it is ended afterwards. What measures the page has it begun by `programs.start_new`, as a user would."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = os.environ | {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - no pipe, which would stop the page once it is full
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port), *flags],
-        cwd=ROOT,
-        env=settings,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    process = start("app.py", "--port", port, *flags, output=log, errors=log)
     try:
         deadline = time.monotonic() + seconds
         while True:

@@ -12,14 +12,16 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from newsft.evaluation.answer import KEYS
+from tests import programs
 from tests.serve import serve
 
 ROOT = Path(__file__).parents[1]
+OFFLINE = os.environ | {"HF_HUB_OFFLINE": "1"}
 
 
 @pytest.fixture(scope="module")
 def page():
-    with serve() as url:
+    with serve("--no-sharing") as url:  # each client's answers are its own
         yield url
 
 
@@ -103,31 +105,20 @@ def test_only_the_named_endpoint_is_public(page):
     assert not described["unnamed_endpoints"]
 
 
-def run_app(*flags: str) -> subprocess.CompletedProcess:
-    """`python app.py` with flags that it is to refuse."""
-    return subprocess.run(
-        [sys.executable, "app.py", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-    )
-
-
 def test_port_in_use_is_said_with_the_remedy():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run_app("--port", str(port))
+        command = [sys.executable, "app.py", "--port", str(port)]  # a new interpreter, as a user starts it
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=OFFLINE)
     assert done.returncode == 2
     assert f"port {port}" in done.stderr and "--port" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_missing_adapter_is_said_with_the_remedy(tmp_path):
-    done = run_app("--adapter", str(tmp_path))
+    done = programs.run("app.py", "--adapter", tmp_path)
     assert done.returncode == 2
     assert "train.py" in done.stderr and "Traceback" not in done.stderr
 
@@ -149,6 +140,6 @@ def test_data_of_ones_own_that_cannot_be_read_is_not_replaced_by_others(tmp_path
     wrong = tmp_path / "mine.jsonl"
     wrong.write_text('{"system_prompt": "a", "user_prompt": "b"}\n', encoding="utf-8")
     for source, words in ((wrong, "assistant"), (tmp_path / "typo.jsonl", "typo.jsonl")):
-        done = run_app("--data", str(source))
+        done = programs.run("app.py", "--data", source)
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr

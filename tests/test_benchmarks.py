@@ -1,10 +1,12 @@
 """Every benchmark says what it measures without measuring it, and has a short form."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu
 from benchmarks.flags import Flags
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -38,3 +40,51 @@ def test_short_form_takes_small_values_for_flags_that_are_not_given(given, expec
 
 def test_there_are_benchmarks():
     assert len(PROGRAMS) > 10
+
+
+class Parsed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_every_part_of_the_gpu_script_takes_its_flags_and_all_fit_into_nine_minutes(monkeypatch, short):
+    def parse(parser):
+        raise Parsed(parse_args(parser))
+
+    parse_args = Flags.parse_args
+    monkeypatch.setattr(Flags, "parse_args", parse)
+    parts = gpu.list_parts(Path("work/gpu/checkpoint"), short=short)
+    assert {part.name for part in parts} == {"checkpoint", "equivalence", "training", "answers", "longest", "four_bits"}
+    assert sum(part.seconds for part in parts) <= gpu.TOTAL == 9 * 60
+    for part in parts:
+        monkeypatch.setattr("sys.argv", [part.module, *part.flags.split()])
+        with pytest.raises(Parsed):
+            importlib.import_module(part.module).main()
+
+
+def test_gpu_script_writes_each_part_as_it_ends_and_cuts_off_what_takes_too_long(tmp_path, monkeypatch):
+    (tmp_path / "speaks.py").write_text(
+        "import sys, time\n"
+        "print('some', 'words')\n"
+        "print('{\"so_far\": 1}')\n"
+        "if 'hang' in sys.argv: time.sleep(60)\n"
+        "if 'fail' in sys.argv: raise SystemExit('no memory left')\n"
+        "print('{\"figure\": 2}')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    parts = [
+        gpu.Part("good", 60, "speaks", ""),
+        gpu.Part("hanging", 2, "speaks", "hang"),
+        gpu.Part("failing", 60, "speaks", "fail"),
+        gpu.Part("lacking", 60, "speaks", "", needs="no_such_package"),
+    ]
+    found = gpu.run_all(parts, tmp_path / "out")
+    written = (tmp_path / "out" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in written] == found
+    good, hanging, failing, lacking = found
+    assert (good["ended"], good["figures"]) == (gpu.DONE, {"figure": 2})
+    assert (hanging["ended"], hanging["figures"]) == (gpu.CUT, [{"so_far": 1}]) and hanging["seconds"] < 20
+    assert failing["ended"] == gpu.FAILED and failing["said"][-1] == "no memory left"
+    assert (lacking["ended"], lacking["needs"]) == (gpu.MISSING, "no_such_package")
+    (late,) = gpu.run_all(parts[:1], tmp_path / "late", total=0)
+    assert late == {"part": "good", "ended": gpu.NO_TIME}

@@ -2,9 +2,6 @@
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,23 +10,16 @@ from gradio_client import Client
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from newsft.models.load import add_adapter, load_base
+from tests import programs
 from tests.serve import serve
 from tests.varco import write_varco_checkpoint
 
-ROOT = Path(__file__).parents[1]
 ROWS = 12  # the first six for the evaluation, the others for the training
 
 
 def run(program: list[str], flags: list[str]) -> str:
     """What the program prints; it must end well, without the network."""
-    done = subprocess.run(
-        [sys.executable, *program, *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-    )
+    done = programs.run(*program, *flags)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -19,6 +18,7 @@ from newsft.inference.adapters import Adapters
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.passes import find_likeliest, score_row
+from newsft.inference.shared import OwnAnswers, SharedAnswers
 from newsft.inference.types import (
     LIKELIEST,
     SIDES,
@@ -63,6 +63,7 @@ def load_engine(
     examples: Sequence[str] = (),
     batcher: Callable[[Decoder], Batcher] = Batcher,
     on_cpu: bool = False,
+    shares: bool = True,
 ) -> "LocalEngine":
     """The engine with the recipe's base and adapter, the adapter's earlier steps where they were kept, and `more` adapters, on the device that is there or `on_cpu`."""
     name, *others = name_adapters([recipe.adapter, *more])
@@ -71,7 +72,7 @@ def load_engine(
     for other, source in zip(others, more, strict=True):
         _load_another(loaded, other, source)
     loaded.steps = attach_steps(loaded, find_files(recipe.adapter, what="adapter"))
-    return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher)
+    return LocalEngine(loaded, max_new_tokens=recipe.max_new_tokens, examples=examples, batcher=batcher, shares=shares)
 
 
 def _load_another(loaded: Loaded, name: str, source: str) -> None:
@@ -88,6 +89,7 @@ class LocalEngine:
     """A `ScoringEngine` with one loaded model; the rows of all threads that ask are answered together.
 
     `examples` are answers of training rows, whose form speeds the decoding up. `batcher` makes of the decoder what the threads ask: a `Batcher`, or what stands in its place where the model runs elsewhere.
+    Comparisons with the same prompt at the same time, and those with one of the last prompts, are computed once, unless `shares` is false.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class LocalEngine:
         max_new_tokens: int,
         examples: Sequence[str] = (),
         batcher: Callable[[Decoder], Batcher] = Batcher,
+        shares: bool = True,
     ):
         self.loaded, self.chat, self.max_new_tokens = loaded, loaded.chat, max_new_tokens
         self.models = ModelInfo(loaded.describe(), loaded.fingerprint, loaded.adapter_fingerprint, loaded.run)
@@ -116,6 +119,7 @@ class LocalEngine:
         encoded = [loaded.chat.encode_pieces([Piece(text, "answer")]).input_ids for text in examples]
         self._decoder = Decoder(loaded.model, stop_ids=self.stop_ids, max_new_tokens=max_new_tokens, examples=encoded)
         self._batcher = batcher(self._decoder)
+        self._answers = (SharedAnswers if shares and self._batcher.shares else OwnAnswers)(self._batcher)
         changeable = self._batcher.changeable and len(self.sides) > 1
         self.capabilities = Capabilities(token_loss=True, same_weights=True, changeable=changeable, steps=loaded.steps)
         self._adapters = Adapters(loaded.adapters, retire=self._retire)
@@ -162,7 +166,7 @@ class LocalEngine:
     @property
     def askers(self) -> int:
         """How many are being answered or wait for it."""
-        return self._batcher.askers
+        return self._answers.askers
 
     def encode(self, news: str, *, system_prompt: str, adapter: str | None = None) -> Prompt:
         """The prompt that asks for an answer to a news text, as rows of that adapter's training begin. Raises UserError for empty or over-long input."""
@@ -203,28 +207,27 @@ class LocalEngine:
         comparison = Comparison(prompt, requests, answers, adapter=adapter, switched=switched)
         streams = {side: IncrementalDetokenizer(self.chat) for side in sides}
 
-        logits: dict[str, torch.Tensor] = {}
+        def measure_difference(first: dict[int, torch.Tensor]) -> dict[str, float] | None:
+            if not set(SIDES) <= set(sides):
+                return None
+            apart = (first[sides.index("base")] - first[sides.index("tuned")]).abs()
+            return {"largest": apart.max().item(), "mean": apart.mean().item()}
 
-        def note_difference(row: int, first: torch.Tensor) -> None:
-            if sides[row] in SIDES:
-                logits[sides[row]] = first
-            if len(logits) == len(SIDES) and comparison.difference is None:
-                apart = (logits["base"] - logits["tuned"]).abs()
-                comparison.difference = {"largest": apart.max().item(), "mean": apart.mean().item()}
-
-        job = Job(list(requests.values()), stop or threading.Event(), note_difference)
-        for tokens in self._batcher.answer(job):
-            now = time.monotonic()
-            for token in tokens:
-                side = sides[token.row]
-                answer = comparison.answers[side]
-                if token.token is None:
-                    answer.text, answer.reason = streams[side].finish(), token.reason
-                else:
-                    answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
-                    answer.ids.append(token.token)
-                answer.seconds = now - (job.started or now)  # without the time in the queue
-            yield comparison
+        stop = stop or threading.Event()
+        with self._answers.ask(list(requests.values()), stop=stop, summarise=measure_difference) as found:
+            comparison.shared = found.shared
+            for tokens, seconds in found:
+                comparison.difference = found.summary
+                for token in tokens:
+                    side = sides[token.row]
+                    answer = comparison.answers[side]
+                    if token.token is None:
+                        answer.text, answer.reason = streams[side].finish(), token.reason
+                    else:
+                        answer.text, answer.tokens = streams[side].add(token.token), answer.tokens + 1
+                        answer.ids.append(token.token)
+                    answer.seconds = seconds  # without the time in the queue
+                yield comparison
 
     def _name_adapter(self, side: str) -> str | None:
         """What a reader calls the adapter that is on for a side's rows; None where none is."""

@@ -50,6 +50,7 @@ def write_receipt(engine: Engine, comparison: Comparison) -> Receipt:
         template_day=chat.day.isoformat() if comparison.requests and chat.is_dated else None,
         difference=comparison.difference,
         alarms=(),
+        shared=comparison.shared,
         server_tokens=dict(comparison.server_tokens),
     )
     alarms = [*_find_alarms(receipt, run), *_find_alarms_of_servers(engine, comparison)]

@@ -99,6 +99,9 @@ class Comparison:
     difference: dict[str, float] | None = (
         None  # between the sides' logits for the answer's first token: largest and mean
     )
+    shared: bool = (
+        False  # whether it was computed for another comparison with the same prompt, at the same time or shortly before
+    )
     server_tokens: dict[str, int] = field(
         default_factory=dict
     )  # side -> how many tokens its server counted in the prompt, where it tells
@@ -270,6 +273,7 @@ class Receipt:
     )  # of the rows that the adapter was trained on; None where another server has the adapter
     difference: dict[str, float] | None  # of the logits for the answer's first token: largest and mean
     alarms: tuple[str, ...]
+    shared: bool = False  # whether the answers were computed for another comparison with the same prompt
     template_day: str | None = (
         None  # the date that the chat template writes into the prompt, that of the adapter's training; None where it writes none, or where a server writes it
     )

@@ -26,6 +26,7 @@ class Batcher:
     """Lets threads share a decoder; safe for threads."""
 
     changeable = True  # the model can be changed between two steps
+    shares = True  # whether a job of one asker may answer another one too
 
     def __init__(self, decoder: Decoder):
         self._decoder = decoder

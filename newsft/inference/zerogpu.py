@@ -41,16 +41,17 @@ def load_zero_engine(
     examples: Sequence[str],
     gpu: Callable[..., Any],
     refusal: type[Exception],
+    shares: bool = True,
 ) -> LocalEngine:
     """The engine of a ZeroGPU Space: a model that a CPU answers quickly stays there and spends no minute, a larger one has a GPU for each answer.
 
-    `more` are further adapters, as of `load_engine`; `gpu` and `refusal` are those of `ZeroBatcher`.
+    `more` are further adapters, as of `load_engine`; `gpu` and `refusal` are those of `ZeroBatcher`, where every comparison is computed for itself; on the CPU `shares` holds as in `load_engine`.
     """
     folder = find_files(recipe.model)
     if estimate_weights(folder, dtype=torch.float32, quantize="none").parameters > SMALL_MODEL:
         return load_engine(recipe, more=more, examples=examples, batcher=partial(ZeroBatcher, gpu=gpu, refusal=refusal))
     gpu(duration=1)(_never_called)
-    return load_engine(recipe, more=more, examples=examples, on_cpu=True)
+    return load_engine(recipe, more=more, examples=examples, on_cpu=True, shares=shares)
 
 
 def _never_called() -> None:
@@ -86,6 +87,7 @@ class ZeroBatcher:
     """
 
     changeable = False  # what is added to this process's model is not in the others' copies
+    shares = False  # a call spends the minutes of the visitor in whose thread it is made
 
     def __init__(self, decoder: Decoder, *, gpu: Callable[..., Any], refusal: type[Exception]):
         def answer(requests: list[Request]) -> Iterator[Step]:

@@ -6,7 +6,7 @@ from tests.serve import serve
 
 @pytest.fixture(scope="session")
 def address():
-    with serve() as url:
+    with serve("--no-sharing") as url:  # Stop and Clear want an answer that takes its time
         yield url
 
 

@@ -19,7 +19,9 @@ from tests.serve import serve_here
 @pytest.fixture(scope="module")
 def here(engine, rows):
     """A page in this process, whose model the tests can change."""
-    with serve_here(LocalEngine(engine.loaded, max_new_tokens=8), split_rows(rows, test_ratio=0.5)) as url:
+    with serve_here(
+        LocalEngine(engine.loaded, max_new_tokens=8, shares=False), split_rows(rows, test_ratio=0.5)
+    ) as url:
         yield url
 
 

@@ -1,6 +1,7 @@
 """Rows in one sequence behind their shared prefix against the same rows in an ordinary batch."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -135,7 +136,12 @@ def test_where_it_cannot_be_done_auto_falls_back_and_on_says_why(encoded, settin
     assert not shares_prefix(loaded, encoded, replace(MINI, shared_prefix="off"))
 
 
-def test_auto_leaves_it_to_the_gpu(encoded):
+def test_it_is_off_unless_asked_for_and_auto_leaves_it_to_the_gpu(encoded):
     loaded = load_base(MINI.model)
+    assert {recipe.shared_prefix for recipe in RECIPES.values()} == {"off"}
+    on_gpu = SimpleNamespace(model=loaded.model, device=torch.device("cuda"))
+    assert not shares_prefix(on_gpu, encoded, MINI) and shares_prefix(
+        on_gpu, encoded, replace(MINI, shared_prefix="auto")
+    )
     assert shares_prefix(loaded, encoded, replace(MINI, shared_prefix="on"))
     assert shares_prefix(loaded, encoded, replace(MINI, shared_prefix="auto")) == (loaded.device.type != "cpu")

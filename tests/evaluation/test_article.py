@@ -1,8 +1,5 @@
 """Rows that are longer than the model takes: one rule for training, evaluation, check and page."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from newsft.inference.engine import LocalEngine, load_engine
 from newsft.page import diagnosis
 from newsft.page.page import build_page
 from newsft.recipe import RECIPES
-from tests import tiny
+from tests import programs, tiny
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,8 +89,7 @@ def test_training_names_the_rows_of_both_halves_before_its_first_step_and_the_ev
         tiny.write_rows(tmp_path / "rows.jsonl", rows),
         tmp_path / "adapter",
     )
-    command = [sys.executable, "train.py", *tiny.flags(model, data, output, steps=2), "--max-new-tokens", "64"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ)
+    done = programs.run("train.py", *tiny.flags(model, data, output, steps=2), "--max-new-tokens", 64)
     assert done.returncode == 0, done.stderr
     before = done.stdout.split("step 0")[0]
     assert "1 row(s) were too long and lost the middle of their news: 9" in before

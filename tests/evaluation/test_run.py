@@ -19,23 +19,18 @@ from newsft.fingerprints import fingerprint_rows
 from newsft.inference.engine import LocalEngine
 from newsft.models.load import load_base
 from newsft.recipe import RECIPES
+from tests import programs
 from tests.varco import write_varco_checkpoint
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "newsft.evaluation"]
-ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1"}
+COMMAND = ["-m", "newsft.evaluation"]
+OFFLINE = os.environ | {"HF_HUB_OFFLINE": "1"}
 
 
 def test_command_writes_answers_summary_and_table(tmp_path):
     target, folder = tmp_path / "scores.json", tmp_path / "evaluation"
-    done = subprocess.run(
-        [*COMMAND, "--limit", "4", "--json", target, "--output", folder],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=ENVIRONMENT,
-    )
+    command = [sys.executable, *COMMAND, "--limit", "4", "--json", target, "--output", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=OFFLINE)  # as a user
     assert done.returncode == 0, done.stderr
     summary = json.loads(target.read_text(encoding="utf-8"))
     assert summary == json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -48,14 +43,7 @@ def test_command_writes_answers_summary_and_table(tmp_path):
         and "| data | 4 of the 495 test rows of assets/news.jsonl | | |" in done.stdout
     )
     assert (folder / "table.md").read_text(encoding="utf-8").strip() == format_table(summary)
-    again = subprocess.run(
-        [*COMMAND, "--limit", "2", "--output", folder],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=ENVIRONMENT,
-    )
+    again = programs.run(*COMMAND, "--limit", 2, "--output", folder)
     assert again.returncode == 2 and "other settings" in again.stderr
 
 
@@ -73,14 +61,7 @@ def asked(rows, tmp_path_factory):
 
 
 def test_rows_without_a_system_prompt_are_all_measured_with_the_adapter_s(asked, rows, tmp_path):
-    done = subprocess.run(
-        [*COMMAND, "--data", asked, "--output", tmp_path / "evaluation"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=ENVIRONMENT,
-    )
+    done = programs.run(*COMMAND, "--data", asked, "--output", tmp_path / "evaluation")
     assert done.returncode == 0, done.stderr
     assert f"| data | 3 of the 3 rows of {asked} | | |" in done.stdout
     assert "all 3 rows are measured, with the system prompt that" in done.stderr
@@ -101,14 +82,7 @@ def test_rows_without_a_system_prompt_need_an_adapter_that_says_its_own(asked, t
 
 
 def test_training_on_rows_without_a_system_prompt_is_refused_with_the_command_that_measures(asked, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "train.py", "--data", asked, "--output", tmp_path / "run"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=ENVIRONMENT,
-    )
+    done = programs.run("train.py", "--data", asked, "--output", tmp_path / "run")
     assert done.returncode == 2 and f"python -m newsft.evaluation --data '{asked}'" in done.stderr
     assert not (tmp_path / "run").exists()
 
@@ -145,14 +119,15 @@ def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, eng
     count, batch_rows = 24, 8  # killed in its second batch of three
     command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--output", tmp_path / "killed"]
     answers = tmp_path / "killed" / ANSWERS_FILE
-    running = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    with open(os.devnull, "w") as nowhere:
+        running = programs.start(*command, output=nowhere, errors=nowhere)
     while running.poll() is None and not (answers.exists() and answers.stat().st_size):
         time.sleep(0.05)
     assert running.poll() is None, "it ended before it could be killed"
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert len(read_generations(answers)) == 2 * batch_rows
-    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=600)
+    programs.run(*command, timeout=600).check_returncode()
     evaluate(
         engine,
         rows[:count],

@@ -21,7 +21,7 @@ from tests.inference.stand_in_gpu import Gpu, build_zero
 from tests.inference.stub_server import NAMES, serve_stub
 
 ENOUGH = 400  # tokens: more than any of these answers has
-KINDS = ("local", "zerogpu", "server")
+KINDS = ("local", "sharing", "zerogpu", "server")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,8 @@ def build(engine):
     """(kind, longest answer) -> an engine."""
     with serve_stub() as url:
         makers = {
-            "local": lambda most: LocalEngine(engine.loaded, max_new_tokens=most),
+            "local": lambda most: LocalEngine(engine.loaded, max_new_tokens=most, shares=False),
+            "sharing": lambda most: LocalEngine(engine.loaded, max_new_tokens=most),
             "zerogpu": lambda most: build_zero(engine, Gpu(), max_new_tokens=most),
             "server": lambda most: RemoteEngine(url, NAMES, engine.chat, engine.models.run, max_new_tokens=most),
         }

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
 
@@ -45,8 +44,8 @@ def names(tmp_path_factory):
     return {"base": str(folders / "base"), "tuned": str(folders / "merged")}
 
 
-@contextmanager
-def running(names: dict[str, str]):
+@pytest.fixture(scope="module")
+def served(names):
     """The server's process and its engine, after both models have been loaded."""
     url = f"http://127.0.0.1:{free_port()}/v1"
     command = [
@@ -78,9 +77,8 @@ def running(names: dict[str, str]):
 
 
 @pytest.fixture(scope="module")
-def remote(names):
-    with running(names) as (_, engine):
-        yield engine
+def remote(served):
+    return served[1]
 
 
 def ask(engine, row, **settings):
@@ -127,14 +125,15 @@ def test_page_of_a_server_compares(remote, rows):
     assert result["tuned"]["text"] == ask(remote, rows[10])["tuned"] and result["tuned"]["error"] is None
 
 
-def test_death_of_the_server_in_mid_answer_ends_both_sides_in_time(names, rows):
-    with running(names) as (process, engine):
-        begun = time.monotonic()
-        for comparison in engine.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"]):
-            if comparison.answers["tuned"].text:
-                process.kill()
-        assert time.monotonic() - begun < 30 and engine.askers == 0
-        for answer in comparison.answers.values():
-            assert answer.reason == FAILED and answer.error.key == "server_gone"
+def test_death_of_the_server_in_mid_answer_ends_both_sides_in_time(served, names, rows):
+    """The last test of the file: the server of all of them is what dies."""
+    process, engine = served
+    begun = time.monotonic()
+    for comparison in engine.compare(rows[0]["user_prompt"], system_prompt=rows[0]["system_prompt"]):
+        if comparison.answers["tuned"].text:
+            process.kill()
+    assert time.monotonic() - begun < 30 and engine.askers == 0
+    for answer in comparison.answers.values():
+        assert answer.reason == FAILED and answer.error.key == "server_gone"
     with pytest.raises(UserError, match="--server"):
         connect(engine.url, names, MINI)

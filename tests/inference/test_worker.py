@@ -18,7 +18,7 @@ from newsft.inference.types import ABORT, Request
 @pytest.fixture(scope="module")
 def brief(engine):
     """The shipped model with short answers: what is tested here is who gets which."""
-    return LocalEngine(engine.loaded, max_new_tokens=24)
+    return LocalEngine(engine.loaded, max_new_tokens=24, shares=False)
 
 
 def ask(engine: LocalEngine, row: dict, system_prompt: str | None = None, **settings):

@@ -2,6 +2,7 @@
 
 import copy
 from datetime import date
+from functools import cache
 from importlib.metadata import version
 
 import pytest
@@ -56,6 +57,17 @@ COUNTS = {
     "mlx": (55, 55),
     "mlx-mask": (55, 16),
 }
+
+
+@cache
+def tokenizer_of(template, *, trl=False, adds_bos=False):
+    """Llama 3's with another template, made once, as a copy takes a second; TRL, which gives it a padding token, has one of its own."""
+    tokenizer = with_template(llama3_chat().tokenizer, template)
+    if adds_bos:  # as the tokenizer on the hub does
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", BOS)]
+        )
+    return tokenizer
 
 
 @pytest.fixture(params=["mini", "llama3"])
@@ -174,7 +186,7 @@ def test_end_of_text_follows_unlabelled():
 @pytest.mark.parametrize("messages", [TOY, TOY[1:], TWO_TURNS], ids=["system", "no_system", "two_turns"])
 def test_dates_are_those_of_the_template_of_llama_3_1(messages):
     chat = llama3_chat()
-    official = ours(messages, ChatFormat(with_template(chat.tokenizer, DATED)))
+    official = ours(messages, ChatFormat(tokenizer_of(DATED)))
     row = behave("add_dates", chat, messages)
     assert (row.input_ids, row.labels) == (official.input_ids, official.labels)
 
@@ -294,11 +306,7 @@ def trl(small_model, tmp_path):
     """What TRL's own preparation makes of rows: their ids and labels as the model would get them."""
 
     def prepare(row, *, template=LLAMA3, adds_bos=False, **settings):
-        tokenizer = with_template(llama3_chat().tokenizer, template)
-        if adds_bos:  # as the tokenizer on the hub does
-            tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-                single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", BOS)]
-            )
+        tokenizer = tokenizer_of(template, trl=True, adds_bos=adds_bos)
         config = SFTConfig(output_dir=str(tmp_path), report_to=[], use_cpu=True, bf16=False, **settings)
         trainer = SFTTrainer(small_model, config, train_dataset=Dataset.from_list([row]), processing_class=tokenizer)
         batches = [trainer.data_collator([one]) for one in trainer.train_dataset]
@@ -309,7 +317,7 @@ def trl(small_model, tmp_path):
 
 def rendered(messages=TOY):
     """Prompt and completion as somebody renders them by hand."""
-    tokenizer = with_template(llama3_chat().tokenizer, LLAMA3)
+    tokenizer = tokenizer_of(LLAMA3)
     prompt = tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
     return {"prompt": prompt, "completion": f"{messages[-1]['content']}<|eot_id|>"}
 
@@ -354,29 +362,29 @@ def test_trl_cuts_or_removes_a_long_row_as_its_entry_does(trl, key):
 
 SPLIT = {"prompt": TOY[:-1], "completion": TOY[-1:]}
 MENDS = {  # entry -> the data, the settings that its `mend` names, and the conversation whose official row they give
-    "trl-messages": (
+    "trl-messages": lambda: (
         {"messages": LONG},
         {"assistant_only_loss": True, "template": llama3_training_chat_template, "max_length": None},
         LONG,
     ),
-    "trl-template": (SPLIT, {"template": DATED}, TOY),
-    "trl-completion": ({"prompt": LONG[:-1], "completion": LONG[-1:]}, {"max_length": None}, LONG),
-    "trl-strings": (
+    "trl-template": lambda: (SPLIT, {"template": DATED}, TOY),
+    "trl-completion": lambda: ({"prompt": LONG[:-1], "completion": LONG[-1:]}, {"max_length": None}, LONG),
+    "trl-strings": lambda: (
         rendered() | {"prompt": rendered()["prompt"].removeprefix("<|begin_of_text|>")},
         {"adds_bos": True},
         TOY,
     ),
-    "trl-text": (SPLIT, {"adds_bos": True}, TOY),
-    "trl-labels": (given_ids(LONG), {"max_length": None}, LONG),
-    "trl-mask": (given_mask(), {"completion_only_loss": True}, TOY),
+    "trl-text": lambda: (SPLIT, {"adds_bos": True}, TOY),
+    "trl-labels": lambda: (given_ids(LONG), {"max_length": None}, LONG),
+    "trl-mask": lambda: (given_mask(), {"completion_only_loss": True}, TOY),
 }
 
 
 @pytest.mark.parametrize("key", MENDS)
 def test_setting_that_mends_gives_the_official_row_in_trl(trl, key):
-    data, settings, messages = MENDS[key]
+    data, settings, messages = MENDS[key]()
     template = settings.get("template", LLAMA3)
-    official = ChatFormat(with_template(llama3_chat().tokenizer, template if template == DATED else LLAMA3))
+    official = ChatFormat(tokenizer_of(template if template == DATED else LLAMA3))
     row = official.encode_row(messages)
     assert trl(data, **settings) == [(row.input_ids, row.labels)]
 

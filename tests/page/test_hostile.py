@@ -35,7 +35,7 @@ HUGE = "가" * 10_000_000  # 30 MB
 
 @pytest.fixture(scope="module")
 def brief(engine):
-    return LocalEngine(engine.loaded, max_new_tokens=4)
+    return LocalEngine(engine.loaded, max_new_tokens=4, shares=False)
 
 
 @pytest.fixture(scope="module")

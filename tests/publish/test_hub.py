@@ -1,7 +1,6 @@
 """Pushing an adapter: what goes up, what is said where it cannot, and that no token gets into a file."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,8 +17,8 @@ from huggingface_hub.utils import filter_repo_objects
 from newsft.errors import UserError
 from newsft.publish import hub
 from newsft.publish.licences import Licence
+from tests import programs
 
-ROOT = Path(__file__).parents[2]
 TOKEN = "hf_" + "ThisIsASecretOfATest"
 
 
@@ -28,15 +27,7 @@ def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_toke
     short = sorted(rows, key=lambda row: len(row["user_prompt"]))[:8]
     few.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
     flags = f"--data {few} --output {output} --max-steps 1 --save-every 1 --eval-rows 0 --push-to-hub someone/news"
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN}
-    done = subprocess.run(
-        [sys.executable, "train.py", *flags.split()],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = programs.run("train.py", *flags.split(), HF_TOKEN=TOKEN, HUGGING_FACE_HUB_TOKEN=TOKEN)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f'hf upload someone/news {output} . --exclude "checkpoint-*"' in done.stderr
     assert "snapshot_download('someone/news')" in (output / "README.md").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from newsft.errors import UserError
 from newsft.models import distributed
 from newsft.recipe import Recipe
 from newsft.training.run import run
+from tests import programs
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = "--lora-dropout 0 --max-steps 3 --log-every 1 --eval-rows 2 --save-every 50 --sampling random".split()
@@ -49,7 +50,8 @@ def test_two_processes_train_as_one_with_twice_the_accumulation(rows, tmp_path):
         "--output",
         str(tmp_path / "two"),
     )
-    one = train([sys.executable], "--data", str(data), "--output", str(tmp_path / "one"), "--accumulation", "4")
+    one = programs.run("train.py", *SETTINGS, "--data", data, "--output", tmp_path / "one", "--accumulation", 4)
+    assert one.returncode == 0, one.stderr[-3000:]
     assert "rows 24, steps 3" in one.stdout and two.stdout.count("rows 24, steps 3") == 1  # told once
     runs = [json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8")) for name in ("one", "two")]
     for kind in ("history", "validation"):

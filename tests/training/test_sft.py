@@ -1,8 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +16,9 @@ from newsft.training.checkpoints import find_checkpoint
 from newsft.training.output import LOCK_FILE
 from newsft.training.preflight import encode_rows, preflight
 from newsft.training.sft import build_trainer
+from tests import programs
 
-ROOT = Path(__file__).parents[2]
 MINI = RECIPES["mini"]
-
-
-def train(*flags: str, **settings) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "train.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, **settings
-    )
 
 
 @pytest.fixture(scope="module")
@@ -149,28 +141,21 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
         "--eval-rows",
         "2",
     ]
-    process = subprocess.Popen(
-        [sys.executable, "train.py", *flags],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        ),  # tests in the background inherit a shell's ignored Ctrl-C
-    )
+    with open(os.devnull, "w") as nowhere, (tmp_path / "errors").open("w") as told:
+        process = programs.start("train.py", *flags, output=nowhere, errors=told)
     deadline = time.monotonic() + 200
     while find_checkpoint(output) is None and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     try:
-        _, errors = process.communicate(timeout=60)
+        process.wait(60)
     finally:
         process.kill()
+    errors = (tmp_path / "errors").read_text(encoding="utf-8")
     assert process.returncode == 130
     assert "--resume" in errors and "Traceback" not in errors
     assert not (output / LOCK_FILE).exists() and not (output / "adapter_model.safetensors").exists()
-    resumed = train(*flags, "--resume")
+    resumed = programs.run("train.py", *flags, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed at step" in resumed.stdout
     run = json.loads((output / "run.json").read_text(encoding="utf-8"))
@@ -193,9 +178,7 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
     ],
 )
 def test_what_is_not_there_ends_with_one_line_and_code_2(flags, words, tmp_path):
-    done = train(
-        *flags, "--output", str(tmp_path / "out"), env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    )
+    done = programs.run("train.py", *flags, "--output", tmp_path / "out")
     assert done.returncode == 2
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and words in errors[0]

@@ -44,6 +44,7 @@ def _list_shared(receipt: Receipt, language: str) -> dict[str, str]:
     nothing = say("none", language) if receipt.base_fingerprint else unknown
     prefix = unknown if receipt.is_prefix is None else say("holds" if receipt.is_prefix else "fails", language)
     return {
+        **({"shared": say("shared_answer", language)} if receipt.shared else {}),
         "prompt_tokens": f"{receipt.prompt_tokens:,}",
         "is_prefix": prefix,
         **({"template_day": receipt.template_day} if receipt.template_day else {}),
