@@ -48,7 +48,7 @@ COMMANDS = re.compile(
 NUMBER = "N"  # stands for a number in `--limit N`
 # Flags of other programs, and commands of theirs.
 FOREIGN = re.compile(
-    r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|--max-lora-rank|--enable-prefix-caching|--mask-prompt|--max-seq-length|--train\.max_seq_length|`python -m benchmarks[^`]*`|`tensorboard [^`]*`|`trackio [^`]*`",
+    r"<!--.*?-->|^vllm .*$|^docker .*$|`docker [^`]*`|--nproc_per_node|--config_file|--num_processes|^hf .*$|`hf [^`]*`|--dtype|--max-loras|--max-lora-rank|--enable-prefix-caching|--mask-prompt|--max-seq-length|--train\.max_seq_length|`python -m benchmarks[^`]*`|`tensorboard [^`]*`|`trackio [^`]*`|`benchmarks/gpu.sh [^`]*`",
     re.MULTILINE,
 )
 FILES = re.compile(r"`((?:newsft|tests|assets|benchmarks|scripts|docs)/[\w./-]*|[\w-]+\.py)`")
