@@ -12,6 +12,8 @@ from newsft.page.sessions import MODEL
 from newsft.page.texts import say
 from newsft.page.words import QUICK, Words
 
+FEWEST_PLACES = 2  # Gradio refuses a slider that has but one
+
 
 class NextTokenHandlers:
     """What the part's events do; `outputs` are what was seen, the place, the button that goes to the parting, and the HTML, in this order."""
@@ -29,7 +31,7 @@ class NextTokenHandlers:
             return [*self.hide()[:3], explain(error, language)]
         except (RuntimeError, MemoryError):
             return [*self.hide()[:3], explain_failure("look at the next tokens", language)]
-        place = gr.update(minimum=1, maximum=len(seen.ids) + 1, value=1, visible=True)
+        place = gr.update(maximum=max(len(seen.ids) + 1, FEWEST_PLACES), value=1, visible=True)
         parting = gr.update(visible=True, interactive=seen.parts is not None)
         return [seen, place, parting, self.show(seen, 1, language)]
 
@@ -73,7 +75,13 @@ def build_next_tokens(
             side = words.make(gr.Radio, sides, value="tuned", elem_id="next-side")
             look = words.make(gr.Button, {"value": "next_look"}, elem_id="next-look")
         place = words.make(
-            gr.Slider, {"label": "next_slider"}, minimum=1, maximum=1, step=1, visible=False, elem_id="next-place"
+            gr.Slider,
+            {"label": "next_slider"},
+            minimum=1,
+            maximum=FEWEST_PLACES,
+            step=1,
+            visible=False,
+            elem_id="next-place",
         )
         parting = words.make(gr.Button, {"value": "next_go"}, visible=False, elem_id="next-parting")
         view = gr.HTML(elem_id="next-view")
