@@ -57,9 +57,8 @@ def build_compare_tab(
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
         ended(_end, None, [compare, stop, timer, place], **QUICK)
     timer.tick(handlers.place, language, place, **QUICK)
-    page.unload(
-        handlers.stop
-    )  # a reader who leaves; closing the stream alone ends the comparison only at its next frame
+    # A reader who leaves; closing the stream alone ends the comparison only at its next frame.
+    page.unload(handlers.stop)
     stop.click(handlers.stop, None, None, **QUICK)
     cleared = clear.click(handlers.clear, None, None, **QUICK)
     emptied = [news, *outputs, finished]
