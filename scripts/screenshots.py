@@ -18,7 +18,6 @@ LESSON = {"template-ko": "챗 템플릿", "tokens-ko": "토큰·레이블·마�
 
 # A browser leaves out the tokens that are out of sight, and a picture of the whole page would show them empty.
 PAINT = "() => { scrollTo(0, 0); document.head.insertAdjacentHTML('beforeend', '<style>* { content-visibility: visible !important }</style>') }"
-MARGIN = 16
 
 
 def compare_example(page: Page, number: int) -> None:
@@ -48,16 +47,12 @@ def show_trainer(page: Page) -> None:
     page.locator("#trainer-rows .theirs i.t").first.click()
 
 
-def take(page: Page, name: str, *, only: list[str] | None = None) -> None:
-    """The whole page, or the part from the first to the last of these elements, in 256 colours: a third of the size, and the eye sees no difference."""
-    path, settings = FOLDER / f"{name}.png", {}
+def take(page: Page, name: str) -> None:
+    """The whole page, in 256 colours: a third of the size, and the eye sees no difference."""
+    path = FOLDER / f"{name}.png"
     page.evaluate(PAINT)
     page.wait_for_timeout(500)
-    if only:
-        boxes = [page.locator(selector).bounding_box() for selector in only]
-        top, end = boxes[0]["y"] - MARGIN, boxes[-1]["y"] + boxes[-1]["height"] + MARGIN
-        settings["clip"] = {"x": 0, "y": top, "width": page.viewport_size["width"], "height": end - top}
-    page.screenshot(path=path, full_page=True, **settings)
+    page.screenshot(path=path, full_page=True)
     with Image.open(path) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -81,9 +76,9 @@ def main() -> None:
         page.wait_for_selector("button#compare")
         for name, label in LESSON.items():
             open_tab(page, label)
+            if name == "lab-ko":
+                show_trainer(page)
             take(page, name)
-        show_trainer(page)
-        take(page, "trainers-ko", only=["#trainer-name", "#trainer-rows"])
         page.get_by_role("tab", name="평가").click()
         page.wait_for_selector("#scores svg", timeout=60_000)
         page.locator("#open-row input").fill("12")

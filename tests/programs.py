@@ -4,6 +4,7 @@ To import torch, transformers, trl and Gradio takes longer than most of these ru
 sets or a variable that a library reads when it is imported, is not for this: start `sys.executable` there.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -175,6 +176,7 @@ def main() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     assert threading.active_count() == 1, threading.enumerate()  # a fork takes no thread with it
+    gc.freeze()  # what was imported stays: no program looks through it for garbage, nor copies its pages by that
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 
