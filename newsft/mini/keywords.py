@@ -11,8 +11,10 @@ from collections.abc import Iterable
 
 from newsft.mini.finding import Turn, list_values
 from newsft.mini.korean import final_consonant
+from newsft.mini.reading import FIGURE
 from newsft.mini.written import Written
 
+MEASURED = re.compile(rf"(?:[가-힣]{{2,6}} )?{FIGURE.pattern}")  # 영업이익 702억원
 OBJECT = re.compile(r"(?<![가-힣])([가-힣]{2,5})([을를])(?![가-힣])")
 FEWEST, MOST = 2, 8
 
@@ -33,7 +35,7 @@ class Keywords:
             words.sort(key=lambda word: (-len(word), word))  # the longest that fits is found first
 
     def find(self, text: str) -> list[str]:
-        """The key words and the objects of verbs (계약을) that stand in `text`, each once, in their order, none within another."""
+        """The key words, the figures and the objects of verbs (계약을) that stand in `text`, each once, in their order, none within another."""
         found: list[str] = []
         at = 0
         while at < len(text):
@@ -50,6 +52,8 @@ class Keywords:
         for word in self._by_start.get(text[at : at + 2], ()):
             if text.startswith(word, at):
                 return word
+        if measured := MEASURED.match(text, at):
+            return measured[0]
         match = OBJECT.match(text, at)
         return match[1] if match and (match[2] == "을") == bool(final_consonant(match[1])) else ""
 
