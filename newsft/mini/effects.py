@@ -4,6 +4,7 @@ import random
 
 from newsft.mini import phrases
 from newsft.mini.finding import Turn, list_values
+from newsft.mini.keywords import choose_words
 from newsft.mini.korean import with_particle
 
 SAID = {"+": "긍정적입니다.", "-": "부정적입니다.", "0": "영향이 없습니다."}
@@ -54,6 +55,18 @@ def ask_sides(rng: random.Random, effects: dict[str, str]) -> Turn:
     values = {f"{side}_impact_stocks": found for side, found in sides_of(effects).items()}
     if rng.random() < 0.2:
         values = dict(reversed(values.items()))
+    meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in values)
+    return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
+
+
+def ask_sides_and_words(rng: random.Random, effects: dict[str, str], words: dict[str, list[str]]) -> Turn:
+    """Both sides, each with up to four words of its lines (sign -> words), as a dict of four lists."""
+    values: dict[str, list[str]] = {}
+    for side, found in sides_of(effects).items():
+        values |= {
+            f"{side}_impact_stocks": found,
+            f"{side}_keywords": choose_words(rng, list(dict.fromkeys(words[SIDES[side]])), rng.choice([2, 3, 3, 4])),
+        }
     meanings = "\n".join(f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" for key in values)
     return f"답은 파이썬 dictionary로 씁니다.\n{meanings}", str(values)
 

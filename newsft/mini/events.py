@@ -11,8 +11,9 @@ from pathlib import Path
 
 from newsft.mini import phrases
 from newsft.mini.boards import draw_board
-from newsft.mini.effects import ask_each, ask_names, ask_one, ask_side, ask_sides
+from newsft.mini.effects import ask_each, ask_names, ask_one, ask_side, ask_sides, ask_sides_and_words
 from newsft.mini.exercises import Conversation, open_conversation
+from newsft.mini.keywords import Keywords, ask_words
 from newsft.mini.korean import PARTICLES, with_particle
 from newsft.mini.reading import because, clean
 
@@ -82,6 +83,7 @@ def _tell_again(rng: random.Random, events: Sequence[Event], told: Told | None) 
 def draw_events(
     rng: random.Random,
     events: Sequence[Event],
+    keywords: Keywords,
     *,
     invent: Callable[[random.Random], str],
     most: int = 6,
@@ -102,14 +104,25 @@ def draw_events(
     effects = dict(sorted(effects.items(), key=lambda one: news.find(one[0])))
     asked: dict[str, str] = {}
     for _ in range(rng.choice([1, 2, 3] if len(effects) < 2 else [2, 3, 4, 6])):
-        asked.setdefault(*_ask(rng, told, effects))
+        asked.setdefault(*_ask(rng, told, effects, keywords))
     return open_conversation(
         rng, news, list(asked.items()), {name: sign for name, sign in effects.items() if sign != "0"}
     )
 
 
-def _ask(rng: random.Random, told: list[Told], effects: dict[str, str]) -> tuple[str, str]:
+def _ask(rng: random.Random, told: list[Told], effects: dict[str, str], keywords: Keywords) -> tuple[str, str]:
     form = rng.random()
+    if effects and form < 0.25:
+        words = {
+            sign: [word for one in told if set(one.effects.values()) == {sign} for word in keywords.find(one.text)]
+            for sign in "+-"
+        }
+        if all(words[sign] or sign not in effects.values() for sign in words):
+            return ask_sides_and_words(rng, effects, words)
+    if form < 0.32:
+        asked = ask_words(rng, list(dict.fromkeys(word for one in told for word in keywords.find(one.text))))
+        if asked:
+            return asked
     if effects and form < 0.92:
         ask = rng.choices([ask_one, ask_each, ask_side, ask_sides, ask_names], [10, 20, 20, 40, 10])[0]
         return ask(rng, effects)

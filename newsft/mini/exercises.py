@@ -13,6 +13,7 @@ from newsft.evaluation.answer import KEYS
 from newsft.mini import names, phrases
 from newsft.mini.effects import ask_each, ask_one, ask_side, ask_sides
 from newsft.mini.finding import FINDING, Turn, list_values
+from newsft.mini.keywords import Keywords, ask_once, ask_words
 from newsft.mini.korean import with_particle
 from newsft.mini.reading import Reading, clean
 from newsft.mini.slips import set_slip
@@ -20,6 +21,7 @@ from newsft.mini.written import Written
 
 MOST_KEYS = 5  # of the full answer's eight in one dict
 TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
+WORDS = 0.15  # of the tasks to copy and to find ask for words of the article
 INTRODUCED = 4  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 
 Message = dict[str, str]
@@ -90,7 +92,11 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
         "인용": reading.quotes[:2],
     }
     count = rng.choice([1, 2, 2, 3, 3, 4, MOST_KEYS])
-    if rng.random() < 0.6:
+    order = rng.random()
+    if order < 0.3:  # keys that stand beside one another in the full answer, often the four lists
+        start = rng.choice([1, 1, 1, 2, 3])
+        keys = list(KEYS[start : start + rng.choice([2, 4, 4, 5])])
+    elif order < 0.7:
         keys = rng.sample(KEYS, count)
         keys = sorted(keys, key=KEYS.index) if rng.random() < 0.7 else keys
     else:
@@ -119,7 +125,14 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
 
 
 def draw_conversation(
-    rng: random.Random, article: Written, *, judged: float, objects: float, slips: float, turns: tuple[int, ...] = TURNS
+    rng: random.Random,
+    article: Written,
+    keywords: Keywords,
+    *,
+    judged: float,
+    objects: float,
+    slips: float,
+    turns: tuple[int, ...] = TURNS,
 ) -> Conversation:
     """One article and one to six tasks about it, as messages.
 
@@ -143,6 +156,8 @@ def draw_conversation(
                 if form < objects + (1 - objects) * 0.85
                 else _analysis(rng, reading)
             )
+        elif rng.random() < WORDS:
+            turn = ask_words(rng, keywords.find(article.news))
         else:
             turn = rng.choices([task for _, task in FINDING], [weight for weight, _ in FINDING])[0](rng, reading)
         if turn and turn[1]:
@@ -161,8 +176,8 @@ def open_conversation(rng: random.Random, news: str, turns: list[Turn], effects:
 
 def _opening(rng: random.Random, news: str, instruction: str) -> list[Message]:
     persona = rng.choice(phrases.PERSONAS)
-    if rng.random() < 0.4:
-        persona = " ".join([persona, *rng.sample(phrases.RULES, rng.choice([1, 2, 3, 4, 6]))])
+    if rng.random() < 0.5:  # up to the length of the data's own system prompt
+        persona = rng.choice(" \n").join([persona, *rng.sample(phrases.RULES, rng.choice([1, 2, 3, 5, 8, 10]))])
     if rng.random() < 0.6:  # the instruction in the system prompt, the bare article as the user's message
         return [
             _message("system", rng.choice([f"{persona} {instruction}", f"{persona}\n{instruction}", instruction])),
@@ -180,6 +195,7 @@ def _message(role: str, content: str) -> Message:
 def draw_drill(rng: random.Random, invent: Callable[[random.Random], str], sentences: list[str]) -> Conversation:
     """Names, words or whole sentences to repeat, as they are or as a list: what long copies of unfamiliar text rest on."""
     form = rng.random()
+    once = form < 0.5 and rng.random() < 0.4
     if form < 0.5:  # half of them of any of the 2,350 syllables: each must be learnt to be written, however rare it is
         rare = rng.random() < 0.5
         listed = [
@@ -193,9 +209,13 @@ def draw_drill(rng: random.Random, invent: Callable[[random.Random], str], sente
             " ".join(names.word(rng, coined=0.3) for _ in range(rng.randint(3, 14))) + "."
             for _ in range(rng.randint(1, 3))
         ]
-    text = rng.choice([", ", "\n", " "] if form < 0.5 else ["\n", " "]).join(listed)
+    separator = rng.choice([", ", "\n", " "] if form < 0.5 else ["\n", " "])
+    text = separator.join(listed)
     ask, answer = rng.choice(["다음을 파이썬 리스트로 옮겨 주세요.", "차례대로 리스트로 적어 주세요."]), str(listed)
-    if rng.random() < 0.5:
+    if once:
+        asked, given, listed = ask_once(rng, listed)
+        text, ask, answer = rng.choice([", ", "\n"]).join(given), f"{asked} 파이썬 리스트로 답합니다.", str(listed)
+    elif rng.random() < 0.5:
         ask, answer = rng.choice(["다음을 그대로 다시 적어 주세요.", "아래 글을 그대로 따라 쓰십시오."]), text
     if rng.random() < 0.5:
         return Conversation([_message("system", ask), _message("user", text), _message("assistant", answer)], {})

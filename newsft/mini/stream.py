@@ -16,6 +16,7 @@ from newsft.encoding.stretches import Span
 from newsft.mini import exercises
 from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
+from newsft.mini.keywords import Keywords
 from newsft.mini.names import draw_company
 from newsft.mini.reading import Reading
 from newsft.mini.schedule import Phase
@@ -28,7 +29,7 @@ BATCH_TOKENS = 8192
 LONGEST_PAGE = 1600  # characters of two articles read as one page
 CHUNK = 512  # documents drawn together, so that those of like length share a batch
 DECISIONS = re.compile(
-    r"""(?<=['"]:) \S|(?<=\[['"])\S|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|영향 없음|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
+    r"""(?<=['"]:) \S|(?<=\[['"])\S|(?<=['"], ['"])[^a-z]|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|영향 없음|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
 )
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
@@ -58,6 +59,7 @@ class Stream(Dataset):
         self.tokenizer, self.chat = tokenizer, ChatFormat(tokenizer)
         self.articles, self.events, self.phase = list(articles), list(events), phase
         self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
+        self.keywords = Keywords(self.articles)
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
 
     def __len__(self) -> int:
@@ -80,7 +82,7 @@ class Stream(Dataset):
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
-            return self._encode(draw_events(rng, self.events, invent=draw_company, boards=phase.boards))
+            return self._encode(draw_events(rng, self.events, self.keywords, invent=draw_company, boards=phase.boards))
         judged = rng.random() < phase.judged
         if judged and rng.random() < phase.several:
             article = rng.choice(self.several)
@@ -96,7 +98,7 @@ class Stream(Dataset):
                 varied = join_articles(varied, other)
         return self._encode(
             exercises.draw_conversation(
-                rng, varied, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips
+                rng, varied, self.keywords, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips
             )
         )
 

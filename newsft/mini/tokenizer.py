@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from newsft.mini.corpus import split_articles
 from newsft.mini.exercises import draw_conversation
+from newsft.mini.keywords import Keywords
 from newsft.mini.names import SYLLABLES, draw_company
 from newsft.mini.written import Written, read_written, vary
 from newsft.paths import ASSETS
@@ -47,10 +48,10 @@ CHAT_TEMPLATE = (
 
 
 def _training_texts(articles: Sequence[Written], *, seed: int, documents: int) -> Iterator[str]:
-    rng = random.Random(seed)
+    rng, keywords = random.Random(seed), Keywords(articles)
     for _ in range(documents):
         varied = vary(rng, rng.choice(articles), invent=draw_company)
-        for message in draw_conversation(rng, varied, judged=0.5, objects=0.5, slips=0.0).messages:
+        for message in draw_conversation(rng, varied, keywords, judged=0.5, objects=0.5, slips=0.0).messages:
             # Digits and capital letters stay single tokens: numbers and Latin names are then copied sign by sign.
             yield re.sub(r"[0-9A-Z]+", "", message["content"])
     for _ in range(40):  # every common syllable becomes one token, whether or not the articles use it

@@ -2,7 +2,7 @@ import ast
 import random
 
 from newsft.mini.boards import VERBS, WORDS, draw_board
-from newsft.mini.effects import SHORT, ask_each, ask_names, ask_one, ask_side, ask_sides, sides_of
+from newsft.mini.effects import SHORT, ask_each, ask_names, ask_one, ask_side, ask_sides, ask_sides_and_words, sides_of
 from newsft.mini.names import draw_company
 
 EFFECTS = {"가나전자": "+", "다라제강": "-", "마바식품": "0", "사아항공": "+"}
@@ -42,3 +42,19 @@ def test_board_says_of_each_company_what_its_sign_is():
             assert name in text and any(word in text.replace(name, "") for word in WORDS[sign] + VERBS[sign]), text
             signs.add(sign)
     assert signs == {"+", "-", "0"}
+
+
+def test_each_side_has_words_of_its_own_lines_once_and_in_turn():
+    rng = random.Random(4)
+    words = {"+": ["공급계약", "증설", "공급계약", "배당"], "-": ["파업"]}
+    for _ in range(30):
+        values = ast.literal_eval(ask_sides_and_words(rng, EFFECTS, words)[1])
+        assert [*values] == [
+            "negative_impact_stocks",
+            "negative_keywords",
+            "positive_impact_stocks",
+            "positive_keywords",
+        ]
+        found = values["positive_keywords"]
+        assert values["negative_keywords"] == ["파업"] and 2 <= len(found) <= 3
+        assert found == [word for word in ("공급계약", "증설", "배당") if word in found]

@@ -6,6 +6,7 @@ import pytest
 from newsft.mini import names
 from newsft.mini.effects import SAID
 from newsft.mini.events import Event, draw_events, read_events, tell
+from newsft.mini.keywords import Keywords
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_particle_fits_the_company_in_the_slot():
 def test_companies_of_a_round_up_are_told_apart(events):
     rng = random.Random(2)
     for _ in range(100):
-        conversation = draw_events(rng, events, invent=names.draw_company)
+        conversation = draw_events(rng, events, Keywords([]), invent=names.draw_company)
         text = " ".join(message["content"] for message in conversation.messages)
         assert not re.search(r"\{[A-C]\}", text)
         assert all(name in text for name in conversation.effects)
@@ -49,7 +50,12 @@ def test_direction_is_that_of_the_line():
     for _ in range(60):
         for sign, said in SAID.items():
             conversation = draw_events(
-                rng, [Event({"A": sign}, "{A}가 어떻게 되었다.")], invent=names.draw_company, most=1, boards=0
+                rng,
+                [Event({"A": sign}, "{A}가 어떻게 되었다.")],
+                Keywords([]),
+                invent=names.draw_company,
+                most=1,
+                boards=0,
             )
             answers = {message["content"] for message in conversation.messages if message["role"] == "assistant"} & set(
                 SAID.values()
@@ -64,11 +70,15 @@ def test_company_told_of_again_is_moved_the_same_way_and_listed_once():
     events = [Event({"A": "+"}, "{A}가 이겼다."), Event({"A": "-"}, "{A}가 졌다.")]
     again = 0
     for _ in range(200):
-        conversation = draw_events(rng, events, invent=names.draw_company)
-        news = next(message["content"] for message in conversation.messages if "다." in message["content"])
+        conversation = draw_events(rng, events, Keywords([]), invent=names.draw_company)
+        news = next(
+            message["content"] for message in conversation.messages if re.search("이겼다|졌다", message["content"])
+        )
         for name, sign in conversation.effects.items():
             told = [
-                line for line in re.split(r"(?<=다\.)\s", news) if name in line and ("이겼다" in line or "졌다" in line)
+                line
+                for line in re.split(r"(?<=다\.) |\n", news)
+                if name in line and ("이겼다" in line or "졌다" in line)
             ]
             again += len(told) > 1
             assert all(("이겼다" in line) == (sign == "+") for line in told)

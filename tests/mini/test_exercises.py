@@ -7,6 +7,7 @@ from newsft.evaluation.answer import KEYS
 from newsft.mini import exercises, finding, names
 from newsft.mini.copying import QUOTES
 from newsft.mini.exercises import MOST_KEYS, draw_conversation, draw_drill
+from newsft.mini.keywords import Keywords
 from newsft.mini.reading import Reading, because, clean, polite
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, read_written
@@ -20,9 +21,9 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def drawn(shipped):
-    rng = random.Random(1)
+    rng, keywords = random.Random(1), Keywords(shipped)
     return [
-        (article, draw_conversation(rng, article, judged=0.5, objects=0.6, slips=0.0))
+        (article, draw_conversation(rng, article, keywords, judged=0.5, objects=0.6, slips=0.0))
         for article in rng.choices(shipped, k=600)
     ]
 

@@ -75,7 +75,7 @@ def test_what_slips_is_read_and_not_learned_and_its_end_weighs_most(stream):
 def test_every_token_of_an_answer_without_slips_is_learned(stream):
     rng = random.Random(1)
     for article in stream.articles[:20]:
-        conversation = draw_conversation(rng, article, judged=0.5, objects=0.5, slips=0.0)
+        conversation = draw_conversation(rng, article, stream.keywords, judged=0.5, objects=0.5, slips=0.0)
         row = stream.chat.encode_row(conversation.messages)
         weights = weigh(row, PHASE, companies=conversation.effects)
         assert all(weight > 0 for weight, label in zip(weights, row.labels, strict=True) if label != IGNORED)
