@@ -131,7 +131,7 @@ def test_adapters_that_cannot_stand_beside_each_other_are_refused_with_the_remed
         (("--adapter", shipped, str(tmp_path)), "train.py"),
         ((*server, "--adapter", shipped, str(tmp_path)), "give one --adapter"),
     ):
-        done = run_app(*flags)
+        done = programs.run("app.py", *flags)
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr
 
