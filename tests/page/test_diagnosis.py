@@ -18,7 +18,7 @@ def split(rows):
 
 @pytest.fixture(scope="module")
 def brief(engine):
-    return LocalEngine(engine.loaded, max_new_tokens=8)
+    return LocalEngine(engine.loaded, max_new_tokens=8, shares=False)
 
 
 def test_check_prints_what_an_issue_needs_and_ends(brief, split, monkeypatch, capsys):
