@@ -17,9 +17,9 @@ from newsft.evaluation.fields import stocks_of
 from newsft.evaluation.metrics import ScoredAnswer
 from newsft.evaluation.results import ANSWERS_FILE, SUMMARY_FILE, read_generations, score_all
 from newsft.evaluation.table import format_table
-from newsft.models.memory import KEPT_PER_LAYER, NF4_BYTES
 from newsft.paths import short_path
 from newsft.recipe import RECIPES, Recipe
+from scripts import cards
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -44,18 +44,6 @@ SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
         "이유와 요약의 낱말 가운데 기사에 있는 것",
     ),
 }
-
-# VARCO's shape, Llama 3.1 8B's (config.json), and the lengths of its data's rows with Llama 3's tokenizer.
-LAYERS, HIDDEN, VOCABULARY, PARAMETERS = 32, 4096, 128_256, 8.03e9
-MEAN_ROW, ROWS, STEPS = 1635, 4, 372
-CARDS = (  # name, GB, peak TFLOP/s and memory TB/s by the makers' data sheets; whether the weights are in 4 bits
-    ("H100", 80, 989, 3.35, False),
-    ("A100", 80, 312, 2.04, False),
-    ("RTX 4090", 24, 165, 1.01, False),
-    ("L4", 24, 121, 0.30, False),
-    ("T4, 4 bits", 16, 65, 0.32, True),
-)
-UTILISATION, ANSWER_TOKENS = 0.4, 1024
 
 
 def count_parameters(folder: Path) -> int:
@@ -141,32 +129,6 @@ def show(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else short_path(str(value))
 
 
-def cards_table() -> str:
-    """Memory and time of the varco recipe on several GPUs, computed by the formulas that docs/gpu.md states."""
-    lines = [
-        "| card | memory | weights | activations of a mean pass, kept / recomputed | 372 steps at 40 % of the peak | 1,024 tokens of both answers, at least |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    tokens, at_once = ROWS * MEAN_ROW, RECIPES["varco"].batch_size * MEAN_ROW  # of a step, of a pass
-    recomputed = at_once * HIDDEN * (LAYERS * 2 + KEPT_PER_LAYER)
-    for name, memory, peak, bandwidth, quantized in CARDS:
-        weights, kept = weight_bytes(quantized), at_once * LAYERS * HIDDEN * KEPT_PER_LAYER
-        fits = weights + kept < memory * 1e9
-        minutes = (4 if fits else 6) * PARAMETERS * tokens * STEPS / (UTILISATION * peak * 1e12) / 60
-        seconds = ANSWER_TOKENS * weights / (bandwidth * 1e12)
-        held = f"{kept / 1e9:.1f}" if fits else "–"
-        lines.append(
-            f"| {name} | {memory} GB | {weights / 1e9:.1f} GB | {held} / {recomputed / 1e9:.1f} GB | {minutes:.0f} min | {seconds:.0f} s |"
-        )
-    return "\n".join(lines)
-
-
-def weight_bytes(quantized: bool) -> float:
-    """Bytes of VARCO's weights in bf16, or with the linear layers in 4 bits; input and output embeddings stay in bf16."""
-    kept = 2 * VOCABULARY * HIDDEN
-    return kept * 2 + (PARAMETERS - kept) * (NF4_BYTES if quantized else 2)
-
-
 def trainers_table() -> str:
     """What other trainers make of a row, as assets/trainers.toml has it; the counts are those of the toy row with Llama 3's tokenizer."""
     from newsft.encoding.llama3 import llama3_chat
@@ -225,6 +187,7 @@ def limits() -> dict[str, int]:
         "limit-run-rows": runs.rows,
         "limit-run-megabytes": runs.upload // 10**6,
         "limit-run-kept": runs.per_reader,
+        "limit-run-waiting": runs.waiting,
         "limit-run-hours": round(runs.age / 3600),
         "kept-answers": KEPT,
     }
@@ -282,12 +245,12 @@ def figures() -> dict[str, str]:
         "scores-short": f"\n{short_scores(0)}\n",
         "scores-short-ko": f"\n{short_scores(1)}\n",
         "settings": f"\n{settings_table()}\n",
-        "cards": f"\n{cards_table()}\n",
+        "cards": f"\n{cards.cards_table()}\n",
         "trainers": f"\n{trainers_table()}\n",
-        "card-weights": f"{weight_bytes(False) / 1e9:.1f} GB",
-        "card-tokens": f"{ROWS * MEAN_ROW:,}",
-        "card-peaks": ", ".join(str(peak) for _, _, peak, _, _ in CARDS),
-        "card-bandwidths": ", ".join(f"{bandwidth:.2f}" for _, _, _, bandwidth, _ in CARDS),
+        "card-weights": f"{cards.weight_bytes(False) / 1e9:.1f} GB",
+        "card-tokens": f"{cards.ROWS * cards.MEAN_ROW:,}",
+        "card-peaks": ", ".join(str(peak) for _, _, peak, _, _ in cards.CARDS),
+        "card-bandwidths": ", ".join(f"{bandwidth:.2f}" for _, _, _, bandwidth, _ in cards.CARDS),
     }
     return settings | {name: f"{value:,}" for name, value in counts().items()} | texts
 

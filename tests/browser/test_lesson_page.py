@@ -181,8 +181,9 @@ def test_tokens_endpoint_describes_a_row_as_training_encodes_it(address):
 @pytest.mark.parametrize(
     "messages, words",
     [
-        ([], "at least one"),
-        ([{"role": "tool", "content": "x"}], "role"),
+        ([], "no list of messages"),
+        ([{"role": "tool", "content": "x"}], "calls a tool"),
+        ([{"role": "narrator", "content": "x"}], "no role of system, user, assistant"),
         ([{"role": "user", "content": "가" * 1_000_000}], "limit"),
     ],
 )

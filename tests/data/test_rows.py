@@ -1,4 +1,3 @@
-import csv
 import json
 import unicodedata
 from datetime import date, datetime, timedelta
@@ -8,31 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from newsft.data.messages import gold_answer, gold_text, prompt_messages, row_messages
+from newsft.data.messages import gold_text, row_messages
 from newsft.data.rows import COLUMNS, keep_for_measuring, load_rows, split_rows
 from newsft.data.text import clean_text
 from newsft.errors import UserError
 from newsft.fingerprints import fingerprint_rows
-
-# Commas, quotes and line breaks: what a CSV file has to survive.
-ANSWERS = [f"{{'summary': '요약 {number}', 'x': None}}" for number in range(4)]
-ROWS = [
-    {"system_prompt": '시스템 "규칙", 하나', "user_prompt": f"뉴스 {n}\n둘째 줄, '인용'", "assistant": answer}
-    for n, answer in enumerate(ANSWERS)
-]
-
-
-def write_jsonl(path, rows, *, encoding="utf-8"):
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding=encoding)
-    return str(path)
-
-
-def write_csv(path, rows, *, encoding="utf-8", columns=COLUMNS):
-    with path.open("w", encoding=encoding, newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(path)
+from tests.data.written import ROWS, write_array, write_csv, write_jsonl, write_parquet
 
 
 def test_jsonl_rows_come_back_as_written(tmp_path):
@@ -176,77 +156,6 @@ def test_json_file_may_hold_a_row_a_line(tmp_path):
     assert load_rows(write_jsonl(tmp_path / "news.json", ROWS)) == ROWS
 
 
-# What a spreadsheet or pandas takes for a missing value, a number or a truth value.
-CELLS = [
-    "None",
-    "NA",
-    "nan",
-    "NaN",
-    "null",
-    "N/A",
-    "#N/A",
-    "<NA>",
-    "005930",
-    "0",
-    "1",
-    "1e5",
-    "True",
-    "False",
-    "2026-01-01",
-]
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-def test_cells_of_csv_are_text_whatever_they_look_like(tmp_path, cell, quoting):
-    rows = [dict.fromkeys(COLUMNS, cell)] * 3
-    with (tmp_path / "news.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, quoting=quoting)
-        writer.writeheader()
-        writer.writerows(rows)
-    assert load_rows(str(tmp_path / "news.csv")) == rows
-
-
-def test_codes_behind_ten_thousand_rows_of_text_keep_their_zeros(tmp_path):
-    rows = [ROWS[0]] * 10_000 + [ROWS[0] | {"assistant": "005930"}] * 2_000
-    assert load_rows(write_csv(tmp_path / "news.csv", rows)) == rows
-
-
-@pytest.mark.parametrize("text", [",", "\n", "\r\n", '"', "' \"\", '", "뉴스 " * 100_000])
-def test_csv_carries_any_text(tmp_path, text):
-    rows = [row | {"user_prompt": f"뉴스{text}끝"} for row in ROWS]
-    expected = [row | {"user_prompt": row["user_prompt"].replace("\r\n", "\n")} for row in rows]
-    assert load_rows(write_csv(tmp_path / "news.csv", rows)) == expected
-
-
-def test_unquoted_comma_in_every_row_is_noticed(tmp_path):
-    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + "\n" + "규칙,뉴스가, 났다,{}\n" * 3, encoding="utf-8")
-    with pytest.raises(
-        UserError,
-        match=r"3 row\(s\) have another number of cells than the header's 3 \(rows 0, 1, 2; row 0 has 4\); put cells that hold a comma into double quotes",
-    ):
-        load_rows(str(tmp_path / "news.csv"))
-
-
-def test_row_with_too_few_or_too_many_cells_is_named(tmp_path):
-    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + "\na,b,c\na,b\na,b,c,d\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"2 row\(s\) have another number of cells .*\(rows 1, 2; row 1 has 2\)"):
-        load_rows(str(tmp_path / "news.csv"))
-
-
-@pytest.mark.parametrize("line", ['a,"b"c,d', 'a,b,"c'])
-def test_quote_that_csv_cannot_place_names_its_line(tmp_path, line):
-    (tmp_path / "news.csv").write_text(",".join(COLUMNS) + f"\na,b,c\n{line}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"line 3 is not valid CSV: .*double quotes"):
-        load_rows(str(tmp_path / "news.csv"))
-
-
-def test_column_that_stands_twice_in_a_csv_is_named(tmp_path):
-    (tmp_path / "news.csv").write_text(",".join([*COLUMNS, "assistant"]) + "\na,b,c,d\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"names the column\(s\) assistant twice"):
-        load_rows(str(tmp_path / "news.csv"))
-
-
 def nfd(text):
     return unicodedata.normalize("NFD", text)
 
@@ -348,16 +257,6 @@ def without_system_prompt(rows):
     return [{name: row[name] for name in COLUMNS[1:]} for row in rows]
 
 
-def write_parquet(path, rows):
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return str(path)
-
-
-def write_array(path, rows):
-    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
-    return str(path)
-
-
 @pytest.mark.parametrize(
     "write, ending",
     [
@@ -439,62 +338,3 @@ def test_split_is_the_lessons_495_and_496_rows_in_order(rows):
 def test_split_with_an_empty_half_is_a_user_error(count, ratio):
     with pytest.raises(UserError, match="leave an empty half"):
         split_rows(ROWS[:count], test_ratio=ratio)
-
-
-def test_row_becomes_system_user_and_the_dict_as_text():
-    messages = row_messages(
-        {"system_prompt": "규칙", "user_prompt": "뉴스", "assistant": {"is_stock_related": False, "summary": None}}
-    )
-    assert [(message["role"], message["content"]) for message in messages] == [
-        ("system", "규칙"),
-        ("user", "뉴스"),
-        ("assistant", "{'is_stock_related': False, 'summary': None}"),
-    ]
-
-
-def test_blank_system_prompt_makes_no_system_message():
-    assert prompt_messages("뉴스", system_prompt=" \n") == [{"role": "user", "content": "뉴스"}]
-
-
-@pytest.mark.parametrize(
-    "held, gold",
-    [
-        ({"summary": "가"}, {"summary": "가"}),
-        ("{'summary': '가', 'x': None}", {"summary": "가", "x": None}),
-        ("{'summary': '나온 '가게' 이름'}", None),
-        ("['가']", None),
-        ("{" * 500, None),
-        ("{[]: 1}", None),
-    ],
-)
-def test_gold_answer_is_a_dict_or_none(held, gold):
-    assert gold_answer({"assistant": held}) == gold
-
-
-@pytest.mark.parametrize(
-    "pasted, text, changes",
-    [
-        ("그대로 둔다 📈", "그대로 둔다 📈", []),
-        (unicodedata.normalize("NFD", "한글"), "한글", ["nfc"]),
-        ("가\ud800나", "가�나", ["surrogate"]),
-        ("가\0나", "가나", ["nul"]),
-        ("\udfff\0" + unicodedata.normalize("NFD", "각"), "�각", ["surrogate", "nul", "nfc"]),
-        ("가\r\n나\r다", "가\n나\n다", []),
-    ],
-)
-def test_pasted_text_is_made_fit_and_the_changes_are_told(pasted, text, changes):
-    assert clean_text(pasted) == (text, changes)
-
-
-@pytest.mark.parametrize("pasted", ["", " \n\t", "\0\0", None])
-def test_empty_paste_is_a_user_error_that_the_page_can_translate(pasted):
-    with pytest.raises(UserError) as caught:
-        clean_text(pasted)
-    assert caught.value.key == "news_empty"
-
-
-def test_paste_beyond_the_limit_is_a_user_error_with_both_numbers():
-    assert clean_text("가" * 10, limit=10) == ("가" * 10, [])
-    with pytest.raises(UserError, match="has 11 characters, the limit is 10") as caught:
-        clean_text("가" * 11, limit=10, what="system_prompt")
-    assert (caught.value.key, caught.value.values) == ("system_prompt_too_long", {"count": 11, "limit": 10})

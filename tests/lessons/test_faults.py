@@ -9,22 +9,12 @@ from newsft.encoding.llama3 import llama3_chat
 from newsft.encoding.row import IGNORED
 from newsft.encoding.tokens import read_tokens
 from newsft.lessons.conversations import TOY
-from newsft.lessons.faults import Faults, break_row, search_labels, spoil_messages, spoil_padding
+from newsft.lessons.faults import TRAINABLE, Faults, break_row, search_labels, spoil_messages, spoil_padding
 from newsft.lessons.inspect import changed_positions, find_verdicts, pair_rows
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 LONG = [TOY[0], {"role": "user", "content": "긴 뉴스 본문! " * 40}, TOY[2]]
-ROW_FAULTS = (
-    "header_spaces",
-    "one_newline",
-    "trailing_header",
-    "pasted",
-    "unprotected",
-    "two_bos",
-    "no_end",
-    "unmasked",
-    "cut",
-)
+ROW_FAULTS = (*TRAINABLE, "cut")
 LISTS = ("input_ids", "labels", "attention_mask", "origins", "spans")
 
 

@@ -164,6 +164,36 @@ def test_stop_ends_ones_own_comparison_and_no_other(site, gate, brief, rows, rig
     assert say("stopped", "ko") in stopped.columns[0] and say("stopped", "ko") not in stayed.columns[0]
 
 
+@pytest.fixture
+def sharing(engine, monkeypatch):
+    """As the page has it by default: the same article is computed once. All who ask are let in, so that each is seen to ask."""
+    monkeypatch.setitem(sessions.MODEL, "concurrency_limit", 3)
+    return LocalEngine(engine.loaded, max_new_tokens=16)
+
+
+def test_readers_of_one_article_share_its_answer_and_one_who_stops_or_goes_takes_it_from_nobody(
+    sharing, gate, rows, right
+):
+    async def act(site: Site):
+        async with Reader(site) as stays, Reader(site) as stops:
+            with gate.closed():
+                async with Reader(site) as goes:
+                    answers = []
+                    async with asyncio.timeout(60):
+                        for reader in (goes, stops, stays):  # the first has it computed, the others share it
+                            answers.append(asyncio.create_task(reader.compare(rows[3]["user_prompt"])))
+                            while sharing.askers < len(answers):
+                                await asyncio.sleep(0.05)
+                    answers.pop(0).cancel()
+                await stops.call("stop", "click")
+            return await asyncio.gather(*answers)
+
+    with serve_here(sharing, split_rows(rows, test_ratio=0.5)) as url:
+        stopped, stayed = run(act(Site(url)))
+    assert say("stopped", "ko") in stopped.columns[0]
+    assert stayed.texts == right(3) and say("shared_answer", "ko") in stayed.columns[2]
+
+
 async def press_in_turn(people: list[Reader], row: dict) -> list[asyncio.Task]:
     """Their comparisons of one article; the last ones wait."""
     answers = []

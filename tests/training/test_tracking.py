@@ -1,20 +1,14 @@
 """A run tracked by TensorBoard or Trackio, on this machine: what they keep, and that the adapter is the same."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from newsft.errors import UserError
 from newsft.training import tracking
 from newsft.training.tracking import TRACKERS, check_tracker
-from tests import tiny
-
-ROOT = Path(__file__).parents[2]
+from tests import programs, tiny
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +19,8 @@ def runs(tmp_path_factory):
     found = {}
     for tracker in ("", *TRACKERS):
         output, kept = folder / f"adapter {tracker}", folder / f"kept {tracker}"
-        command = [sys.executable, "train.py", *tiny.flags(model, rows, output, steps=4)]
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRACKIO_DIR": str(kept), "HOME": str(folder)}
-        done = subprocess.run(
-            [*command, *(["--report-to", tracker] if tracker else [])],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        flags = [*tiny.flags(model, rows, output, steps=4), *(["--report-to", tracker] if tracker else [])]
+        done = programs.run("train.py", *flags, HF_HUB_OFFLINE="1", TRACKIO_DIR=str(kept), HOME=str(folder))
         assert done.returncode == 0, done.stderr
         found[tracker] = output, done.stdout, kept
     return found
