@@ -1,16 +1,20 @@
 """A class at one page: many readers press 비교 within a second while as many click through the other tabs.
 
-python -m benchmarks.crowd [--readers 100] [--tab-readers 100] [--think 10] [--runs 5]
+python -m benchmarks.crowd [--readers 100] [--tab-readers 100] [--think 10] [--runs 5] [--train]
 
 Figures are medians of the runs; of what may not happen, and of memory, the worst. There are two peers in the same run. One is our own page with a queue of one: the same comparisons, one after the other; every answer is compared
 with that one's, everything that a tab showed with what it shows to a reader alone. The other is what such a page runs without an engine, two
 `generate` calls for each reader: measured for the first ten, without any page around them, and multiplied.
+
+With --train one more reader trains meanwhile, as the page's settings stand; its time is the whole run's, which may end behind the others'.
 """
 
 import asyncio
+import html
 import random
 import statistics
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -19,6 +23,7 @@ from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
 from newsft.inference.engine import load_engine
+from newsft.page.texts import say
 from newsft.recipe import RECIPES
 from tests import programs
 from tests.readers import Answered, Reader, Site
@@ -69,13 +74,36 @@ async def click_through(site: Site, chance: random.Random, think: float, seen: d
 
 
 async def watch(process: psutil.Process, sizes: list[int]) -> None:
-    """The page's memory, every half second, for ever."""
+    """The memory of the page and of a run that it has started, every half second, for ever."""
     while True:
-        sizes.append(process.memory_info().rss)
+        sizes.append(sum(one.memory_info().rss for one in [process, *find_runs(process)]))
         await asyncio.sleep(0.5)
 
 
-async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_readers: int, think: float) -> dict:
+def find_runs(process: psutil.Process) -> list[psutil.Process]:
+    """The processes of `train.py` that the page has started and that are still there."""
+    found = []
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):
+            if any("train.py" in part for part in child.cmdline()):
+                child.memory_info()
+                found.append(child)
+    return found
+
+
+async def train(site: Site) -> float:
+    """Seconds of a reader's training; RuntimeError where it does not end as it should."""
+    begun = time.perf_counter()
+    async with Reader(site) as reader:
+        said = await reader.train()
+    if say("train_done", "ko") not in html.unescape(said):
+        raise RuntimeError(f"the training ended otherwise: {said}")
+    return time.perf_counter() - begun
+
+
+async def measure(
+    site: Site, process: psutil.Process, rows: list[dict], *, tab_readers: int, think: float, trains: bool
+) -> dict:
     """Both halves and their figures."""
     await press_after(
         site, rows[0], 0
@@ -91,11 +119,15 @@ async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_
     others = [asyncio.create_task(click_through(site, chance, think, seen, waits)) for _ in range(tab_readers)] + [
         asyncio.create_task(watch(process, sizes))
     ]
+    run = asyncio.create_task(train(site)) if trains else None
+    while trains and not find_runs(process):
+        await asyncio.sleep(0.1)
     begun = time.perf_counter()
     together = await asyncio.gather(
         *(press_after(site, row, WITHIN * number / len(rows)) for number, row in enumerate(rows))
     )
     all_done = time.perf_counter() - begun
+    trained = {"train_s": round(await run, 1)} if run else {}
     failed = [task.exception() for task in others if task.done()]
     for error in failed:
         print(f"a reader of the tabs failed: {error!r}")
@@ -105,7 +137,7 @@ async def measure(site: Site, process: psutil.Process, rows: list[dict], *, tab_
 
     async with Reader(site) as reader:
         alone = {choice: await look(reader, *choice) for choice in seen}
-    return {
+    return trained | {
         "readers": len(rows),
         "together_s": round(all_done, 1),
         "one_after_other_s": round(one_after_other, 1),
@@ -151,13 +183,23 @@ def main() -> None:
     )
     parser.add_argument("--think", type=float, default=10.0, help="mean seconds between two clicks of one of those")
     parser.add_argument("--runs", type=int, default=5, help="how often, at the same page")
+    parser.add_argument("--train", action="store_true", help="one more reader trains meanwhile")
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).test[: arguments.readers]
     with serve("--no-sharing", seconds=600, start=programs.start_new) as url:
         (process,) = psutil.Process().children()
         found = [
-            asyncio.run(measure(Site(url), process, rows, tab_readers=arguments.tab_readers, think=arguments.think))
+            asyncio.run(
+                measure(
+                    Site(url),
+                    process,
+                    rows,
+                    tab_readers=arguments.tab_readers,
+                    think=arguments.think,
+                    trains=arguments.train,
+                )
+            )
             for _ in range(arguments.runs)
         ]
     result, generated = summarise(found), measure_generate(rows)

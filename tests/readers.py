@@ -62,11 +62,14 @@ class Site:
 
     def body(self, name: str, trigger: str, values: dict[str, Any], session: str) -> dict:
         """The request that a component's event makes; `values` replaces what the components hold, by their names (elem_id)."""
-        event = self._events[name, trigger][0]
+        event = self._events[name, trigger][0 if name else -1]  # of the nameless clocks the training's is the last
         values = OPENED | values
         held = [self._components[number] for number in event["inputs"]]
         return {
-            "data": [values.get(component.get("elem_id"), component.get("value")) for component in held],
+            "data": [
+                values.get(component.get("elem_id") or component.get("storage_key"), component.get("value"))
+                for component in held
+            ],
             "fn_index": event["id"],
             "session_hash": session,
         }
@@ -146,3 +149,14 @@ class Reader:
                 case "process_completed":
                     answered.refused = str(message["output"].get("error"))
         return answered
+
+    async def train(self, **values: Any) -> str:
+        """A training from the press of 학습 시작 to its end; what the page says then, as HTML."""
+        token, problem, said, *_ = await self.call("train-start", "click", **values)
+        while not problem:
+            await asyncio.sleep(1)
+            said, *rest = await self.call(None, "tick", **{"newsft-reader": token})
+            stop = rest[4]
+            if not stop["interactive"]:
+                return said
+        return problem
