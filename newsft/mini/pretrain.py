@@ -21,6 +21,7 @@ from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.own_words import plain_tokens, read_own_words
+from newsft.mini.repeats import REPEATED, repeat_loss
 from newsft.mini.schedule import PHASES, Phase
 from newsft.mini.stream import LENGTHS, SEED, Batch, Stream
 from newsft.mini.tokenizer import ASSET
@@ -124,20 +125,20 @@ class Run:
 
     def advance(self, batch: Batch) -> float:
         """One optimizer step; its loss."""
-        ids, weights, told = (values.to(self.device) for values in batch)
+        ids, weights, told, repeats = (values.to(self.device) for values in batch)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             read = ids
             self.generator.manual_seed(SEED + self.step)
             if torch.rand((), generator=self.generator) < self.arguments.own:
                 read = read_own_words(self.model, ids, told=told, plain=self.plain, most=0.4, generator=self.generator)
             # Padding stands on the right, where causal attention never sees it: no mask is needed.
-            loss = self.head_loss(
+            hidden, head = (
                 self.model.model(input_ids=read, use_cache=False).last_hidden_state,
                 self.model.lm_head.weight,
-                ids,
-                weights,
             )
-        loss.backward()
+            loss = self.head_loss(hidden, head, ids, weights)
+            again = repeat_loss(hidden, head, read, ids, repeats) * (REPEATED / weights[:, 1:].sum())
+        (loss + again).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         rate = self._rate()
         for optimizer in self.optimizers:

@@ -2,8 +2,10 @@
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -19,6 +21,7 @@ from newsft.mini.exercises import Conversation
 from newsft.mini.keywords import Keywords
 from newsft.mini.names import draw_company
 from newsft.mini.reading import Reading
+from newsft.mini.repeats import find_repeats
 from newsft.mini.schedule import Phase
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, join_articles, vary
@@ -32,22 +35,25 @@ DECISIONS = re.compile(
     r"""(?<=['"]:) \S|(?<=\[['"])\S|(?<=['"], ['"])[^a-z]|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|영향 없음|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
 )
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
+FORKED = 2.5  # what a copied token weighs where the article goes on in several ways behind the two tokens before it
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
 class Document(NamedTuple):
-    """One document's token ids and what each weighs in the loss."""
+    """One document's token ids, what each weighs in the loss, and the pairs of items that must not be taken for one another (`repeats`)."""
 
     ids: list[int]
     weights: list[float]
+    repeats: Sequence[tuple[int, int]] = ()
 
 
 class Batch(NamedTuple):
-    """Documents padded on the right, [documents, length] each; `told` marks the words of answers."""
+    """Documents padded on the right, [documents, length] each; `told` marks the words of answers, `repeats` are [pairs, 3]: document and its pair."""
 
     ids: torch.Tensor
     weights: torch.Tensor
     told: torch.Tensor
+    repeats: torch.Tensor
 
 
 class Stream(Dataset):
@@ -61,6 +67,12 @@ class Stream(Dataset):
         self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
         self.keywords = Keywords(self.articles)
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
+        self.without_company = [
+            sentence
+            for article in self.articles
+            if not article.names.get("company")
+            for sentence in Reading(article).bodied
+        ]
 
     def __len__(self) -> int:
         return 1 << 30
@@ -82,7 +94,16 @@ class Stream(Dataset):
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
-            return self._encode(draw_events(rng, self.events, self.keywords, invent=draw_company, boards=phase.boards))
+            return self._encode(
+                draw_events(
+                    rng,
+                    self.events,
+                    self.keywords,
+                    invent=draw_company,
+                    others=self.without_company,
+                    boards=phase.boards,
+                )
+            )
         judged = rng.random() < phase.judged
         if judged and rng.random() < phase.several:
             article = rng.choice(self.several)
@@ -108,7 +129,7 @@ class Stream(Dataset):
             [message | {"content": take_marks(message["content"])[0]} for message in conversation.messages]
         )
         assert row.text == text
-        return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects))
+        return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects), list(find_repeats(row)))
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -162,15 +183,35 @@ def weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies:
             return MENDED
         return phase.decided if characters & decided else phase.named if characters & named else 1.0
 
-    return [
+    weights = [
         (weigh_answer(span) if label != IGNORED else phase.read if origin == "user" else 0.0)
         for label, origin, span in zip(encoded.labels, encoded.origins, encoded.spans, strict=True)
     ]
+    return [
+        FORKED if weight == 1.0 and forked else weight
+        for weight, forked in zip(weights, _find_forks(encoded), strict=True)
+    ]
+
+
+def _find_forks(encoded: Encoded) -> list[bool]:
+    """For each token of a conversation whether the user's text goes on in several ways behind the two tokens before it: there a copy may take the wrong one."""
+    ids, following = encoded.input_ids, defaultdict(set)
+    for place in range(2, len(ids)):
+        if encoded.origins[place] == "user":
+            following[ids[place - 2], ids[place - 1]].add(ids[place])
+    pairs = [(), (), *pairwise(ids[:-1])]
+    return [len(following.get(pair, ())) > 1 for pair in pairs]
 
 
 def _collate(documents: list[Document], length: int, pad: int) -> Batch:
-    ids, weights = (
-        torch.tensor([values + [filler] * (length - len(values)) for values in column])
-        for column, filler in zip(zip(*documents, strict=True), (pad, 0.0), strict=True)
+    def fill(rows: list[list], filler: float) -> torch.Tensor:
+        return torch.tensor([values + [filler] * (length - len(values)) for values in rows])
+
+    weights = fill([document.weights for document in documents], 0.0)
+    pairs = [(number, *pair) for number, document in enumerate(documents) for pair in document.repeats]
+    return Batch(
+        fill([document.ids for document in documents], pad),
+        weights,
+        (weights == 1.0) | (weights == FORKED),
+        torch.tensor(pairs, dtype=torch.long).reshape(-1, 3),
     )
-    return Batch(ids, weights, weights == 1.0)
