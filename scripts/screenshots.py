@@ -48,11 +48,25 @@ def show_trainer(page: Page) -> None:
 
 
 def take(page: Page, name: str) -> None:
-    """The whole page, in 256 colours: a third of the size, and the eye sees no difference."""
+    """The whole page."""
     path = FOLDER / f"{name}.png"
     page.evaluate(PAINT)
     page.wait_for_timeout(500)
     page.screenshot(path=path, full_page=True)
+    _reduce(path)
+
+
+def take_part(page: Page, name: str, first: str, last: str) -> None:
+    """What lies between the top of `first` and the bottom of `last`, of the width of the page."""
+    top, bottom = (page.locator(selector).bounding_box() for selector in (first, last))
+    path = FOLDER / f"{name}.png"
+    clip = {"x": 0, "y": top["y"], "width": 1280, "height": bottom["y"] + bottom["height"] - top["y"]}
+    page.screenshot(path=path, full_page=True, clip=clip)
+    _reduce(path)
+
+
+def _reduce(path: Path) -> None:
+    """In 256 colours: a third of the size, and the eye sees no difference."""
     with Image.open(path) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -91,8 +105,11 @@ def main() -> None:
         if page.locator("button#grow").count():  # an adapter that was kept at no step has nothing to ask
             page.click("button#grow")
             page.wait_for_selector("#growth-pair .side", timeout=60_000)
+        page.click("#train-start")
+        page.wait_for_selector("#train-download:not([disabled])", timeout=300_000)
         page.wait_for_timeout(1500)
         take(page, "training-ko")
+        take_part(page, "own-run-ko", "#train-source", "#train-plot")
         browser.close()
 
 
