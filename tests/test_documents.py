@@ -18,6 +18,7 @@ import train
 from newsft.evaluation import growth
 from newsft.evaluation.__main__ import parse_flags
 from newsft.publish import gguf, merge, static
+from newsft.recipe import RECIPES
 from scripts import figures
 from tests import test_layers
 
@@ -342,3 +343,14 @@ def test_screenshots_are_small_and_shown():
     assert [shot.name for shot in shots if shot.stat().st_size > 300_000] == []
     shown = "".join(map(read, DOCUMENTS))
     assert [shot.name for shot in shots if shot.name not in shown] == []
+
+
+def test_command_for_vllm_keeps_the_two_sides_apart():
+    """Its default of one adapter a batch gave the base's requests the adapter, its default type other texts on a CPU."""
+    (line,) = re.findall(r"^vllm serve .*$", read(ROOT / "docs" / "gpu.md"), re.MULTILINE)
+    words = shlex.split(line)
+    given = {flag: words[words.index(flag) + 1] for flag in ("--dtype", "--max-loras", "--max-lora-rank")}
+    assert given["--max-loras"] == "2" and int(given["--max-lora-rank"]) >= max(
+        recipe.lora_r for recipe in RECIPES.values()
+    )
+    assert given["--dtype"] == "auto" and "`--dtype float32`" in read(ROOT / "docs" / "gpu.md")
