@@ -23,9 +23,6 @@ SLOT = re.compile(
     + "|".join(sorted({form for forms in PARTICLES.values() for form in forms}, key=len, reverse=True))
     + r")?(?![가-힣])|\{([A-C])\}"
 )
-BESIDE = (
-    0.3  # of the round-ups have a sentence or two about no company beside their lines, whose names belong in no list
-)
 AGAIN = 0.35  # of the further lines are about a company that was named before, which stands in a list but once
 BULLETS = ["", "", "▶ ", "▲ ", "- ", "■ ", "• "]
 
@@ -89,14 +86,10 @@ def draw_events(
     keywords: Keywords,
     *,
     invent: Callable[[random.Random], str],
-    others: Sequence[str] = (),
     most: int = 6,
     boards: float = 0.0,
 ) -> Conversation:
-    """One line, or a round-up of up to `most`, or for a share of `boards` a board (`newsft.mini.boards`), and one to six questions: what it does to a company, to which companies it is good or bad, and why.
-
-    Some have sentences of `others` beside their lines, which name no company.
-    """
+    """One line, or a round-up of up to `most`, or for a share of `boards` a board (`newsft.mini.boards`), and one to six questions: what it does to a company, to which companies it is good or bad, and why."""
     if rng.random() < boards:
         told = [Told({name: sign}, text) for name, sign, text in draw_board(rng, invent=invent)]
     else:
@@ -105,9 +98,6 @@ def draw_events(
             taken = [name for one in told for name in one.effects]
             again = rng.choice(told) if told and rng.random() < AGAIN else None
             told.append(_tell_again(rng, events, again) or tell(rng, rng.choice(events), invent=invent, taken=taken))
-    if others and rng.random() < BESIDE:
-        for text in rng.choices(others, k=rng.choice([1, 1, 2])):
-            told.insert(rng.randint(0, len(told)), Told({}, text))
     bullet = rng.choice(BULLETS)
     news = rng.choice(["\n", "\n", " "] if bullet == "" else ["\n"]).join(bullet + one.text for one in told)
     effects = {name: sign for one in told for name, sign in one.effects.items()}

@@ -67,12 +67,6 @@ class Stream(Dataset):
         self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
         self.keywords = Keywords(self.articles)
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
-        self.without_company = [
-            sentence
-            for article in self.articles
-            if not article.names.get("company")
-            for sentence in Reading(article).bodied
-        ]
 
     def __len__(self) -> int:
         return 1 << 30
@@ -94,16 +88,7 @@ class Stream(Dataset):
         if form < phase.plain + phase.drills:
             return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
-            return self._encode(
-                draw_events(
-                    rng,
-                    self.events,
-                    self.keywords,
-                    invent=draw_company,
-                    others=self.without_company,
-                    boards=phase.boards,
-                )
-            )
+            return self._encode(draw_events(rng, self.events, self.keywords, invent=draw_company, boards=phase.boards))
         judged = rng.random() < phase.judged
         if judged and rng.random() < phase.several:
             article = rng.choice(self.several)

@@ -83,15 +83,3 @@ def test_company_told_of_again_is_moved_the_same_way_and_listed_once():
             again += len(told) > 1
             assert all(("이겼다" in line) == (sign == "+") for line in told)
     assert again > 20
-
-
-def test_sentences_without_a_company_stand_beside_the_lines_and_in_no_list():
-    rng, beside = random.Random(4), "삼랑진의 야산에서 가마터가 나왔다."
-    events, found = read_events()[:200], 0
-    for _ in range(60):
-        conversation = draw_events(rng, events, Keywords([]), invent=names.draw_company, others=[beside])
-        texts = [message["content"] for message in conversation.messages]
-        told = sum(beside in text for text in texts)
-        found += bool(told)
-        assert not any("삼랑진" in name for name in conversation.effects)
-    assert 5 < found < 40
