@@ -93,7 +93,7 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
     }
     count = rng.choice([1, 2, 2, 3, 3, 4, MOST_KEYS])
     order = rng.random()
-    if order < 0.1:  # keys that stand beside one another in the full answer, often the four lists
+    if order < 0.3:  # keys that stand beside one another in the full answer, often the four lists
         start = rng.choice([1, 1, 1, 2, 3])
         keys = list(KEYS[start : start + rng.choice([2, 4, 4, 5])])
     elif order < 0.7:

@@ -2,10 +2,8 @@
 
 import random
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -35,7 +33,6 @@ DECISIONS = re.compile(
     r"""(?<=['"]:) \S|(?<=\[['"])\S|(?<=['"], ['"])[^a-z]|['"](?=\]|, ['"])|긍정적|부정적|영향이 없습니다|영향 없음|(?<=['"]:) ''|네,|아니요|없습니다|관련이 없"""
 )
 FORM = re.compile(r"""['"](?=})|(?<=, ['"])[a-z_]+(?=['"]:)""")  # the end of the last string, the keys behind the first
-FORKED = 2.5  # what a copied token weighs where the article goes on in several ways behind the two tokens before it
 MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what the answer's form hangs on
 
 
@@ -168,24 +165,10 @@ def weigh(encoded: Encoded, phase: Phase, slips: Sequence[Span] = (), companies:
             return MENDED
         return phase.decided if characters & decided else phase.named if characters & named else 1.0
 
-    weights = [
+    return [
         (weigh_answer(span) if label != IGNORED else phase.read if origin == "user" else 0.0)
         for label, origin, span in zip(encoded.labels, encoded.origins, encoded.spans, strict=True)
     ]
-    return [
-        FORKED if weight == 1.0 and forked else weight
-        for weight, forked in zip(weights, _find_forks(encoded), strict=True)
-    ]
-
-
-def _find_forks(encoded: Encoded) -> list[bool]:
-    """For each token of a conversation whether the user's text goes on in several ways behind the two tokens before it: there a copy may take the wrong one."""
-    ids, following = encoded.input_ids, defaultdict(set)
-    for place in range(2, len(ids)):
-        if encoded.origins[place] == "user":
-            following[ids[place - 2], ids[place - 1]].add(ids[place])
-    pairs = [(), (), *pairwise(ids[:-1])]
-    return [len(following.get(pair, ())) > 1 for pair in pairs]
 
 
 def _collate(documents: list[Document], length: int, pad: int) -> Batch:
@@ -197,6 +180,6 @@ def _collate(documents: list[Document], length: int, pad: int) -> Batch:
     return Batch(
         fill([document.ids for document in documents], pad),
         weights,
-        (weights == 1.0) | (weights == FORKED),
+        weights == 1.0,
         torch.tensor(pairs, dtype=torch.long).reshape(-1, 3),
     )

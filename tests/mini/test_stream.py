@@ -9,7 +9,7 @@ from newsft.mini.events import read_events
 from newsft.mini.exercises import Conversation, draw_conversation
 from newsft.mini.schedule import PHASES
 from newsft.mini.slips import take_marks
-from newsft.mini.stream import BATCH_TOKENS, FORKED, LENGTHS, MENDED, Document, Stream, form_batches, weigh
+from newsft.mini.stream import BATCH_TOKENS, LENGTHS, MENDED, Document, Stream, form_batches, weigh
 from newsft.mini.written import read_written
 
 PHASE = PHASES["mixed"]
@@ -70,17 +70,6 @@ def test_what_slips_is_read_and_not_learned_and_its_end_weighs_most(stream):
     assert set(weights_at(row, weights, " 파업 파업")) == {0.0}
     after = row.text.rindex(" 파업 파업") + len(" 파업 파업")
     assert [weight for weight, (start, end) in zip(weights, row.spans, strict=True) if start <= after < end] == [MENDED]
-
-
-def test_copied_token_weighs_more_where_the_article_goes_on_in_two_ways(stream):
-    row, weights = encode(stream, "뒤에는 노선을 줄였다.", "처음에 노선을 늘렸다. 뒤에는 노선을 줄였다.")
-    forked = [
-        stream.tokenizer.decode([token])
-        for token, weight in zip(row.input_ids, weights, strict=True)
-        if weight == FORKED
-    ]
-    assert "".join(forked).strip() in ("줄", "줄였")
-    assert not encode(stream, "건설은 다리를 놓았다.", "건설은 다리를 놓았다.")[1].count(FORKED)
 
 
 def test_every_token_of_an_answer_without_slips_is_learned(stream):
