@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test lint
 	scripts/install-browser
 	scripts/install-proxies $(BIN)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 train: $(VENV)/.demo
 	$(RUN) train.py

@@ -1,7 +1,6 @@
 """What several test files share: the shipped tokenizer and rows. Nothing here touches the network."""
 
 import os
-from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
@@ -15,21 +14,6 @@ from newsft.inference.engine import load_engine
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 from tests.chromium import CHROMIUM, FLAGS
-
-TESTS = Path(__file__).parent
-# Of tests/: what waits long for pages, browsers and processes of its own. It begins first, so that none of it is alone at the end.
-SLOW = ("browser", "runs", "training", "evaluation", "test_space.py", "publish", "mini", "inference")
-
-
-def pytest_xdist_auto_num_workers():
-    """Half as many processes again as there are cores: a third of the time a test waits for a page or a process of its own."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
-def pytest_collection_modifyitems(items):
-    """The slow ones first; the order within them stays."""
-    place = {name: number for number, name in enumerate(SLOW)}
-    items.sort(key=lambda item: place.get(item.path.relative_to(TESTS).parts[0], len(SLOW)))
 
 
 @pytest.fixture(scope="session")
