@@ -58,6 +58,7 @@ def take(page: Page, name: str) -> None:
 
 def take_part(page: Page, name: str, first: str, last: str) -> None:
     """What lies between the top of `first` and the bottom of `last`, of the width of the page."""
+    page.evaluate("() => scrollTo(0, 0)")
     top, bottom = (page.locator(selector).bounding_box() for selector in (first, last))
     path = FOLDER / f"{name}.png"
     clip = {"x": 0, "y": top["y"], "width": 1280, "height": bottom["y"] + bottom["height"] - top["y"]}
@@ -105,10 +106,10 @@ def main() -> None:
         if page.locator("button#grow").count():  # an adapter that was kept at no step has nothing to ask
             page.click("button#grow")
             page.wait_for_selector("#growth-pair .side", timeout=60_000)
+        take(page, "training-ko")
         page.click("#train-start")
         page.wait_for_selector("#train-download:not([disabled])", timeout=300_000)
         page.wait_for_timeout(1500)
-        take(page, "training-ko")
         take_part(page, "own-run-ko", "#train-source", "#train-plot")
         browser.close()
 
