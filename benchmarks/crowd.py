@@ -101,16 +101,19 @@ async def train(site: Site) -> float:
     return time.perf_counter() - begun
 
 
+async def warm_up(site: Site, row: dict) -> None:
+    """The first comparison also computes the system prompt's cache, the first look at a tab loads a tokenizer."""
+    await press_after(site, row, 0)
+    async with Reader(site) as reader:
+        for tab in TABS:
+            await look(reader, tab, 0)
+
+
 async def measure(
     site: Site, process: psutil.Process, rows: list[dict], *, tab_readers: int, think: float, trains: bool
 ) -> dict:
     """Both halves and their figures."""
-    await press_after(
-        site, rows[0], 0
-    )  # the first comparison also computes the system prompt's cache, the first look at a tab loads a tokenizer
-    async with Reader(site) as reader:
-        for tab in TABS:
-            await look(reader, tab, 0)
+    await warm_up(site, rows[0])
     begun = time.perf_counter()
     queue = [await press_after(site, row, 0) for row in rows]
     one_after_other = time.perf_counter() - begun
@@ -120,7 +123,7 @@ async def measure(
         asyncio.create_task(watch(process, sizes))
     ]
     run = asyncio.create_task(train(site)) if trains else None
-    while trains and not find_runs(process):
+    while run and not run.done() and not find_runs(process):
         await asyncio.sleep(0.1)
     begun = time.perf_counter()
     together = await asyncio.gather(

@@ -88,7 +88,7 @@ def _build_choice(runs: Runs, words: Words) -> list:
                 {"label": key},
                 value=first[name],
                 step=1 if name != "learning_rate" else 0.0001,
-                min_width=120,
+                min_width=100,
                 elem_id=key.replace("_", "-"),
             )
             for name, key in SAID.items()
