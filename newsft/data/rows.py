@@ -69,11 +69,18 @@ def _choose_columns(source: str, rows: list[dict], *, measuring: bool, tell: Tel
     if missing == ["system_prompt"] and not measuring:
         raise UserError(
             f"{source} has no column system_prompt; it has {', '.join(held)}. Training needs it: add it, empty in every row where there is to be no system prompt. "
-            f"To measure an adapter on all of these rows: python -m newsft.evaluation --data {shlex.quote(source)}"
+            f"To measure an adapter on all of these rows: python -m newsft.evaluation --data {shlex.quote(source)}",
+            key="no_system_prompts",
+            name=source,
+            held=", ".join(held),
         )
     if missing and missing != ["system_prompt"]:
         raise UserError(
-            f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}, or write each row's conversation into one column {conversations.COLUMN}."
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(held)}. Rename its columns to {', '.join(COLUMNS)}, or write each row's conversation into one column {conversations.COLUMN}.",
+            key="no_columns",
+            name=source,
+            missing=", ".join(missing),
+            held=", ".join(held),
         )
     if others := [column for column in held if column and column not in COLUMNS]:
         tell(f"the column(s) {', '.join(others)} are left out")

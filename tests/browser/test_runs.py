@@ -75,5 +75,9 @@ def test_bad_file_is_refused_in_a_sentence_and_a_good_one_previewed(page, tmp_pa
     expect(page.locator("#train-upload")).to_contain_text("mine", timeout=30_000)
     choose(page, rows=4, steps=2)
     page.click("#train-preview-ask")
-    said = say("train_halves", "ko", tests=5, trained=4) if good else "mine.jsonl has no column system_prompt"
+    said = (
+        say("train_halves", "ko", tests=5, trained=4)
+        if good
+        else "mine.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다."
+    )
     expect(page.locator("#train-preview")).to_contain_text(said, timeout=60_000)

@@ -106,6 +106,12 @@ def test_start_puts_a_run_into_the_queue_and_each_reader_sees_their_own(handlers
     assert handlers.resume(ANNA, "ko")[0] == "" and runs.progress(ANNA).place == 2
 
 
+NO_COLUMNS = {
+    "ko": "bad.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다. 들어 있는 열은 question입니다.",
+    "en": "bad.jsonl has no column system_prompt, user_prompt, assistant; it has question.",
+}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handlers, runs, language, tmp_path):
     bad = tmp_path / "bad.jsonl"
@@ -116,7 +122,7 @@ def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handl
         (("page", None, 4, 2, 8, 32, 0.001, [], []), say("error_run_targets", language)),
         (("page", None, 900, 2, 8, 32, 0.001, ["q_proj"], []), "496"),
         (("upload", None, *CHOICE[2:]), say("error_run_no_upload", language)),
-        (("upload", str(bad), *CHOICE[2:]), "has no column system_prompt"),
+        (("upload", str(bad), *CHOICE[2:]), NO_COLUMNS[language]),
     ):
         shown = [handlers.start(ANNA, language, *choice)[1], handlers.preview(language, *choice)]
         assert all(said in one and 'role="alert"' in one and "<script>" not in one for one in shown), said
