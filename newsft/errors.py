@@ -9,7 +9,8 @@ from typing import Any
 class UserError(ValueError):
     """Says what is wrong and names the remedy; programs print it and exit with 2, the page shows it.
 
-    With a `key`, the page says it in the reader's language: `error_<key>` in assets/texts.toml, filled with `values`.
+    With a `key`, the page says it in the reader's language: `error_<key>` in assets/texts.toml, filled with `values`. A list among them holds
+    the numbers of rows, a UserError the reason of this one.
     """
 
     def __init__(self, message: str, *, key: str | None = None, **values: Any):
@@ -17,9 +18,9 @@ class UserError(ValueError):
         self.key, self.values = key, values
 
 
-def list_rows(numbers: Sequence[int]) -> str:
+def list_rows(numbers: Sequence[int], more: str = " and {count} more") -> str:
     """The first ten numbers, and how many more there are."""
-    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+    return ", ".join(map(str, numbers[:10])) + (more.format(count=len(numbers) - 10) if len(numbers) > 10 else "")
 
 
 def one_line(error: BaseException) -> str:

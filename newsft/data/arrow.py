@@ -17,7 +17,8 @@ def read_parquet(path: Path, *, tell: Tell) -> list[dict]:
         with ParquetFile(path) as file:
             return as_rows(file.read(), path, tell=tell)
     except (pyarrow.ArrowException, ValueError) as error:
-        raise UserError(f"{path} could not be read as parquet ({one_line(error)}); write it again.") from error
+        message = f"{path} could not be read as parquet ({one_line(error)}); write it again."
+        raise UserError(message, key="upload_damaged", name=str(path)) from error
 
 
 def read_saved(folder: Path, *, tell: Tell) -> list[dict]:

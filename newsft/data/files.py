@@ -66,7 +66,10 @@ def _read_text(path: Path, *, tell: Tell) -> str:
         text = content.decode("cp949")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{path} is neither UTF-8 (byte {at}) nor cp949 (byte {error.start}); save it as UTF-8."
+            f"{path} is neither UTF-8 (byte {at}) nor cp949 (byte {error.start}); save it as UTF-8.",
+            key="no_utf8",
+            name=str(path),
+            at=at,
         ) from error
     tell(
         f"{path} is not UTF-8 and was read as cp949, as Excel saves it in Korea; where its Hangul is wrong, save it as UTF-8"
@@ -76,22 +79,36 @@ def _read_text(path: Path, *, tell: Tell) -> str:
 
 def _read_json(path: Path, text: str) -> list[dict]:
     if text.lstrip().startswith("["):
-        rows = _parse(text, str(path))
+        rows = _parse(text, path)
     else:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        rows = [_parse(line, f"{path}, line {number}", " Each line must hold one row.") for number, line in lines]
+        rows = [_parse(line, path, number) for number, line in lines]
     if wrong := [number for number, row in enumerate(rows) if not isinstance(row, dict)]:
         raise UserError(
-            f"{path} must hold one JSON object a row; {len(wrong)} row(s) are none (rows {list_rows(wrong)}; row {wrong[0]} is {rows[wrong[0]]!r:.80})."
+            f"{path} must hold one JSON object a row; {len(wrong)} row(s) are none (rows {list_rows(wrong)}; row {wrong[0]} is {rows[wrong[0]]!r:.80}).",
+            key="rows_no_object",
+            name=str(path),
+            count=len(wrong),
+            rows=wrong,
+            first=wrong[0],
+            held=f"{rows[wrong[0]]!r:.80}",
         )
     return rows
 
 
-def _parse(text: str, where: str, remedy: str = "") -> Any:
+def _parse(text: str, path: Path, line: int | None = None) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is not valid JSON: {error}.{remedy}") from error
+        remedy = " Each line must hold one row." if line else ""
+        where = f"{path}, line {line}" if line else str(path)
+        raise UserError(
+            f"{where} is not valid JSON: {error}.{remedy}",
+            key="no_json_line" if line else "no_json",
+            name=str(path),
+            line=line,
+            said=str(error),
+        ) from error
 
 
 def _read_csv(path: Path, text: str) -> list[dict]:
@@ -101,16 +118,26 @@ def _read_csv(path: Path, text: str) -> list[dict]:
         table = [cells for cells in lines if cells]
     except csv.Error as error:
         raise UserError(
-            f"{path}, line {lines.line_num} is not valid CSV: {error}. Put cells that hold a comma, a quote or a line break into double quotes, and write a quote in them twice."
+            f"{path}, line {lines.line_num} is not valid CSV: {error}. Put cells that hold a comma, a quote or a line break into double quotes, and write a quote in them twice.",
+            key="no_csv",
+            name=str(path),
+            line=lines.line_num,
+            said=str(error),
         ) from error
     header, cells = (table[0], table[1:]) if table else ([], [])
     if twice := [name for name in dict.fromkeys(header) if name and header.count(name) > 1]:
-        raise UserError(f"{path} names the column(s) {', '.join(twice)} twice; give each column its own name.")
+        message = f"{path} names the column(s) {', '.join(twice)} twice; give each column its own name."
+        raise UserError(message, key="columns_twice", name=str(path), columns=", ".join(twice))
     wrong = [number for number, row in enumerate(cells) if len(row) != len(header)]
     if wrong:
         first = f"row {wrong[0]} has {len(cells[wrong[0]])}"
         raise UserError(
-            f"{path}: {len(wrong)} row(s) have another number of cells than the header's {len(header)} (rows {list_rows(wrong)}; {first}); put cells that hold a comma into double quotes."
+            f"{path}: {len(wrong)} row(s) have another number of cells than the header's {len(header)} (rows {list_rows(wrong)}; {first}); put cells that hold a comma into double quotes.",
+            key="uneven_rows",
+            name=str(path),
+            count=len(wrong),
+            rows=wrong,
+            columns=len(header),
         )
     return [dict(zip(header, row, strict=True)) for row in cells]
 

@@ -46,7 +46,8 @@ def load_rows(source: str, *, measuring: bool = False, tell: Tell = lambda _: No
     """
     rows = read_rows(source, tell=tell)
     if not rows:
-        raise UserError(f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}.")
+        message = f"{source} holds no rows; it needs at least 2, with the columns {', '.join(COLUMNS)}."
+        raise UserError(message, key="no_rows", name=source)
     if any(conversations.COLUMN in row for row in rows) and not any(
         column in row for row in rows for column in MEASURED
     ):
@@ -98,13 +99,25 @@ def _check_column(source: str, rows: list[dict], column: str) -> None:
     blank = [number for number, row in enumerate(rows) if _is_blank(row[column])]
     if blank and not (column == "system_prompt" and len(blank) == len(rows)):
         raise UserError(
-            f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them."
+            f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them.",
+            key="empty_cells",
+            name=source,
+            column=column,
+            count=len(blank),
+            rows=blank,
         )
     kinds = (str, dict) if column == "assistant" else str
     wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
     if wrong:
         raise UserError(
-            f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}."
+            f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}.",
+            key="cells_no_text",
+            name=source,
+            column=column,
+            count=len(wrong),
+            rows=wrong,
+            first=wrong[0],
+            held=_show(rows[wrong[0]][column]),
         )
     objects = {number: row[column] for number, row in enumerate(rows) if isinstance(row[column], dict)}
     unsayable = [number for number, held in objects.items() if read_dict(str(held)) != held]
@@ -113,7 +126,14 @@ def _check_column(source: str, rows: list[dict], column: str) -> None:
         key, value = next((key, value) for key, value in pairs if read_dict(str({key: value})) != {key: value})
         raise UserError(
             f"{source}: {column} holds a value that is no Python literal in {len(unsayable)} row(s), first {list_rows(unsayable)}; nobody could read the answer. "
-            f"Write it as text or leave it out. Row {unsayable[0]} holds {key}: {_show(value)}."
+            f"Write it as text or leave it out. Row {unsayable[0]} holds {key}: {_show(value)}.",
+            key="cells_no_literal",
+            name=source,
+            column=column,
+            count=len(unsayable),
+            rows=unsayable,
+            first=unsayable[0],
+            held=f"{key}: {_show(value)}",
         )
 
 
@@ -143,7 +163,10 @@ def split_rows(rows: list[dict], *, test_ratio: float) -> Split:
     size = int(len(rows) * test_ratio)
     if size < 1 or size >= len(rows):
         raise UserError(
-            f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio."
+            f"{len(rows)} row(s) split at {test_ratio} leave an empty half; give more rows or another --test-ratio.",
+            key="empty_half",
+            count=len(rows),
+            ratio=test_ratio,
         )
     return Split(rows[:size], rows[size:], fingerprint_rows(rows))
 

@@ -196,7 +196,12 @@ class ChatFormat:
                 failures[number] = error
         if failures:
             raise UserError(
-                f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}"
+                f"{len(failures)} of {len(conversations)} rows do not fit (rows {list_rows(list(failures))}). The first: {next(iter(failures.values()))}",
+                key="rows_too_long",
+                count=len(failures),
+                total=len(conversations),
+                rows=list(failures),
+                limit=max_length,
             )
         return encoded
 

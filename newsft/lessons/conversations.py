@@ -55,7 +55,7 @@ def read_messages(messages: object) -> list[dict]:
     """A conversation from outside, checked: UserError for anything but messages as a data file may hold them, and for over-long text."""
     try:
         read = conversations.read_messages(messages)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"The conversation {error}.") from error
     if len(read) > MESSAGE_LIMIT:
         raise UserError(f"There are {len(read)} messages, the limit is {MESSAGE_LIMIT}; send fewer.")

@@ -2,8 +2,9 @@
 
 import tomllib
 from functools import cache
+from typing import Any
 
-from newsft.errors import UserError
+from newsft.errors import UserError, list_rows
 from newsft.paths import ASSETS
 
 LANGUAGES = {"한국어": "ko", "English": "en"}
@@ -49,4 +50,12 @@ def setting(name: str, language: str) -> dict[str, str]:
 def say_error(error: UserError, language: str) -> str:
     """An error in the reader's language, or in its own words where the page has none."""
     key = f"error_{error.key}"
-    return say(key, language, **error.values) if key in _all()[language] else str(error)
+    if key not in _all()[language]:
+        return str(error)
+    return say(key, language, **{name: _say_value(value, language) for name, value in error.values.items()})
+
+
+def _say_value(value: Any, language: str) -> Any:
+    if isinstance(value, UserError):
+        return say_error(value, language)
+    return list_rows(value, more=say("rows_more", language)) if isinstance(value, list) else value

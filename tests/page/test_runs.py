@@ -1,11 +1,14 @@
 """The part 직접 학습하기: when it is there, and what its handlers show of a reader's run."""
 
+import json
+import re
 import secrets
 from argparse import Namespace
 from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 import app
@@ -110,6 +113,67 @@ NO_COLUMNS = {
     "ko": "bad.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다. 들어 있는 열은 question입니다.",
     "en": "bad.jsonl has no column system_prompt, user_prompt, assistant; it has question.",
 }
+
+
+ROW = {"system_prompt": "답합니다.", "user_prompt": "뉴스", "assistant": "{'summary': '요약'}"}
+HELLO = {"role": "user", "content": "안녕"}
+REPLY = {"role": "assistant", "content": "네"}
+
+
+def _lines(*rows):
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+BAD_FILES = {
+    "no_rows": _lines(),
+    "empty_cells": _lines(ROW, *[ROW | {"user_prompt": " "}] * 12),
+    "cells_no_text": _lines(ROW, ROW | {"user_prompt": 3}),
+    "cells_no_literal": "[" + _lines(ROW)[:-1].replace("\"{'summary': '요약'}\"", '{"a": NaN}') + "}]",
+    "empty_half": _lines(ROW),
+    "no_utf8": b"\xff\xff\xff",
+    "rows_no_object": _lines(ROW, 3),
+    "no_json": "[{",
+    "no_json_line": _lines(ROW) + "\n{",
+    "no_csv": 'a,b\n"c"d,e\n',
+    "columns_twice": "a,b,a\n1,2,3\n",
+    "uneven_rows": "a,b\n1,2,3\n",
+    "upload_damaged": b"PAR1",
+    "rows_too_long": _lines(*[ROW | {"assistant": "가나 " * 9_000}] * 3),
+    "row_tools": _lines({"messages": [HELLO, REPLY], "tools": [{}]}),
+    "row_no_messages": _lines({"messages": "안녕"}),
+    "row_calls": _lines({"messages": [HELLO, REPLY | {"tool_calls": [{}]}]}),
+    "row_role": _lines({"messages": [HELLO | {"role": "narrator"}, REPLY]}),
+    "row_part": _lines({"messages": [HELLO | {"content": [{"type": "image_url"}]}, REPLY]}),
+    "row_no_text": _lines({"messages": [HELLO | {"content": 3}, REPLY]}),
+    "row_flag": _lines({"messages": [HELLO, REPLY | {"train": "yes"}]}),
+    "row_flags": _lines({"messages": [HELLO, REPLY | {"train": True, "weight": 0}]}),
+    "row_trained": _lines({"messages": [HELLO | {"train": True}, REPLY]}),
+    "row_no_answer": _lines({"messages": [HELLO]}),
+    "row_no_question": _lines({"messages": [REPLY]}),
+    "row_blank": _lines({"messages": [HELLO | {"content": ""}, REPLY]}),
+}
+
+
+@pytest.mark.parametrize("key", BAD_FILES)
+def test_what_is_wrong_with_a_file_is_said_in_the_readers_language(handlers, runs, key, tmp_path):
+    ending = {"no_csv": "csv", "columns_twice": "csv", "uneven_rows": "csv", "upload_damaged": "parquet"}.get(key)
+    bad = tmp_path / f"bad.{ending or 'jsonl'}"
+    content = BAD_FILES[key]
+    bad.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for language in LANGUAGES:
+        shown = unescape(handlers.preview(language, "upload", str(bad), 1, *CHOICE[3:]))
+        text = re.escape(say(f"error_{key}", language).replace("{{", "{").replace("}}", "}"))
+        assert re.search(re.sub(r"\\\{\w+(:[^}]*)?\\\}", ".+", text), shown), (key, shown)
+        assert str(tmp_path) not in shown and ("bad." in shown or key in ("empty_half", "rows_too_long"))
+        assert key != "empty_cells" or ("10 외 2개" if language == "ko" else "10 and 2 more") in shown
+
+
+def test_rows_follow_a_file_that_has_fewer(handlers, tmp_path):
+    path = tiny.write_rows(tmp_path / "mine.jsonl", tiny.make_rows(10))
+    assert handlers.fit_rows(str(path), 40) == 5 and handlers.fit_rows(str(path), 3) == 3
+    (tmp_path / "bad.jsonl").write_text("{")
+    untouched = gr.skip()
+    assert handlers.fit_rows(str(tmp_path / "bad.jsonl"), 40) == handlers.fit_rows(None, 40) == untouched
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

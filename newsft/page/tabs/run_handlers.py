@@ -16,7 +16,7 @@ from newsft.page.html import runs as views
 from newsft.page.html.tokens import format_batch, format_tokens
 from newsft.page.plots import plot_history
 from newsft.page.texts import say
-from newsft.runs.preview import preview
+from newsft.runs.preview import count_rows, preview
 from newsft.runs.run import BUSY, DONE, FAILED, STOPPED, Progress, Run
 from newsft.runs.runs import Runs
 from newsft.runs.wish import Wish
@@ -53,6 +53,16 @@ class RunHandlers:
         named = dict(zip(SAID, numbers, strict=True))
         path = Path(upload) if source == "upload" else None
         return Wish(**named, targets=tuple(targets), faults=tuple(faults), upload=path)
+
+    def fit_rows(self, upload: str | None, rows: float | None) -> Any:
+        """No more rows than the training half of the file that was just uploaded has; what is wrong with the file, the preview says."""
+        if not upload or not rows:
+            return gr.skip()
+        try:
+            held = count_rows(Path(upload), self.runs.base, self.runs.limits)
+        except UserError:
+            return gr.skip()
+        return min(rows, held)
 
     def preview(self, language: str, *choice: Any) -> str:
         """What would be trained, or what is wrong with it."""

@@ -56,6 +56,8 @@ def build_runs(
     timer, shown = gr.Timer(TICK_SECONDS, active=False), gr.State(None)
 
     outputs = [status, plot, about, batch, start, stop, resume, download, timer, shown]
+    _, upload, rows, *_ = choice
+    upload.change(handlers.fit_rows, [upload, rows], rows, **QUICK)
     look.click(handlers.preview, [language, *choice], seen, **QUICK)
     start.click(handlers.start, [reader, language, *choice], [reader, seen, *outputs], **QUICK)
     stop.click(handlers.stop, [reader, language], outputs, **QUICK)
