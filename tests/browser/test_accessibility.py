@@ -10,6 +10,9 @@ from tests.browser.test_lesson import SECONDS, SHOWN
 
 SEEN = {"compare": "#news textarea", **SHOWN, "training": "#arithmetic .arithmetic", "evaluation": "#scores svg"}
 
+# Colours fade in; a circle that turns as long as something loads is not waited for.
+STILL = "() => document.getAnimations().every(one => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
+
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -26,7 +29,7 @@ def test_no_tab_has_a_serious_violation(browser, address, language, theme):
     for name, shown in SEEN.items():
         page.get_by_role("tab", name=say(f"tab_{name}", language)).click()
         expect(page.locator(shown).first).to_be_visible(timeout=SECONDS)
-        page.wait_for_timeout(800)  # colours fade in
+        page.wait_for_function(STILL)
         for violation in Axe().run(page).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 found[f"{name}: {violation['id']}"] = [

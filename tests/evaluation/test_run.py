@@ -116,7 +116,7 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
 
 
 def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
-    count, batch_rows = 24, 8  # killed in its second batch of three
+    count, batch_rows = 12, 4  # killed in its second batch of three
     command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--output", tmp_path / "killed"]
     answers = tmp_path / "killed" / ANSWERS_FILE
     with open(os.devnull, "w") as nowhere:

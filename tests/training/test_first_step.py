@@ -22,7 +22,7 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("first")
     model, rows = tiny.write_model(folder / "model"), tiny.write_rows(folder / "rows.jsonl", tiny.make_rows(8))
     found = {}
-    for seed in ("0", "1", "2", "3"):
+    for seed in ("0", "3"):
         output = folder / f"my adapter {seed}"
         command = [sys.executable, "train.py", *tiny.flags(model, rows, output, steps=1), "--save-every", "1"]
         done = subprocess.run(
