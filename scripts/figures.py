@@ -235,6 +235,7 @@ def figures() -> dict[str, str]:
     texts = {
         "parameters": f"{parameters / 1e6:.1f} million",
         "parameters-ko": f"{round(parameters / 1e5) * 10}만",
+        "training-seconds": f"{run['seconds']:.0f}",
         "train-minutes": f"{run['seconds'] / 60:.0f}",
         "loss-before": f"{run['validation'][0]['loss']:.3f}",
         "loss-after": f"{run['validation'][-1]['loss']:.3f}",

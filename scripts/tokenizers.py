@@ -237,6 +237,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="where the tokenizers' lines are kept, to go on after a stop")
     arguments = parser.parse_args()
     for name in arguments.tables or TABLES:
+        if (variable := f"NEWSFT_{name.upper()}") not in os.environ:
+            parser.error(f"{variable} names no folder; without it the table of {name} would lose what it has")
+    for name in arguments.tables or TABLES:
         content = "\n".join(TABLES[name](arguments.keep))
         DOCUMENT.write_text(
             replace_section(DOCUMENT.read_text(encoding="utf-8"), f"Seen: {name}", content), encoding="utf-8"

@@ -1,7 +1,7 @@
 """ZeroGPU, where a Space has a GPU only while a decorated function runs: in a process of its own, forked from the page's.
 
 What such a function takes and gives goes through pickle, so it takes prompts and gives tokens; its copy of the decoder came with
-the fork. The page's process never runs the model, and locks that its threads may hold at the fork are not asked for behind it.
+the fork. With a large model the page's process never runs it, and locks that its threads may hold at the fork are not asked for behind it.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What the base model is asked in its training, and what its tokens weigh, in three phases.
 
-Lists of companies come first and by themselves: beside everything else the model does not learn in ten million tokens to tell two companies
+Lists of companies have a phase by themselves: beside everything else the model does not learn in ten million tokens to tell two companies
 of one page apart; asked for little else it does so within one million, and keeps it.
 """
 

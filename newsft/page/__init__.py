@@ -1,1 +1,1 @@
-"""The Gradio page. Gradio is imported nowhere else, and no other room imports this one."""
+"""The Gradio page. In newsft/ Gradio is imported nowhere else, and publish/static.py alone imports this room."""

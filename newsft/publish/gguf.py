@@ -1,4 +1,4 @@
-"""A model as GGUF, for llama.cpp and what builds on it, written with the package `gguf` and proved on every row before it is kept.
+"""A model as GGUF, for llama.cpp and what builds on it, written with the package `gguf` and proved on every row, the adapter alone aside, before it is kept.
 
 python -m newsft.publish.gguf --output FILE.gguf                the miniature with its adapter merged in
 python -m newsft.publish.gguf --output FILE.gguf --side base    the base model alone
