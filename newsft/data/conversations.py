@@ -22,7 +22,8 @@ def read_conversations(source: str, rows: list[dict], *, tell: Tell) -> list[dic
         try:
             if row.get("tools"):
                 raise UserError(
-                    "has tools; only text is trained. Leave the column tools out, and turns that call one", key="row_tools"
+                    "has tools; only text is trained. Leave the column tools out, and turns that call one",
+                    key="row_tools",
                 )
             messages = read_messages(row.get(COLUMN))
             kept = _until_trained(messages)
@@ -81,7 +82,8 @@ def _read_message(number: int, given: Any) -> dict:
 def _read_content(number: int, content: Any) -> str:
     if isinstance(content, list):  # OpenAI's parts
         kinds = [part.get("type") if isinstance(part, dict) else None for part in content]
-        if other := next((kind for kind in kinds if kind != "text"), None if kinds else "none"):
+        other = next((str(kind) for kind in kinds if kind != "text"), None if kinds else "none")
+        if other:
             message = f"has a part of the type {other} in message {number}; only text is trained, no images"
             raise UserError(message, key="row_part", number=number, held=other)
         content = "".join(str(part.get("text") or "") for part in content)

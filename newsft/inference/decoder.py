@@ -153,10 +153,13 @@ class Decoder:
         return lost
 
     def _drop_stopped(self, found: dict[Job, list[NextToken]]) -> None:
-        for row in self._waiting:
+        waiting: deque[_Row] = deque()
+        for row in self._waiting:  # each asked once: another may stop meanwhile
             if row.job.stop.is_set():
                 found.setdefault(row.job, []).append(NextToken(row.number, None, ABORT))
-        self._waiting = deque(row for row in self._waiting if not row.job.stop.is_set())
+            else:
+                waiting.append(row)
+        self._waiting = waiting
 
     def _join(self, most: int) -> list[list[int]]:
         """Let the first that wait, as far as their prompts begin alike, join the batch; their first tokens."""

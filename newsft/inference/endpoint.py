@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -64,6 +65,8 @@ class Endpoint:
 
     def __init__(self, url: str):
         self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        self.address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without name and password
         self._client = openai.OpenAI(
             base_url=self.url,
             api_key="none",
@@ -76,12 +79,12 @@ class Endpoint:
     def list_models(self) -> dict[str, dict] | None:
         """Name -> what the server says of the model; None where it has no such list. Raises UserError where nobody answers or /v1 is missing."""
         if not self.url.endswith("/v1") and _lists(f"{self.url}/v1"):
-            raise UserError(f"The server's API begins at {self.url}/v1; give --server {self.url}/v1.")
+            raise UserError(f"The server's API begins at {self.address}/v1; give --server {self.address}/v1.")
         try:
             return {model.id: model.to_dict() for model in self._client.models.list().data}
         except (openai.APIConnectionError, httpx.HTTPError) as error:
             raise UserError(
-                f"No server answers at {self.url} ({type(error).__name__}); start it, or correct --server (it ends in /v1 for most servers)."
+                f"No server answers at {self.address} ({type(error).__name__}); start it, or correct --server (it ends in /v1 for most servers)."
             ) from error
         except (openai.OpenAIError, TypeError, AttributeError, ValueError):
             return None
@@ -97,13 +100,13 @@ class Endpoint:
         offers = f"; it offers {', '.join(sorted(listed)[:10])}" if listed else ""
         if self._answers(NOBODY):
             raise UserError(
-                f"The server at {self.url} has no list with the model {name} in it and answers to any name, so nobody could tell which model it was{offers}."
+                f"The server at {self.address} has no list with the model {name} in it and answers to any name, so nobody could tell which model it was{offers}."
             )
         try:
             self.ask_once(name, messages=PROBE, **GREEDY)
         except UserError as error:
             raise UserError(
-                f"The server at {self.url} does not answer as {name}{offers}. It says: {error.values.get('said', error)}"
+                f"The server at {self.address} does not answer as {name}{offers}. It says: {error.values.get('said', error)}"
             ) from error
 
     def find_dialect(self, name: str, chat: ChatFormat, stop_ids: list[int]) -> Dialect:
@@ -180,6 +183,11 @@ class Endpoint:
         """Raise UserError where the server cannot be reached any more."""
         try:
             httpx.get(f"{self.url}/models", timeout=LOOK_SECONDS)
+        except (
+            httpx.ReadTimeout,
+            httpx.WriteTimeout,
+        ):  # it is there, and busy: `transformers serve` loads a model meanwhile
+            return
         except httpx.HTTPError as error:
             raise self._gone(name) from error
 
@@ -209,10 +217,10 @@ class Endpoint:
 
     def _gone(self, name: str) -> UserError:
         return UserError(
-            f"The server at {self.url}, which has {name}, cannot be reached; see whether it still runs, and ask again.",
+            f"The server at {self.address}, which has {name}, cannot be reached; see whether it still runs, and ask again.",
             key="server_gone",
             name=name,
-            url=self.url,
+            url=self.address,
         )
 
     def _answers(self, name: str) -> bool:

@@ -108,6 +108,10 @@ class LocalEngine:
         self.served: dict[str, str] = {}
         self.positions = loaded.model.config.max_position_embeddings
         self.room = self.positions - max_new_tokens  # tokens that a prompt may have
+        if self.room <= 0:
+            raise UserError(
+                f"The model takes {self.positions:,} tokens, and --max-new-tokens alone is {max_new_tokens:,}; give fewer."
+            )
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         # The device is asked now: on ZeroGPU only the thread that loaded the model sees it on the GPU.
         self.decoding = {

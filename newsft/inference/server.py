@@ -102,7 +102,7 @@ class RemoteEngine:
             )
         self.served, self.chat, self.max_new_tokens = names, chat, max_new_tokens
         self.endpoint = Endpoint(url)
-        self.url = self.endpoint.url
+        self.url = self.endpoint.address
         listed = self.endpoint.list_models()
         for name in names.values():
             self.endpoint.check_name(name, listed)

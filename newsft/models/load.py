@@ -18,7 +18,7 @@ from newsft.models import adapter_files, distributed, memory
 from newsft.models.adapter_info import AdapterInfo, name_adapters
 from newsft.models.hub import find_files
 from newsft.models.run_record import read_run, template_day
-from newsft.paths import short_path
+from newsft.paths import public_path, short_path
 
 ADAPTER = "default"  # PEFT's name for the one adapter that is loaded
 TEKKEN = "tekken.json"  # Mistral's own form of a tokenizer
@@ -149,7 +149,11 @@ def _check_memory(source: str, folder: Path, *, device: str, dtype: torch.dtype,
     if quantize == "none" and small <= free:
         remedy = f"with --quantize 4bit they would take {small / memory.GB:.1f} GB"
     raise UserError(
-        f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}."
+        f"The weights of {source} take {needed / memory.GB:.1f} GB, and {free / memory.GB:.1f} GB are free on {where}; {remedy}.",
+        key="no_memory",
+        name=public_path(source),
+        needed=needed / memory.GB,
+        free=free / memory.GB,
     )
 
 

@@ -21,7 +21,7 @@ from newsft import recipe
 from newsft.data.messages import row_messages
 from newsft.data.rows import load_rows
 from newsft.errors import UserError, command, list_rows
-from newsft.models.load import Loaded, add_adapter, load_base, stop_ids
+from newsft.models.load import ADAPTER, Loaded, add_adapter, load_base, stop_ids
 
 SIDES = ("tuned", "base", "lora")
 # What llama.cpp does under the name llama-bpe (src/llama-vocab.cpp): Llama 3's pattern, and a word that is a token needs no merges.
@@ -169,10 +169,19 @@ def _describe_tokenizer(package: ModuleType, writer: object, loaded: Loaded) -> 
 
 
 def _describe_lora(package: ModuleType, writer: object, loaded: Loaded) -> None:
-    settings = loaded.model.peft_config["default"]
+    # llama.cpp scales by alpha / rank, in every layer by the same alpha; PEFT has other ways too (rsLoRA, patterns of ranks and alphas).
+    alphas = {
+        module.scaling[ADAPTER] * module.lora_A[ADAPTER].weight.shape[0]
+        for module in loaded.model.modules()
+        if hasattr(module, "lora_A") and ADAPTER in module.lora_A
+    }
+    if len({round(alpha, 6) for alpha in alphas}) > 1:
+        raise UserError(
+            "The adapter scales its layers differently, which llama.cpp cannot; write the merged model instead (without --side)."
+        )
     writer.add_type("adapter")
     writer.add_string(package.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(package.Keys.Adapter.LORA_ALPHA, float(settings.lora_alpha))
+    writer.add_float32(package.Keys.Adapter.LORA_ALPHA, float(alphas.pop()))
 
 
 def _order_of_heads(config: object) -> Callable[[str, torch.Tensor], torch.Tensor]:

@@ -13,7 +13,8 @@ from newsft.compat import hub_http_error
 from newsft.errors import UserError
 from newsft.publish.licences import Licence
 
-LEFT_OUT = "checkpoint-*"  # several times the adapter's size, and nobody's but the run's
+# Checkpoints are several times the adapter's size; TensorBoard's logs hold the machine's name and its paths. Both are nobody's but the run's.
+LEFT_OUT = ("checkpoint-*", "runs/*")
 
 
 def check_name(name: str, licence: Licence) -> None:
@@ -32,14 +33,14 @@ def check_name(name: str, licence: Licence) -> None:
 
 
 def push(folder: Path, name: str) -> str:
-    """Upload the adapter's folder without its checkpoints; the page's address. UserError, with the command for later, where that fails."""
+    """Upload the adapter's folder without its checkpoints and logs; the page's address. UserError, with the command for later, where that fails."""
     api = HfApi()
     try:
         repository = api.create_repo(name, exist_ok=True)
         api.upload_folder(
             folder_path=folder,
             repo_id=repository.repo_id,
-            ignore_patterns=[LEFT_OUT],
+            ignore_patterns=list(LEFT_OUT),
             commit_message="Adapter made with newsft",
         )
     except (OSError, hub_http_error()) as error:  # offline, no route, no login, refused
@@ -56,7 +57,7 @@ def push(folder: Path, name: str) -> str:
 
 def later(folder: Path, name: str) -> str:
     """The command that uploads what `push` does."""
-    return f'hf upload {name} {folder} . --exclude "{LEFT_OUT}"'
+    return " ".join([f"hf upload {name} {folder} .", *(f'--exclude "{pattern}"' for pattern in LEFT_OUT)])
 
 
 def _status(error: Exception) -> int | None:

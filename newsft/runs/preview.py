@@ -5,7 +5,7 @@ from pathlib import Path
 from newsft.data.rows import load_rows, split_rows
 from newsft.errors import UserError
 from newsft.recipe import Recipe
-from newsft.runs.wish import Limits, Preview, Wish, check_upload
+from newsft.runs.wish import Limits, Preview, Wish, check_count, check_upload
 from newsft.training.preflight import HasChat, encode_rows, preflight
 from newsft.training.run import read_rows
 
@@ -17,9 +17,8 @@ def preview(loaded: HasChat, recipe: Recipe, wish: Wish, limits: Limits) -> Prev
     notes: list[str] = []
     try:
         split = read_rows(recipe, notes.append)
-        if wish.upload and len(split.rows) > limits.rows:
-            message = f"The file has {len(split.rows):,} rows; at most {limits.rows:,} are taken."
-            raise UserError(message, key="upload_rows", count=len(split.rows), most=limits.rows)
+        if wish.upload:
+            check_count(len(split.rows), limits)
         first = len(split.test)
         encoded = encode_rows(loaded, split.train, recipe, first=first)
         report = preflight(loaded, split.train, encoded, recipe, first=first)

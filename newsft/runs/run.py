@@ -4,6 +4,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from newsft.encoding.row import Encoded
 from newsft.errors import UserError
-from newsft.paths import ASSETS
+from newsft.paths import ASSETS, public_path
 from newsft.recipe import Recipe, to_flags
 from newsft.training.journal import read_journal, read_rows
 
@@ -57,6 +58,7 @@ class Run:
     ended: float | None = None  # time.time()
     problem: UserError | None = None
     process: subprocess.Popen | None = field(default=None, repr=False)
+    _packing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
     _begun: int = 0  # events that earlier processes of this run have written
 
     @property
@@ -152,18 +154,41 @@ class Run:
         )
 
     def pack(self) -> Path:
-        """The adapter's files without its checkpoints, as a zip. UserError where it is not finished or the disk is full."""
+        """The adapter's files without its checkpoints, as a zip that says nothing of this machine. UserError where it is not finished or the disk is full."""
         if self.state != DONE:
             raise UserError("The adapter is not finished; wait for the run's end.", key="run_unfinished")
         path = self.folder / "my-adapter.zip"
+        part = path.with_suffix(".part")  # packed aside and renamed: somebody may be reading the one that is there
         try:
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in sorted(self.output.iterdir()):
-                    if file.is_file() and not file.name.startswith("."):
-                        archive.write(file, f"my-adapter/{file.name}")
+            with self._packing:
+                if not path.exists():
+                    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                        for file in sorted(self.output.iterdir()):
+                            if file.is_file() and not file.name.startswith("."):
+                                self._add(archive, file)
+                    part.replace(path)
         except OSError as error:
             raise no_room(error) from error
         return path
+
+    def _add(self, archive: zipfile.ZipFile, file: Path) -> None:
+        name = f"my-adapter/{file.name}"
+        if file.suffix not in (".json", ".md"):
+            archive.write(file, name)
+            return
+        text = file.read_text(encoding="utf-8")
+        for place, shown in (
+            (str(self.output), "my-adapter"),
+            (f"{self.folder}/", ""),
+            (self.recipe.model, public_path(self.recipe.model)),
+        ):
+            text = text.replace(place, shown)
+        archive.writestr(name, text, zipfile.ZIP_DEFLATED)
+
+    def drop_checkpoints(self) -> None:
+        """Once the adapter is there nobody goes on from them, and they are several times its size."""
+        for path in self.output.glob("checkpoint-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
         """Delete all that it has written."""

@@ -2,6 +2,7 @@
 
 import atexit
 import dataclasses
+import logging
 import secrets
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from newsft.errors import UserError
+from newsft.errors import UserError, one_line
 from newsft.recipe import Recipe
 from newsft.runs.run import BUSY, DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress, Run, no_room
 from newsft.runs.wish import Limits, Wish, check_upload, make_recipe
@@ -120,17 +121,23 @@ class Runs:
         return run.progress(place)
 
     def sweep(self, *, now: float | None = None) -> None:
-        """Remove what is too old, more than one reader's share, or, the oldest first, more than the disk is to hold."""
+        """Remove what is too old, more than one reader's share, or, the oldest first, more than the disk is to hold; the newest of all stays.
+
+        A reader's share is of finished runs; of the others only the newest run can go on, so earlier ones go.
+        """
         now = time.time() if now is None else now
         with self._changed:
             ended = sorted((run for run in self._runs if run.state not in BUSY), key=lambda run: run.ended or 0.0)
+            newest = {run.reader: run for run in self._runs}
         gone = [run for run in ended if now - (run.ended or now) > self.limits.age]
         for run in ended:
-            later = [other for other in ended if other.reader == run.reader and other.ended > run.ended]
-            if len(later) >= self.limits.per_reader:
+            later = [other for other in ended if other.reader == run.reader and (other.ended or 0) > (run.ended or 0)]
+            if (run.state != DONE and run is not newest.get(run.reader)) or sum(
+                other.state == DONE for other in later
+            ) >= self.limits.per_reader:
                 gone.append(run)
         sizes = {run.id: _size(run.folder) for run in self._runs}
-        for run in ended:
+        for run in ended[:-1]:
             left = sum(size for one, size in sizes.items() if one not in {other.id for other in gone})
             if left > self.limits.kept:
                 gone.append(run)
@@ -175,11 +182,15 @@ class Runs:
             if run := self._begin_next():
                 state, problem = run.wait()
                 if state == DONE and not self._closed:
+                    run.drop_checkpoints()
                     problem = self._tell_done(run)
                 with self._changed:
                     run.end(state, problem)
             if not self._closed:
-                self.sweep()
+                try:
+                    self.sweep()
+                except Exception:  # whatever it is, this thread starts everybody's runs
+                    logging.getLogger(__name__).exception("old runs could not be removed")
 
     def _begin_next(self) -> Run | None:
         """The process of the run that has waited longest; None where none waits, after a while, and where it could not be started."""
@@ -201,6 +212,10 @@ class Runs:
             self.on_done(run)
         except UserError as error:
             return error
+        except Exception as error:
+            logging.getLogger(__name__).exception("the adapter of the run %s could not be offered", run.id)
+            message = "The adapter is there, but the page could not load it; download it, or train again."
+            return UserError(message, key="run_not_offered", reason=one_line(error))
         return None
 
 

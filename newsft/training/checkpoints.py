@@ -75,7 +75,8 @@ def explained(what: str, output: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # RuntimeError is torch's
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = isinstance(error, OSError) and error.strerror  # without the path, which is no reader's concern
+        reason = said or (str(error).strip() or type(error).__name__).splitlines()[0]
         free = f"{shutil.disk_usage(output).free / 1e6:,.0f} MB are free"
         shutil.rmtree(output / STAGING, ignore_errors=True)
         kept = find_checkpoint(output)
@@ -122,7 +123,8 @@ def choose_checkpoint(output: Path, *, resume: bool, tell: Callable[[str], None]
             return path
         damaged.append(f"{path.name} ({damage})")
     found = f"; damaged: {'; '.join(damaged)}" if damaged else ""
-    raise UserError(f"{output} holds no whole checkpoint to resume from{found}; run the same command without --resume.")
+    message = f"{output} holds no whole checkpoint to resume from{found}; run the same command without --resume."
+    raise UserError(message, key="run_no_checkpoint")
 
 
 def read_about(checkpoint: Path) -> dict:

@@ -1,7 +1,6 @@
 """One training run, from a recipe to a saved adapter: read, load, encode, check, train, save."""
 
 import shlex
-import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -93,12 +92,12 @@ def run(
 
 
 def train_to_end(trainer: Trainer, checkpoint: Path | None, watch: Watch | None) -> float:
-    """Train, from a checkpoint where there is one; the seconds that it took. Stopped where who watches asked for it."""
-    begun = time.monotonic()
+    """Train, from a checkpoint where there is one; the seconds that it took, those before the checkpoint among them. Stopped where who watches asked for it."""
+    trainer.begin_clock(checkpoints.read_about(checkpoint).get("seconds", 0.0) if checkpoint else 0.0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch and watch.stopped:
         raise Stopped
-    return time.monotonic() - begun
+    return trainer.seconds
 
 
 def tell_moved(folder: Path, watch: Watch | None, tell: Tell) -> None:
@@ -154,7 +153,8 @@ def prepare(
         watch.journal.write("checked", report=report.report(), failed=bool(report.failures))
     if report.failures and not mistake:
         raise UserError(
-            "The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above."
+            "The pre-flight check failed; nothing was trained. Correct the rows or the chat template named above.",
+            key="preflight_failed",
         )
     validation = encode_rows(loaded, split.test[: recipe.eval_rows], recipe)
     kept = {"about": about, "validation": validation, "callbacks": [Progress()] if distributed.is_main() else []}

@@ -1,6 +1,7 @@
 """TRL's trainer, less two computations that change nothing but the time, and with checkpoints that a killed run goes on from as if nothing had happened."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -49,7 +50,17 @@ class Trainer(TrainerHooks, SFTTrainer):
         """`about` (`record.describe_run`) goes into every checkpoint, which is an adapter that knows its base."""
         super().__init__(**settings)
         self._about = about
+        self.begin_clock()
         self.model.register_forward_pre_hook(_drop_mask_of_right_padding, with_kwargs=True)
+
+    def begin_clock(self, earlier: float = 0.0) -> None:
+        """From now on count the seconds, behind those that `earlier` processes of the run took."""
+        self._begun = time.monotonic() - earlier
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has trained, in all of its processes one after the other."""
+        return time.monotonic() - self._begun
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """Sum of the labels' losses divided by `num_items_in_batch`, the labels of all batches of one optimizer step."""
@@ -100,7 +111,9 @@ class Trainer(TrainerHooks, SFTTrainer):
                 )  # written with 0600, which a server under another user cannot read
                 if self._about:
                     (folder / RUN_FILE).write_text(
-                        json.dumps(self._about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+                        json.dumps(self._about | {"seconds": round(self.seconds, 1)}, ensure_ascii=False, indent=1)
+                        + "\n",
+                        encoding="utf-8",
                     )
                 checkpoints.publish(output, step)
 

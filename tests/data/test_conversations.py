@@ -115,6 +115,7 @@ def test_parts_of_text_are_joined(tmp_path):
         ([user(3), answer("답")], "no text in message 0"),
         ([user(None), answer("답")], "no text in message 0"),
         ([user([]), answer("답")], "part of the type none"),
+        ([user(["뉴스"]), answer("답")], "part of the type None"),
         (
             [user([{"type": "image_url", "image_url": {}}]), answer("답")],
             "part of the type image_url in message 0.*no images",

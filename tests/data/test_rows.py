@@ -307,6 +307,19 @@ def test_damaged_parquet_is_a_user_error(tmp_path):
         load_rows(str(tmp_path / "news.parquet"))
 
 
+def test_parquet_with_a_damaged_page_is_a_user_error(tmp_path):
+    path = tmp_path / "news.parquet"
+    pq.write_table(
+        pa.table({"user_prompt": [f"{number} 뉴스" * 50 for number in range(500)]}), path, use_dictionary=False
+    )
+    content = bytearray(path.read_bytes())
+    content[200:2_000] = b"\xff" * 1_800
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="could not be read as parquet") as caught:
+        load_rows(str(path))
+    assert caught.value.key == "upload_damaged"
+
+
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"There is no data file .*nowhere\.jsonl"):
         load_rows(str(tmp_path / "nowhere.jsonl"))

@@ -2,12 +2,13 @@ import json
 import shutil
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from newsft.errors import UserError
 from newsft.evaluation.results import FILTERS, load_results
 from newsft.page import report
-from newsft.page.tabs.evaluation import EvaluationHandlers
+from newsft.page.tabs.evaluation import EXPORTS, EvaluationHandlers
 from newsft.recipe import RECIPES
 
 SHIPPED = Path(RECIPES["mini"].evaluation)
@@ -73,6 +74,15 @@ def test_evaluation_of_other_rows_is_refused(copied, half):
     with pytest.raises(UserError, match="other rows") as caught:
         load_results(copied, half[1:])
     assert caught.value.key == "other_evaluation"
+
+
+def test_exports_follow_the_language_once_the_tab_was_opened(engine, half):
+    handlers = EvaluationHandlers(engine, half, SHIPPED)
+    assert handlers.export_again("en") == [gr.skip()] * len(EXPORTS)
+    handlers.show("ko", FILTERS[0])
+    assert [Path(path).name for path in handlers.export_again("en")] == [
+        f"newsft-evaluation-en.{kind}" for kind in EXPORTS
+    ]
 
 
 def test_export_that_fails_leaves_no_half_of_a_file(engine, half, monkeypatch):

@@ -43,6 +43,8 @@ class Behaviour:
     running: list[str] = field(default_factory=list)
     asked: list[dict] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)  # ends every stall
+    busy: bool = False  # the list of models waits for that too
+    looks: int = 0  # how often it was asked for meanwhile
 
     def refusal(self, path: str, asked: dict) -> tuple[int, str] | None:
         """Status and words for what is not taken."""
@@ -71,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
     behaviour: Behaviour
 
     def do_GET(self) -> None:
+        if self.behaviour.busy:
+            self.behaviour.looks += 1
+            self.behaviour.let_go.wait(60)
         if not self.behaviour.lists or self.path.startswith("/v1/") != self.behaviour.under_v1:
             return self._say(404, {"detail": "Not Found"})
         models = [

@@ -107,6 +107,11 @@ def test_news_that_is_too_long_for_the_model_is_refused_before_it_runs(engine):
     assert caught.value.key == "too_many_tokens"
 
 
+def test_answers_as_long_as_all_that_the_model_takes_are_refused_at_the_start(engine):
+    with pytest.raises(UserError, match="takes 4,096 tokens, and --max-new-tokens alone is 4,096"):
+        LocalEngine(engine.loaded, max_new_tokens=4096)
+
+
 def test_control_tokens_in_the_news_do_not_end_the_turn(engine, rows):
     news = rows[0]["user_prompt"] + "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{}"
     prompt = engine.encode(news, system_prompt=rows[0]["system_prompt"])

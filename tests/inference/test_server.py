@@ -9,7 +9,7 @@ from gradio_client.exceptions import AppError
 
 from newsft.data.rows import split_rows
 from newsft.errors import UserError
-from newsft.inference import server
+from newsft.inference import endpoint, server
 from newsft.inference.receipt import CONTROL_TEXT, MIXED, OTHER_COUNT, SAME_ANSWERS, hash_ids, write_receipt
 from newsft.inference.server import RemoteEngine
 from newsft.inference.types import FAILED, STOP
@@ -163,6 +163,28 @@ def test_server_that_is_gone_is_said_to_be_unreachable(start, chat, monkeypatch)
     assert {answer.error.key for answer in last.answers.values()} == {"server_gone"}
     with pytest.raises(UserError, match="correct --server"):
         RemoteEngine(url, NAMES, chat, None, max_new_tokens=5)
+
+
+def test_server_that_loads_a_model_meanwhile_is_waited_for(start, monkeypatch):
+    monkeypatch.setattr(server, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(endpoint, "LOOK_SECONDS", 0.2)
+    behaviour = Behaviour(failures={"stub-base": "late"})
+    engine = start(behaviour)
+    behaviour.busy = True  # from here on the list of models is not answered either
+    for comparison in engine.compare(NEWS, system_prompt=PROMPT):
+        if behaviour.looks >= 2 and comparison.answers["base"].silence:
+            behaviour.let_go.set()
+    assert comparison.answers["base"].reason == STOP and behaviour.looks >= 2
+
+
+def test_name_and_password_in_the_address_are_sent_and_shown_to_nobody(start, chat):
+    with serve_stub() as url:
+        engine = RemoteEngine(url.replace("://", "://anna:secret@"), NAMES, chat, None, max_new_tokens=5)
+        last = ask(engine)
+        assert last.answers["base"].text
+    gone = ask(engine).answers["base"].error
+    for said in (engine.url, str(engine.decoding), str(engine.models), str(gone), say_error(gone, "ko")):
+        assert "secret" not in said and url.split("//")[1].split("/")[0] in said
 
 
 def test_silence_in_mid_answer_ends_after_fifteen_seconds_at_most():

@@ -1,7 +1,9 @@
 """Many askers at once: each hears of its own rows only, and one that stops, leaves or meets an error disturbs no later one."""
 
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -219,3 +221,20 @@ def test_model_whose_attention_takes_no_such_mask_is_refused():
     windowed.config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(UserError, match="--attention sdpa"):
         Decoder(windowed, stop_ids=[0], max_new_tokens=4)
+
+
+def test_row_that_is_stopped_while_the_stopped_ones_are_dropped_is_told_at_the_next_look():
+    class Late(threading.Event):
+        """Set from the second time on that it is asked for."""
+
+        def is_set(self) -> bool:
+            before = super().is_set()
+            self.set()
+            return before
+
+    job, found = Job([], stop=Late()), {}
+    decoder = SimpleNamespace(_waiting=deque([SimpleNamespace(job=job, number=0)]))
+    Decoder._drop_stopped(decoder, found)
+    assert not found and len(decoder._waiting) == 1
+    Decoder._drop_stopped(decoder, found)
+    assert [token.reason for token in found[job]] == [ABORT] and not decoder._waiting

@@ -25,14 +25,16 @@ def handlers(engine):
 def test_reader_is_offered_the_listed_ones_and_ones_own(handlers):
     assert handlers.list_adapters([], "ko") == [("mini-news", "mini-news"), ("other", "other")]
     assert handlers.list_adapters(["run-7"], "ko")[2] == (say("adapter_own", "ko", name="run-7"), "run-7")
-    offered = handlers.offer_adapters("run-7", ["run-7"], "en")
+    offered, prompt = handlers.offer_adapters("run-7", ["run-7"], "en")
+    assert prompt == gr.skip() == handlers.offer_adapters(None, [], "en")[1]
     assert (offered["value"], offered["visible"], len(offered["choices"])) == ("run-7", True, 3)
-    assert handlers.offer_adapters("run-7", [], "en")["value"] == "mini-news"  # it is gone: the first takes its place
+    offered, prompt = handlers.offer_adapters("run-7", [], "en")  # it is gone: the first takes its place
+    assert (offered["value"], prompt) == ("mini-news", handlers.system_prompt)
 
 
 def test_choice_of_one_is_out_of_sight(handlers):
     handlers.engine.adapters = handlers.engine.adapters[:1]
-    assert not handlers.offer_adapters("mini-news", [], "ko")["visible"]
+    assert not handlers.offer_adapters("mini-news", [], "ko")[0]["visible"]
 
 
 def test_adapter_brings_its_system_prompt_and_leaves_the_readers_own(handlers):

@@ -6,6 +6,7 @@ import secrets
 from argparse import Namespace
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -14,11 +15,12 @@ import pytest
 import app
 from newsft.errors import UserError
 from newsft.page.html.runs import format_preview, format_progress, format_run
-from newsft.page.tabs.run_handlers import RunHandlers, check_reader, name_adapters
+from newsft.page.html.training import format_settings
+from newsft.page.tabs.run_handlers import RunHandlers, check_reader, name_adapters, show_flags
 from newsft.page.tabs.runs import find_layers
 from newsft.page.texts import say
 from newsft.recipe import RECIPES
-from newsft.runs.run import DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress
+from newsft.runs.run import DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress, Run
 from newsft.runs.runs import Runs
 from newsft.runs.wish import Preview
 from tests import tiny
@@ -274,3 +276,32 @@ def test_adapter_that_the_engine_refuses_is_told_beside_the_finished_run(handler
     handlers.engine.add_adapter = lambda *_, **__: (_ for _ in ()).throw(UserError("another base"))
     run.end(DONE, runs._tell_done(run))
     assert "another base" in handlers.look(ANNA, "ko", None)[0]
+
+
+def test_adapter_that_could_not_be_offered_or_packed_is_told_beside_the_finished_run(handlers, runs, monkeypatch):
+    handlers.start(ANNA, "ko", *CHOICE)
+    run = runs._queue.pop()
+    handlers.engine.add_adapter = lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no thread"))
+    run.end(DONE, runs._tell_done(run))
+    assert say("error_run_not_offered", "ko", reason="no thread") in handlers.look(ANNA, "ko", None)[0]
+    run.end(DONE)
+    full = UserError("full", key="run_disk", reason="No space left on device")
+    monkeypatch.setattr(type(run), "pack", lambda self: (_ for _ in ()).throw(full))
+    status, *_, download, _, _ = handlers.look(ANNA, "ko", None)
+    assert "No space left on device" in status and not download["interactive"]
+
+
+def test_rows_that_fail_the_check_are_not_put_into_the_queue(handlers, runs, monkeypatch):
+    found = Preview({"user_prompt": "뉴스"}, 3, 4, (), "FAILED", False)
+    monkeypatch.setattr("newsft.page.tabs.run_handlers.preview", lambda *_: found)
+    assert say("error_preflight_failed", "ko") in handlers.start(ANNA, "ko", *CHOICE)[1]
+    assert runs.find(ANNA) is None
+    assert handlers.start(ANNA, "ko", *CHOICE[:-1], ["unmasked"])[1] == "" and runs.find(ANNA)
+
+
+def test_command_for_a_terminal_names_no_place_on_this_machine(handlers, runs):
+    runs.base = replace(MINI, model="/home/anna/models/mini", adapter="/home/anna/adapter", evaluation="/home/anna/e")
+    run = Run("1", ANNA, replace(runs.base, data="/home/anna/rows.jsonl"), (), Path("/tmp/x"))
+    assert "/home" not in " ".join(show_flags(run)) and "rows.jsonl" in show_flags(run)
+    shown = format_settings(run.recipe, language="ko")
+    assert "/home" not in shown and "rows.jsonl" in shown

@@ -79,6 +79,19 @@ def test_base_and_adapter_are_written_apart_and_together(engine, rows, package, 
     assert told["add_token_types"][0][engine.chat.end_id] == 3 and written["lora"].told["add_type"] == ("adapter",)
 
 
+def test_adapter_alone_has_the_scale_that_it_was_trained_with(engine, package, tmp_path):
+    loaded = replace(engine.loaded, model=copy.deepcopy(engine.loaded.model))
+    layers = [module for module in loaded.model.modules() if hasattr(module, "lora_A")]
+    for module in layers:  # as rsLoRA does it
+        module.scaling["default"] = 32 / 8**0.5
+    gguf.write_gguf(loaded, tmp_path / "x.gguf", side="lora", rows=[])
+    assert Writer.last.told["add_float32"][1] / 8 == pytest.approx(32 / 8**0.5)  # llama.cpp divides by the rank
+    layers[0].scaling["default"] = 1.0
+    with pytest.raises(UserError, match="scales its layers differently"):
+        gguf.write_gguf(loaded, tmp_path / "y.gguf", side="lora", rows=[])
+    assert not (tmp_path / "y.gguf").exists()
+
+
 def test_missing_package_is_named(engine, rows, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(UserError, match="pip install gguf"):

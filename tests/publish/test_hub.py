@@ -29,7 +29,7 @@ def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_toke
     flags = f"--data {few} --output {output} --max-steps 1 --save-every 1 --eval-rows 0 --push-to-hub someone/news"
     done = programs.run("train.py", *flags.split(), HF_TOKEN=TOKEN, HUGGING_FACE_HUB_TOKEN=TOKEN)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert f'hf upload someone/news {output} . --exclude "checkpoint-*"' in done.stderr
+    assert f'hf upload someone/news {output} . --exclude "checkpoint-*" --exclude "runs/*"' in done.stderr
     assert "snapshot_download('someone/news')" in (output / "README.md").read_text(encoding="utf-8")
     files = [path for path in output.rglob("*") if path.is_file()]
     assert {"adapter_model.safetensors", "README.md", "run.json", "training_args.bin"} <= {path.name for path in files}
@@ -37,15 +37,16 @@ def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_toke
     assert TOKEN not in done.stdout + done.stderr
 
 
-def test_what_goes_up_is_all_but_the_checkpoints(tmp_path, monkeypatch):
+def test_what_goes_up_is_all_but_checkpoints_and_logs(tmp_path, monkeypatch):
     for name in (
         "adapter_model.safetensors",
         "README.md",
         "evaluation/table.md",
         "checkpoint-50/optimizer.pt",
         "checkpoint-50/rng_state.pth",
+        "runs/Nov29_12-00-00_somebodys-laptop/events.out.tfevents.1",
     ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     uploaded = {}
 

@@ -102,6 +102,9 @@ def test_stopped_and_resumed_run_is_the_command_lines_bit_for_bit_and_the_second
 
     with zipfile.ZipFile(first.pack()) as archive:
         held = archive.namelist()
+        told = [archive.read(name).decode() for name in held if name.endswith((".json", ".md"))]
+    assert len(told) >= 4 and not any(str(place) in text for text in told for place in (runs._root, base.model))
+    assert not any(first.output.glob("checkpoint-*"))
     assert "my-adapter/adapter_model.safetensors" in held and not any("checkpoint" in name for name in held)
 
 
@@ -184,6 +187,23 @@ def test_old_runs_and_those_beyond_the_share_and_the_disk_are_removed(base):
         big = finish(runs, "berta", ended=153.0, size=20)
         runs.sweep(now=160.0)
         assert gone[2:] == ["anna-151.0", "anna-152.0"] and big.folder.exists()
+    finally:
+        runs.close()
+
+
+def test_stopped_runs_push_no_finished_one_out_and_the_newest_of_all_stays(base):
+    runs = Runs(base, limits=Limits(per_reader=1, kept=25))
+    try:
+        good = finish(runs, "anna", ended=1.0)
+        stopped = [finish(runs, "anna", ended=number) for number in (2.0, 3.0, 4.0)]
+        for run in stopped:
+            run.state = one_run.STOPPED
+        runs.sweep(now=5.0)
+        assert runs.finished("anna") == [good] and runs.find("anna") is stopped[-1]  # which alone can go on
+        assert [run.folder.exists() for run in stopped] == [False, False, True]
+        large = finish(runs, "berta", ended=5.0, size=100)
+        runs.sweep(now=6.0)
+        assert runs._runs == [large] and large.folder.exists()
     finally:
         runs.close()
 

@@ -65,6 +65,19 @@ def test_uploads_of_another_kind_or_size_are_refused(tmp_path):
     assert caught.value.key == "upload_large"
 
 
+def test_parquet_that_says_less_than_it_unpacks_to_is_refused(tmp_path):
+    path = tmp_path / "same.parquet"  # 80 MB of one text, which the file's own header counts once
+    parquet.write_table(pyarrow.table({"user_prompt": ["a" * 10**5] * 800}), path)
+    assert path.stat().st_size < 10**5 and parquet.read_metadata(path).row_group(0).total_byte_size < 10**6
+    with pytest.raises(UserError) as caught:
+        check_upload(path, LIMITS)
+    assert caught.value.key == "upload_large"
+    parquet.write_table(pyarrow.table({"user_prompt": ["a"] * (LIMITS.rows + 1)}), path)
+    with pytest.raises(UserError) as caught:
+        check_upload(path, LIMITS)
+    assert caught.value.key == "upload_rows"
+
+
 class Holder:
     def __init__(self, chat):
         self.chat = chat

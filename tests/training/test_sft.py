@@ -155,11 +155,13 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
     assert process.returncode == 130
     assert "--resume" in errors and "Traceback" not in errors
     assert not (output / LOCK_FILE).exists() and not (output / "adapter_model.safetensors").exists()
+    before = json.loads((find_checkpoint(output) / "run.json").read_text(encoding="utf-8"))["seconds"]
     resumed = programs.run("train.py", *flags, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed at step" in resumed.stdout
     run = json.loads((output / "run.json").read_text(encoding="utf-8"))
     assert run["steps"] == 12
+    assert before > 0 and run["seconds"] > before  # of both processes
     assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
     assert (output / "loss.png").stat().st_size > 5_000
     assert {0, 4, 8, 12} <= {entry["step"] for entry in run["validation"]}  # and where it resumed

@@ -7,7 +7,7 @@ from newsft.lessons.arithmetic import Arithmetic
 from newsft.page.html.lab import format_code
 from newsft.page.html.table import format_table
 from newsft.page.texts import say, setting
-from newsft.paths import short_path
+from newsft.paths import public_path
 from newsft.recipe import Recipe
 
 DEFAULTS = Recipe()  # the lesson's
@@ -33,7 +33,7 @@ def show_value(value: object) -> str:
     """A setting's value as a reader writes it."""
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "–"
-    return f"{value:g}" if isinstance(value, float) else short_path(str(value))
+    return f"{value:g}" if isinstance(value, float) else public_path(str(value))
 
 
 def format_arithmetic(run: Arithmetic, *, available: int, language: str) -> str:

@@ -41,17 +41,17 @@ def build_compare_tab(
     _build_sources(words, handlers, news=news, language=language)
     news.render()
     adapter = _build_adapters(words, handlers)
-    if engine.capabilities.changeable:
-        opened = [page.load, tab.select, language.change]
-        _offer_on(opened, handlers, name_own, adapter=adapter, reader=reader, language=language)
     compare, stop, clear = _build_buttons(words)
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     outputs = _build_answers(words, handlers)
     finished = gr.State(None)  # the last complete comparison
     ahead = build_next_tokens(engine, words, finished=finished, language=language)
     prompt = _build_system_prompt(words, handlers, adapter)
+    if engine.capabilities.changeable:
+        opened = [page.load, tab.select, language.change]
+        _offer_on(opened, handlers, name_own, adapter=adapter, prompt=prompt, reader=reader, language=language)
 
-    started = compare.click(handlers.start, language, [compare, stop, timer, *outputs], **QUICK)
+    started = compare.click(handlers.start, language, [compare, stop, timer, *outputs, finished], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
     running = started.success(handlers.run, [news, prompt, adapter, language], [*outputs, finished], **streamed)
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
@@ -141,15 +141,16 @@ def _offer_on(
     name_own: Callable[[str], list[str]],
     *,
     adapter: gr.Dropdown,
+    prompt: gr.Textbox,
     reader: gr.BrowserState,
     language: gr.Radio,
 ) -> None:
     """Make the choice anew on each of the events."""
 
-    def offer(chosen: str | None, token: str, to: str) -> dict:
+    def offer(chosen: str | None, token: str, to: str) -> list:
         return handlers.offer_adapters(chosen, name_own(token), to)
 
-    gr.on(events, offer, [adapter, reader, language], adapter, **QUICK)
+    gr.on(events, offer, [adapter, reader, language], [adapter, prompt], **QUICK)
 
 
 def _build_system_prompt(words: Words, handlers: CompareHandlers, adapter: gr.Dropdown) -> gr.Textbox:

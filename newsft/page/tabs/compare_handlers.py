@@ -55,12 +55,14 @@ class CompareHandlers:
                 found.append((shown, info.name))
         return found
 
-    def offer_adapters(self, chosen: str | None, own: Collection[str], language: str) -> dict:
-        """The choice as the adapters are now; where the chosen one is gone, the first takes its place."""
+    def offer_adapters(self, chosen: str | None, own: Collection[str], language: str) -> list:
+        """The choice as the adapters are now, and the system prompt; where the chosen one is gone, the first and its prompt take their place."""
         choices = self.list_adapters(own, language)
         names = [name for _, name in choices]
         value = chosen if chosen in names else next(iter(names), None)
-        return gr.update(choices=choices, value=value, visible=len(names) > 1)
+        gone = chosen is not None and value != chosen
+        prompt = self.find_system_prompt(value) if gone else gr.skip()
+        return [gr.update(choices=choices, value=value, visible=len(names) > 1), prompt]
 
     def show(self, comparison: Comparison, language: str) -> list[str]:
         """The columns and the footer as they are now."""
@@ -155,11 +157,11 @@ class CompareHandlers:
                     yield comparison
 
     def start(self, language: str, request: gr.Request) -> list:
-        """Swap the buttons, clear the columns and watch the place; from here on the comparison can be stopped, in the queue too."""
+        """Swap the buttons, clear the columns, forget the last comparison and watch the place; from here on the comparison can be stopped, in the queue too."""
         refuse_when_full(self.page, "tab_compare", language)
         self.stops.press(request.session_hash)
         buttons = [gr.update(interactive=False), gr.update(interactive=True)]
-        return [*buttons, gr.Timer(active=True), *self.blank(language, waiting="queued")]
+        return [*buttons, gr.Timer(active=True), *self.blank(language, waiting="queued"), None]
 
     def stop(self, request: gr.Request) -> None:
         """Stop the comparison of this browser tab, no other."""

@@ -63,6 +63,10 @@ class EvaluationHandlers:
         """The same in another language; nothing where nobody has opened the tab yet."""
         return [gr.skip()] * 5 if self._results is None else self.show(language, chosen)
 
+    def export_again(self, language: str) -> list:
+        """The exports in another language; nothing where nobody has opened the tab yet."""
+        return [gr.skip() if self._results is None else self.export(kind, language) for kind in EXPORTS]
+
     def show_list(self, language: str, chosen: str) -> dict:
         """The table of the rows that pass the filter."""
         try:
@@ -151,7 +155,8 @@ def build_evaluation_tab(
     shown = [origin, picture, kinds, table, listing]
     opened = tab.select(handlers.show, [language, chosen], shown, **QUICK)
     opened.then(lambda to: [handlers.export(kind, to) for kind in EXPORTS], language, exports, **QUICK)
-    language.change(handlers.show_again, [language, chosen], shown, **QUICK)
+    switched = language.change(handlers.show_again, [language, chosen], shown, **QUICK)
+    switched.then(handlers.export_again, language, exports, **QUICK)
     last_counts = QUICK | {"trigger_mode": "always_last"}
     chosen.input(handlers.show_list, [language, chosen], listing, **last_counts)
     listing.select(_row_number, None, number, **QUICK)

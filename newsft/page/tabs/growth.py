@@ -53,7 +53,7 @@ class GrowthHandlers:
         refuse_when_full(self.page, "growth_ask", language)
         self.stops.press(request.session_hash)
         queued = f'<p class="waiting">{say("queued", language)}</p>'
-        return [gr.update(interactive=False), gr.update(interactive=True), queued, ""]
+        return [gr.update(interactive=False), gr.update(interactive=True), queued, "", None]
 
     def run(self, news: str, language: str, request: gr.Request) -> Iterator[list]:
         """Let the table grow; the last yield also holds the finished answers. What goes wrong stands in the table's place."""
@@ -131,7 +131,7 @@ def build_growth(
     step = words.make(gr.Radio, names, value=list(handlers.growth)[-1], elem_id="growth-step")
     pair, finished = gr.HTML(elem_id="growth-pair"), gr.State(None)
 
-    started = ask.click(handlers.start, language, [ask, stop, strip, pair], **QUICK)
+    started = ask.click(handlers.start, language, [ask, stop, strip, pair, finished], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
     running = started.success(handlers.run, [news, language], [strip, finished], **streamed)
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it

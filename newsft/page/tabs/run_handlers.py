@@ -16,6 +16,8 @@ from newsft.page.html import runs as views
 from newsft.page.html.tokens import format_batch, format_tokens
 from newsft.page.plots import plot_history
 from newsft.page.texts import say
+from newsft.paths import public_path
+from newsft.recipe import RECIPES
 from newsft.runs.preview import count_rows, preview
 from newsft.runs.run import BUSY, DONE, FAILED, STOPPED, Progress, Run
 from newsft.runs.runs import Runs
@@ -81,7 +83,9 @@ class RunHandlers:
         reader, problem = check_reader(reader) or secrets.token_urlsafe(16), ""
         try:
             wish = self.read_wish(*choice)
-            preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
+            found = preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
+            if not found.passed and not wish.faults:
+                raise UserError("The rows did not pass the pre-flight check.", key="preflight_failed")
             self.runs.start(reader, wish)
         except UserError as error:
             problem = _explain(error, language)
@@ -113,6 +117,9 @@ class RunHandlers:
         now = [run.id if run else None, state, language, len(progress.steps) if progress else 0, *known]
         old = shown or [object()] * len(now)
         same = old[:3] == now[:3]
+        download, problem = (gr.skip(), None) if same else _download(run)
+        if problem and not progress.problem:
+            progress = dataclasses.replace(progress, problem=problem)
         return [
             views.format_progress(progress, language=language),
             gr.skip() if same and old[3] == now[3] else self._plot(progress, language),
@@ -123,7 +130,7 @@ class RunHandlers:
             gr.update(interactive=state not in BUSY),
             gr.update(interactive=state in BUSY),
             gr.update(interactive=state in (STOPPED, FAILED)),
-            gr.skip() if same else _download(run),
+            download,
             gr.Timer(active=state in BUSY),
             now,
         ]
@@ -172,19 +179,23 @@ def show_flags(run: Run | None) -> list[str]:
     """The flags of the run for a terminal, where its places on this machine are other ones."""
     if run is None:
         return []
-    places = {"output": "my-adapter"}
+    usual = RECIPES[run.recipe.name]
+    places = {"output": "my-adapter", "adapter": usual.adapter, "evaluation": usual.evaluation}
+    places["model"], places["data"] = public_path(run.recipe.model), public_path(run.recipe.data)
     if Path(run.recipe.data).parent == run.folder:
         places["data"] = Path(run.recipe.data).name
     return dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, **places)).flags
 
 
-def _download(run: Run | None) -> Any:
-    if run is None or run.state != DONE:
-        return gr.update(value=None, interactive=False)
-    try:
-        return gr.update(value=str(run.pack()), interactive=True)
-    except UserError:
-        return gr.update(value=None, interactive=False)
+def _download(run: Run | None) -> tuple[Any, UserError | None]:
+    """The button as the run stands, and what went wrong where the adapter could not be packed."""
+    problem = None
+    if run is not None and run.state == DONE:
+        try:
+            return gr.update(value=str(run.pack()), interactive=True), None
+        except UserError as error:
+            problem = error
+    return gr.update(value=None, interactive=False), problem
 
 
 def _explain(error: UserError, language: str) -> str:
