@@ -1,14 +1,16 @@
 // The lesson's tabs: walking a row's tokens, their passport, table and downloads; lighting up what belongs together.
 // Texts of users reach the page only through textContent.
 (() => {
-  const known = new WeakMap(); // token view -> { tokens, words, chips, at }
+  const known = new WeakMap(); // token view -> { source, said, tokens, words, chips, at, page }
   const PAGE = 200, LEAP = 25;
 
+  // Gradio keeps the node of a row and gives it another row's data: what is known of it holds as long as its data are the same.
   const read = (view) => {
-    if (!known.has(view)) {
+    const { tokens: source, words: said } = view.dataset;
+    if (known.get(view)?.source !== source || known.get(view).said !== said) {
       const columns = Object.entries(JSON.parse(view.dataset.tokens)); // name of a field -> its values, one per token
       const tokens = columns[0][1].map((_, at) => Object.fromEntries(columns.map(([name, values]) => [name, values[at]])));
-      known.set(view, { tokens, words: JSON.parse(view.dataset.words), chips: [...view.querySelectorAll(".tokens i")], at: -1, page: 0 });
+      known.set(view, { source, said, tokens, words: JSON.parse(said), chips: [...view.querySelectorAll(".tokens i")], at: -1, page: 0 });
     }
     return known.get(view);
   };
@@ -28,9 +30,12 @@
     const fill = (text) => text.replace(/{(next|id)}/g, (_, name) => (name === "id" ? next.id : shown(state, at + 1)));
     return fill(next.label < 0 ? words.next_ignored : words.next_trained);
   };
+  const findPassport = (view) => view.querySelector(".passport") ?? view.closest(".pair")?.querySelector(".passport");
   const passport = (view, state, at) => {
     const { tokens, words } = state, token = tokens[at];
-    const panel = view.querySelector(".passport") ?? view.closest(".pair").querySelector(".passport");
+    const panel = findPassport(view);
+    if (!panel) return;
+    for (const other of document.querySelectorAll(".passport.open")) if (other !== panel) other.classList.remove("open"); // one sheet at a time
     const heading = panel.querySelector("h4").textContent;
     panel.replaceChildren();
     panel.classList.add("open"); // on a phone a sheet at the lower edge, else it stands beside the tokens anyway
@@ -68,9 +73,9 @@
   };
   // On a phone the passport lies over the lower part of the screen: the tokens move, then the page, until the chip stands above it.
   const uncover = (chip) => {
-    const view = chip.closest(".token-view"), row = chip.closest(".tokens"), panel = view.querySelector(".passport") ?? view.closest(".pair").querySelector(".passport");
+    const view = chip.closest(".token-view"), row = chip.closest(".tokens"), panel = findPassport(view);
     const covered = () => Math.max(0, chip.getBoundingClientRect().bottom + 8 - panel.getBoundingClientRect().top);
-    if (getComputedStyle(panel).position !== "fixed") return;
+    if (!panel || getComputedStyle(panel).position !== "fixed") return;
     row.scrollTop += covered();
     scrollBy(0, covered());
   };
@@ -111,6 +116,11 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   };
+  // The page is drawn anew, its buttons too: the keyboard stays on the same one, or at the end on the other.
+  const focusPager = (place, step) => {
+    const buttons = [...place.querySelectorAll(".pager button")], same = buttons[step < 0 ? 0 : 1];
+    (same.disabled ? buttons.find((button) => !button.disabled) : same)?.focus();
+  };
   const cell = (value) => `"${String(value).replaceAll('"', '""')}"`;
   const table = (view) => {
     const state = read(view), { tokens, words } = state, place = view.querySelector(".table");
@@ -120,7 +130,7 @@
       const button = add(bar, "button", text);
       button.type = "button";
       button.disabled = !(state.page + step in [...Array(pages)]);
-      button.onclick = () => { state.page += step; table(view); };
+      button.onclick = () => { state.page += step; table(view); focusPager(place, step); };
     }
     add(bar, "span", words.page_of.replace("{page}", state.page + 1).replace("{pages}", pages));
     const grid = add(place, "table"), head = add(add(grid, "thead"), "tr"), body = add(grid, "tbody");
@@ -155,14 +165,14 @@
       if (first) row.scrollTop += first.getBoundingClientRect().top - row.getBoundingClientRect().top - row.clientHeight / 3;
     }
   };
-  const pairs = { "#pair": null, "#trainer-rows": null };
+  const pairs = { "#pair": null, "#trainer-rows": null }; // the tokens that stand there
   new MutationObserver(() => {
     for (const place in pairs) {
-      const now = document.querySelector(`${place} .pair`);
+      const now = [...document.querySelectorAll(`${place} .pair .token-view`)].map((view) => view.dataset.tokens).join();
       if (now && now !== pairs[place]) setTimeout(showDifference, 50, place);
       pairs[place] = now;
     }
-  }).observe(document.documentElement, { subtree: true, childList: true });
+  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-tokens"] });
 
   const light = (event) => {
     const link = event.target.closest?.(".template-view [data-link]");

@@ -64,7 +64,7 @@ def summary(folder: Path = EVALUATION) -> dict:
 @cache
 def rows() -> list[dict]:
     """The miniature's rows."""
-    return [json.loads(line) for line in Path(MINI.data).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in Path(MINI.data).read_text(encoding="utf-8").split("\n") if line]
 
 
 @cache

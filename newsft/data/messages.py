@@ -28,6 +28,12 @@ def asked_messages(row: dict) -> list[Message]:
     return prompt_messages(row["user_prompt"], system_prompt=row["system_prompt"], earlier=row.get("earlier", ()))
 
 
+def asked_text(row: dict) -> str:
+    """All that the user says in a row before its answer: the article, in whichever turn it stands."""
+    earlier = [message["content"] for message in row.get("earlier", ()) if message["role"] == "user"]
+    return "\n".join([*earlier, row["user_prompt"]])
+
+
 def prompt_messages(news: str, *, system_prompt: str, earlier: Sequence[Message] = ()) -> list[Message]:
     """What the model is asked: system, what was said earlier, user."""
     messages = [*earlier, {"role": "user", "content": news}]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from newsft.data.literal import read_dict
+from newsft.data.messages import gold_answer
 from newsft.evaluation import repair
 
 KEYS = (
@@ -68,6 +69,13 @@ def read_answer(text: str) -> Answer:
     if found.position is not None and not (repair.BROKEN_OFF in found.repairs and found.values):
         return Answer(reading=UNREADABLE, problem=SYNTAX if "{" in text else NO_DICT, position=found.position)
     return _check(found.values, found.repairs)
+
+
+def read_gold(row: dict) -> Answer | None:
+    """A row's gold answer; None where its text is no dict, or a value in it is of another kind than its key's: nothing can be compared with it."""
+    held = gold_answer(row)
+    answer = None if held is None else _check(held, [], reading=STRICT)
+    return None if answer is None or answer.problem == WRONG_TYPE else answer
 
 
 def _note_repeated(text: str, value: dict) -> list[str]:

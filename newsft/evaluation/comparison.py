@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from newsft.data.messages import gold_answer
-from newsft.evaluation.answer import Answer, read_answer
+from newsft.evaluation.answer import Answer, read_answer, read_gold
 from newsft.evaluation.fields import FieldComparison, compare_fields
 from newsft.inference.types import Comparison
 
@@ -21,8 +20,7 @@ class GoldAnswers:
     def find(self, article: str) -> tuple[int | None, Answer | None]:
         """The number of the first row with this article, and its gold answer where that can be read; None where there is no such row."""
         number = self._numbers.get(article.strip())
-        found = None if number is None else gold_answer(self._rows[number])
-        return number, None if found is None else Answer(found)
+        return number, None if number is None else read_gold(self._rows[number])
 
 
 def describe_answer(text: str, reason: str | None, answer: Answer, compared: FieldComparison) -> dict:

@@ -64,7 +64,11 @@ def read_curve(adapter: Path) -> dict | None:
         curve = json.loads(path.read_text(encoding="utf-8"))
         if missing := [name for name in ("settings", "base", "points") if name not in curve]:
             raise ValueError(f"it has no {', '.join(missing)}")
-    except (OSError, ValueError, TypeError) as error:
+        if wrong := [
+            n for n in (curve["settings"]["rows"], *(one["step"] for one in curve["points"])) if type(n) is not int
+        ]:
+            raise ValueError(f"{wrong[0]!r:.40} is no whole number")
+    except (OSError, ValueError, TypeError, KeyError) as error:
         message = (
             f"{path} is damaged ({error}); compute it again with `python -m newsft.evaluation.growth`, or delete it."
         )

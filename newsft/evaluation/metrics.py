@@ -7,13 +7,14 @@ the differences between sides over the same rows.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 
 import numpy as np
 
-from newsft.data.messages import gold_answer
+from newsft.data.messages import asked_text
 from newsft.evaluation import faithfulness
-from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer
+from newsft.evaluation.answer import KEYS, LISTS, Answer, read_answer, read_gold
 from newsft.evaluation.fields import STOCKS, Counts, FieldComparison, compare_fields, fold_text, stocks_of
 
 RESAMPLES, CONFIDENCE, SEED = 2000, 0.95, 7
@@ -28,25 +29,42 @@ class ScoredAnswer:
     text: str
     reason: str  # why the generation ended
     answer: Answer
-    gold: Answer
+    gold: Answer | None  # None where the row's could not be read: nothing is measured against it then
     compared: FieldComparison
 
     @property
     def kind(self) -> str:
-        """What the article is about, by its gold answer: no stock, good news, bad news, or both."""
+        """What the article is about, by its gold answer: no stock, good news, bad news, or both; unscored where there is none."""
+        if self.gold is None:
+            return "unscored"
         sides = [
             name for name, key in (("positive", STOCKS["+"]), ("negative", STOCKS["-"])) if self.gold.values.get(key)
         ]
         return "both" if len(sides) == 2 else (sides or ["unrelated"])[0]
 
+    @property
+    def score(self) -> float | None:
+        """How far it agrees with the gold answer; None where there is none."""
+        return None if self.gold is None else self.compared.score
+
 
 def score_text(row: int, source: dict, text: str, reason: str) -> ScoredAnswer:
     """A model's text about the row `source` of the data."""
-    answer, gold = read_answer(text), Answer(gold_answer(source) or {})
-    return ScoredAnswer(row, text, reason, answer, gold, compare_fields(answer, gold, source["user_prompt"]))
+    answer, gold = read_answer(text), read_gold(source)
+    return ScoredAnswer(row, text, reason, answer, gold, compare_fields(answer, gold or Answer(), asked_text(source)))
 
 
 Ratio = tuple[float, float]  # what one row adds to the numerator and to the denominator
+
+
+def _with_gold(measure: Callable[[ScoredAnswer], Ratio]) -> Callable[[ScoredAnswer], Ratio]:
+    """The measure; nothing to count where a row has no gold answer."""
+
+    @wraps(measure)
+    def counted(one: ScoredAnswer, **settings: Any) -> Ratio:
+        return (0, 0) if one.gold is None else measure(one, **settings)
+
+    return counted
 
 
 def _count(one: ScoredAnswer, keys: Iterable[str]) -> Counts:
@@ -92,22 +110,22 @@ MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {
     # Share of answers that `ast.literal_eval` reads with all eight keys.
     "readable": lambda one: (one.answer.readable, 1),
     # Share of rows whose relevance is said rightly.
-    "is_stock_related_accuracy": lambda one: (one.compared.fields["is_stock_related"].score, 1),
+    "is_stock_related_accuracy": _with_gold(lambda one: (one.compared.fields["is_stock_related"].score, 1)),
     # Of the companies named with a direction, the share that is right in both; of the gold ones, the share that is so named; their harmonic mean.
-    "stock_precision": lambda one: _precision(_count(one, STOCKS.values())),
-    "stock_recall": lambda one: _recall(_count(one, STOCKS.values())),
-    "stock_f1": lambda one: _f1(_count(one, STOCKS.values())),
+    "stock_precision": _with_gold(lambda one: _precision(_count(one, STOCKS.values()))),
+    "stock_recall": _with_gold(lambda one: _recall(_count(one, STOCKS.values()))),
+    "stock_f1": _with_gold(lambda one: _f1(_count(one, STOCKS.values()))),
     # The last of the three for the keywords.
-    "keyword_f1": lambda one: _f1(_count(one, [key for key in LISTS if key.endswith("keywords")])),
+    "keyword_f1": _with_gold(lambda one: _f1(_count(one, [key for key in LISTS if key.endswith("keywords")]))),
     # Mean chrF, where the answer or the gold answer has such a text.
-    "reason_chrf": lambda one: _chrf(one, [key for key in TEXTS if key.startswith("reason")]),
-    "summary_chrf": lambda one: _chrf(one, ["summary"]),
+    "reason_chrf": _with_gold(lambda one: _chrf(one, [key for key in TEXTS if key.startswith("reason")])),
+    "summary_chrf": _with_gold(lambda one: _chrf(one, ["summary"])),
     # Share of the stock articles whose raw text, readable or not, names a company that the article affects.
-    "names_company": _names_company,
+    "names_company": _with_gold(_names_company),
     # Of the companies named, the share that occurs in the article.
     "grounded": _grounded,
     # Share of the stock articles whose direction is right: good, bad or both, whichever companies are named.
-    "direction_accuracy": _direction,
+    "direction_accuracy": _with_gold(_direction),
     # Of the content words, and of the numbers, in reasons and summary, the share that the article holds.
     "words_in_article": lambda one: (one.compared.faithfulness.words_held, one.compared.faithfulness.words),
     "numbers_in_article": lambda one: (one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers),
@@ -177,6 +195,7 @@ def _ratios(scored: list[ScoredAnswer], measure: Callable[[ScoredAnswer], Ratio]
     return tuple(np.array([measure(one) for one in scored], dtype=float).reshape(-1, 2).T)
 
 
+@_with_gold
 def _field(one: ScoredAnswer, key: str) -> Ratio:
     score = one.compared.fields[key].score
     return score or 0.0, score is not None

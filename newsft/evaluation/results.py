@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from newsft.data.messages import asked_text
 from newsft.errors import UserError
 from newsft.evaluation import metrics
 from newsft.evaluation.metrics import ScoredAnswer
@@ -41,9 +42,9 @@ class Row:
 
     @property
     def gain(self) -> float:
-        """By how much the tuned answer agrees better with gold than the base answer, between -1 and 1; 0 where one side is missing."""
-        scores = [self.answers[side].compared.score for side in ("base", "tuned") if side in self.answers]
-        return scores[1] - scores[0] if len(scores) == 2 else 0.0
+        """By how much the tuned answer agrees better with gold than the base answer, between -1 and 1; 0 where one side or the gold answer is missing."""
+        scores = [self.answers[side].score for side in ("base", "tuned") if side in self.answers]
+        return scores[1] - scores[0] if len(scores) == 2 and None not in scores else 0.0
 
     def passes(self, chosen: str) -> bool:
         """Whether the row belongs to a filter, one of FILTERS; `unreadable` is about the last answer."""
@@ -90,7 +91,7 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
         raise UserError(message, key="other_evaluation", folder=str(folder))
     scored = score_all(rows, found)
     answers = [{side: answers[number] for side, answers in scored.items()} for number in range(count)]
-    return Results(summary, [Row(number, rows[number]["user_prompt"], answers[number]) for number in range(count)])
+    return Results(summary, [Row(number, asked_text(rows[number]), answers[number]) for number in range(count)])
 
 
 def score_all(rows: list[dict], found: list[Generation]) -> dict[str, list[ScoredAnswer]]:
@@ -103,4 +104,5 @@ def score_all(rows: list[dict], found: list[Generation]) -> dict[str, list[Score
 
 def read_generations(path: Path) -> list[Generation]:
     """Every generation of a finished run."""
-    return [Generation(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    # Not splitlines(), which cuts at U+2028 too: a text may hold it.
+    return [Generation(**json.loads(line)) for line in path.read_text(encoding="utf-8").split("\n") if line]

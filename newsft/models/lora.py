@@ -83,8 +83,8 @@ def measure_shape(config: PretrainedConfig, *, rank: int, alpha: float, targets:
     return LoraShape(made, rank, alpha, model.num_parameters())
 
 
-def measure_norms(folder: Path) -> dict[str, list[float]]:
-    """Target -> Frobenius norm of alpha / r · B·A, layer by layer: what the adapter in `folder` adds to W. All 0 before the first step, as B is.
+def measure_norms(folder: Path) -> dict[str, dict[int, float]]:
+    """Target -> layer -> Frobenius norm of alpha / r · B·A: what the adapter in `folder` adds to W. All 0 before the first step, as B is.
 
     Raises UserError where the folder holds no plain LoRA adapter.
     """
@@ -97,9 +97,9 @@ def measure_norms(folder: Path) -> dict[str, list[float]]:
             up = weights[name.replace("lora_A", "lora_B")]
             norm = (up.float() @ down.float()).norm().item() * scaling
             found.setdefault(place[2], {})[int(place[1])] = norm
-    return {target: [norms[layer] for layer in sorted(norms)] for target, norms in sorted(found.items())}
+    return {target: dict(sorted(norms.items())) for target, norms in sorted(found.items())}
 
 
 def has_moved(folder: Path) -> bool:
     """Whether the adapter in `folder` adds anything to any layer: B, which begins as zeros, is no longer zero. UserError as `measure_norms`."""
-    return any(norm > 0 for norms in measure_norms(folder).values() for norm in norms)
+    return any(norm > 0 for norms in measure_norms(folder).values() for norm in norms.values())

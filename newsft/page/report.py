@@ -34,8 +34,13 @@ def write_csv(results: Results, path: Path) -> None:
                 scores = {
                     f"score_{key}": "" if score is None else round(score, 4) for key, score in told["scores"].items()
                 }
-                texts = {"text": one.text, "gold": str(one.gold.values), "article": row.article}
-                told |= {"row": row.number, "kind": one.kind, "side": side, "score": round(told["score"], 4)}
+                texts = {"text": one.text, "gold": str(one.gold.values) if one.gold else "", "article": row.article}
+                told |= {
+                    "row": row.number,
+                    "kind": one.kind,
+                    "side": side,
+                    "score": "" if told["score"] is None else round(told["score"], 4),
+                }
                 told |= {"repairs": "; ".join(one.answer.repairs), "problem": one.answer.problem or ""}
                 writer.writerow(told | scores | {name: _inert(text) for name, text in texts.items()})
 
@@ -50,7 +55,12 @@ def write_json(results: Results, path: Path) -> None:
     rows = []
     for row in results.rows:
         told = {side: _describe(one) for side, one in row.answers.items()}
-        source = {"row": row.number, "kind": row.last.kind, "article": row.article, "gold": row.last.gold.values}
+        source = {
+            "row": row.number,
+            "kind": row.last.kind,
+            "article": row.article,
+            "gold": row.last.gold and row.last.gold.values,
+        }
         rows.append(source | {"answers": told})
     path.write_text(
         json.dumps(results.summary | {"answers": rows}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
@@ -58,7 +68,8 @@ def write_json(results: Results, path: Path) -> None:
 
 
 def _describe(one: ScoredAnswer) -> dict:
-    return describe_answer(one.text, one.reason, one.answer, one.compared) | {"score": one.compared.score}
+    told = describe_answer(one.text, one.reason, one.answer, one.compared) | {"score": one.score}
+    return told if one.gold else told | {"scores": dict.fromkeys(told["scores"])}
 
 
 def write_html(results: Results, path: Path, *, language: str) -> None:

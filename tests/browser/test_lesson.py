@@ -66,6 +66,41 @@ def test_row_chosen_by_number_is_shown_as_training_encodes_it(page, rows, name, 
     ]
 
 
+def test_passport_and_table_are_of_the_row_that_is_shown(page, rows):
+    open_tab(page, "tokens")
+    shorter, longer = sorted((3, 12), key=lambda number: len(encoded(rows, number)))
+    for number in (shorter, longer, shorter):
+        row = encoded(rows, number)
+        choose_row(page, "tokens", number)
+        wait_for_tokens(page, "#row", len(row))
+        page.locator("#row .tokens i").last.click()
+        facts = passport(page)
+        assert facts[say("token_position", "ko")] == f"{len(row) - 1} / {len(row) - 1}"
+        assert facts[say("token_id", "ko")].startswith(str(row.input_ids[-1]))
+
+
+def test_table_keeps_the_keyboard_where_it_is_when_the_page_turns(page, rows):
+    open_tab(page, "tokens")
+    choose_row(page, "tokens", ROW)
+    wait_for_tokens(page, "#row", len(encoded(rows)))
+    page.locator("#row [data-tool=table]").click()
+    following = page.locator("#row .pager button").last
+    following.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#row .pager span")).to_contain_text("2")
+    expect(page.locator("#row .pager button:focus")).to_have_count(1)
+
+
+def test_masked_token_says_so_on_its_chip(page):
+    open_tab(page, "lab")
+    page.locator("#switches").get_by_text(lesson("pad_by_value", "ko")["switch"]).click()
+    hidden = page.locator("#pair .after .tokens i.o").first
+    expect(hidden).to_be_attached(timeout=SECONDS)
+    assert hidden.evaluate("chip => getComputedStyle(chip, '::after').content").rstrip('"').endswith("· 0")
+    hidden.click()
+    assert passport(page, "#pair")[say("token_mask", "ko")].startswith("0")
+
+
 def test_row_chosen_by_number_is_shown_in_the_template(page, rows):
     open_tab(page, "template")
     choose_row(page, "template", ROW)

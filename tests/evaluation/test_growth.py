@@ -42,7 +42,8 @@ def test_curve_is_read_back_from_the_adapters_folder(curve, adapter):
     path = adapter / GROWTH / CURVE_FILE
     path.write_text(json.dumps(curve), encoding="utf-8")
     assert read_curve(adapter) == curve
-    for damaged in ("{", "{}", "[]"):
+    odd = curve | {"points": [point | {"step": "<b>"} for point in curve["points"]]}
+    for damaged in ("{", "{}", "[]", json.dumps(odd)):
         path.write_text(damaged, encoding="utf-8")
         with pytest.raises(UserError, match=r"damaged.*newsft\.evaluation\.growth"):
             read_curve(adapter)

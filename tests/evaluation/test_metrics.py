@@ -103,6 +103,24 @@ def test_fields_are_scored_apart_where_there_is_something_to_score():
     assert metrics.score(scored(str(GOLD), "비"))["fields"]["summary"]["score"] == 0.5
 
 
+@pytest.mark.parametrize("gold", ["호재입니다.", str(GOLD | {"positive_impact_stocks": "좋음"}), {"summary": ["가"]}])
+def test_answer_without_a_gold_answer_that_can_be_read_is_measured_by_its_article_alone(gold):
+    one = score_text(1, ROWS[0] | {"assistant": gold}, str(GOLD), "end_of_turn")
+    assert one.gold is one.score is None and one.kind == "unscored"
+    found = metrics.score([*scored(str(GOLD)), one])
+    assert (found["rows"], found["readable"], found["words_in_article"]) == (2, 1.0, 1.0)
+    assert found["is_stock_related_accuracy"] == found["stock_f1"] == found["summary_chrf"] == 1.0
+    alone = metrics.score([one])
+    assert alone["stock_f1"] is alone["direction_accuracy"] is alone["names_company"] is None
+    assert metrics.compare([one], [one])["stock_f1"] is None
+
+
+def test_article_may_stand_in_an_earlier_turn():
+    earlier = [{"role": "user", "content": ROWS[0]["user_prompt"]}, {"role": "assistant", "content": "네."}]
+    one = score_text(0, ROWS[0] | {"user_prompt": "요약해 주세요.", "earlier": earlier}, str(GOLD), "end_of_turn")
+    assert not any(one.compared.ungrounded.values()) and one.compared.faithfulness.share == 1.0
+
+
 def test_interval_of_a_share_is_that_of_the_binomial():
     answers = [score_text(number, ROWS[1], str(UNRELATED) if number % 4 else "비", "limit") for number in range(400)]
     low, high = metrics.score(answers)["intervals"]["readable"]

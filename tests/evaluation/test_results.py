@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 
 from newsft.errors import UserError
-from newsft.evaluation.results import FILTERS, load_results
+from newsft.evaluation.results import FILTERS, load_results, read_generations
 from newsft.page import report
 from newsft.page.tabs.evaluation import EXPORTS, EvaluationHandlers
 from newsft.recipe import RECIPES
@@ -68,6 +68,13 @@ def test_damaged_evaluation_is_refused(copied, half, damage):
         (copied / "summary.json").write_text("{}")
     with pytest.raises(UserError, match="again"):
         load_results(copied, half)
+
+
+def test_text_with_a_line_separator_of_unicode_is_one_answer(tmp_path):
+    told = {"row": 0, "side": "base", "text": "첫 줄\u2028둘째 줄\u0085", "tokens": 3, "reason": "limit"}
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps(told, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [vars(one) for one in read_generations(path)] == [told]
 
 
 def test_evaluation_of_other_rows_is_refused(copied, half):

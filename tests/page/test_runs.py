@@ -13,6 +13,8 @@ import gradio as gr
 import pytest
 
 import app
+from newsft.data.messages import row_messages
+from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.page.html.runs import format_preview, format_progress, format_run
 from newsft.page.html.training import format_settings
@@ -289,6 +291,12 @@ def test_adapter_that_could_not_be_offered_or_packed_is_told_beside_the_finished
     monkeypatch.setattr(type(run), "pack", lambda self: (_ for _ in ()).throw(full))
     status, *_, download, _, _ = handlers.look(ANNA, "ko", None)
     assert "No space left on device" in status and not download["interactive"]
+
+
+def test_first_batch_has_one_passport_for_its_rows(handlers, chat):
+    rows = pad_batch([chat.encode_row(row_messages(row)) for row in tiny.make_rows(2)], pad_id=chat.pad_id)
+    shown = handlers._show_batch(SimpleNamespace(batch=True, rows=rows), "ko")
+    assert shown.count('class="pair"') == shown.count('class="passport"') == 1 and shown.count("data-tokens") == 2
 
 
 def test_rows_that_fail_the_check_are_not_put_into_the_queue(handlers, runs, monkeypatch):

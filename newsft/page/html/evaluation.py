@@ -70,9 +70,9 @@ def list_rows(rows: Sequence[Row], *, language: str) -> list[list]:
     """The rows as a table: number, beginning of the article, kind, both sides' scores and the gain in percent, how the last answer was read."""
     lines = []
     for row in rows:
-        scores = {side: round(one.compared.score * 100) for side, one in row.answers.items()}
+        scores = {side: None if one.score is None else round(one.score * 100) for side, one in row.answers.items()}
         gain = (
-            scores["tuned"] - scores["base"] if len(scores) == 2 else None
+            scores["tuned"] - scores["base"] if len(scores) == 2 and None not in scores.values() else None
         )  # of the rounded scores, so that the line adds up
         title, kind = row.article.strip().split("\n")[0][:40], say(f"kind_{row.last.kind}", language)
         read = _say_reading(" + ".join(row.last.answer.repairs) or row.last.answer.reading, language)
@@ -92,4 +92,7 @@ def format_row(row: Row, *, language: str) -> str:
     article = (
         f'<details><summary>{say("article", language)}</summary><p class="article">{escape(row.article)}</p></details>'
     )
-    return f'{heading}{article}<div class="columns">{"".join(columns)}</div>{format_gold(one.gold, row.number, language=language)}'
+    gold = (
+        format_gold(one.gold, row.number, language=language) if one.gold else f"<p>{say('gold_unread', language)}</p>"
+    )
+    return f'{heading}{article}<div class="columns">{"".join(columns)}</div>{gold}'

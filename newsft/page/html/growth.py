@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from newsft.evaluation.answer import KEYS, STRICT, UNREADABLE, Answer
 from newsft.evaluation.fields import STOCKS, FieldComparison, differing_keys
@@ -135,7 +136,7 @@ def format_curve(curve: dict, measures: Sequence[str], *, fits: bool, language: 
         for step, held in lines
     ]
     table = format_table(heads, rows, kind="scores", label=say("curve_title", language))
-    return f'{warning}<p class="footer">{origin}</p>{table}'
+    return f'{warning}<p class="footer">{escape(origin)}</p>{table}'
 
 
 def _score(value: float | None, interval: list[float] | None) -> str:

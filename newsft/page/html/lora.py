@@ -39,13 +39,13 @@ def format_shape(shape: "LoraShape", *, heading: str, language: str) -> str:
     )
 
 
-def format_norms(norms: dict[str, list[float]], *, language: str) -> str:
+def format_norms(norms: dict[str, dict[int, float]], *, language: str) -> str:
     """The norm of what the adapter adds to W, a line for each layer, a column for each target."""
-    largest = max((norm for layers in norms.values() for norm in layers), default=0) or 1
+    largest = max((norm for layers in norms.values() for norm in layers.values()), default=0) or 1
     heads = [say("lora_layer", language), *(f"<code>{escape(name)}</code>" for name in norms)]
     rows = [
-        [str(layer), *(_bar(norm, largest) for norm in layers)]
-        for layer, layers in enumerate(zip(*norms.values(), strict=True))
+        [str(layer), *(_bar(layers[layer], largest) if layer in layers else "–" for layers in norms.values())]
+        for layer in sorted({layer for layers in norms.values() for layer in layers})
     ]
     note = say("lora_norms_note", language)
     table = format_table(heads, rows, kind="scores norms", label=say("lora_norms", language))

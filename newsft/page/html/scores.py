@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 import warnings
 from html import escape
 
@@ -29,6 +30,8 @@ STYLE = dict.fromkeys(INKED, INK) | {
     "font.size": 15,
     "hatch.linewidth": 1.2,
 }
+
+DRAWING = threading.Lock()  # matplotlib's settings are one for all threads
 
 Bar = tuple[float | None, list[float] | None]  # a share between 0 and 1, and its interval
 
@@ -59,7 +62,7 @@ def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> st
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with DRAWING, matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing"
         )  # matplotlib's font need not have Hangul: the browser draws the letters

@@ -102,7 +102,7 @@ def _section(origin: str, tokens: list[Token], language: str, marked: Collection
 
 
 def _chip(token: Token, language: str, marked: Collection[int]) -> str:
-    found = {"t": token.label >= 0, "c": token.control, "x": token.position in marked}
+    found = {"t": token.label >= 0, "c": token.control, "x": token.position in marked, "o": not token.mask}
     kinds = [name for name, holds in found.items() if holds]
     if token.parts > 1:
         kinds.append("g1" if token.part == 1 else "g2" if token.part < token.parts else "g3")

@@ -1,5 +1,6 @@
 """A run's settings, its arithmetic, and what LoRA adds to the model -> HTML."""
 
+from collections.abc import Collection
 from dataclasses import fields
 from html import escape
 
@@ -13,8 +14,11 @@ from newsft.recipe import Recipe
 DEFAULTS = Recipe()  # the lesson's
 
 
-def format_settings(recipe: Recipe, *, language: str) -> str:
-    """Every setting: its value, the lesson's, what it is, and what changes if it is doubled or set otherwise."""
+def format_settings(recipe: Recipe, *, language: str, known: Collection[str] | None = None) -> str:
+    """Every setting: its value, the lesson's, what it is, and what changes if it is doubled or set otherwise.
+
+    `known` are the settings that are known of an adapter that was made elsewhere; None where all are.
+    """
     heads = [say(f"settings_{name}", language) for name in ("name", "value", "lesson", "what", "change")]
     rows = []
     for field in fields(Recipe):
@@ -23,6 +27,8 @@ def format_settings(recipe: Recipe, *, language: str) -> str:
         said = setting(field.name, language)
         value, lesson = (show_value(getattr(one, field.name)) for one in (recipe, DEFAULTS))
         shown = escape(value) if value == lesson else f"<strong>{escape(value)}</strong>"
+        if known is not None and field.name not in known:
+            shown = say("settings_unknown", language)
         what = format_code(said.get("what", field.metadata["why"]))
         cells = [shown, escape(lesson), what, format_code(said["change"])]
         rows.append([f"<code>--{field.name.replace('_', '-')}</code>", *cells])

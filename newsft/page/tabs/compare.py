@@ -45,17 +45,19 @@ def build_compare_tab(
     place, timer = gr.HTML(elem_id="place"), gr.Timer(PLACE_SECONDS, active=False)
     outputs = _build_answers(words, handlers)
     finished = gr.State(None)  # the last complete comparison
+    spoken = gr.State(None)  # the language in which the one that runs is shown
     ahead = build_next_tokens(engine, words, finished=finished, language=language)
     prompt = _build_system_prompt(words, handlers, adapter)
     if engine.capabilities.changeable:
         opened = [page.load, tab.select, language.change]
         _offer_on(opened, handlers, name_own, adapter=adapter, prompt=prompt, reader=reader, language=language)
 
-    started = compare.click(handlers.start, language, [compare, stop, timer, *outputs, finished], **QUICK)
+    started = compare.click(handlers.start, language, [compare, stop, timer, *outputs, finished, spoken], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
     running = started.success(handlers.run, [news, prompt, adapter, language], [*outputs, finished], **streamed)
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
         ended(_end, None, [compare, stop, timer, place], **QUICK)
+    running.success(handlers.translate_late, [language, spoken, finished], outputs, **QUICK)
     timer.tick(handlers.place, language, place, **QUICK)
     # A reader who leaves; closing the stream alone ends the comparison only at its next frame.
     page.unload(handlers.stop)
@@ -161,7 +163,7 @@ def _build_system_prompt(words: Words, handlers: CompareHandlers, adapter: gr.Dr
         prompt = words.make(gr.Textbox, {"label": "system_prompt"}, value=handlers.system_prompt, **look)
         reset = words.make(gr.Button, {"value": "reset"}, size="sm")
     reset.click(handlers.find_system_prompt, adapter, prompt, **QUICK)
-    adapter.input(handlers.change_adapter, [adapter, prompt], prompt, **QUICK)
+    adapter.input(handlers.change_adapter, [adapter, prompt], prompt, trigger_mode="always_last", **QUICK)
     return prompt
 
 

@@ -161,7 +161,7 @@ class CompareHandlers:
         refuse_when_full(self.page, "tab_compare", language)
         self.stops.press(request.session_hash)
         buttons = [gr.update(interactive=False), gr.update(interactive=True)]
-        return [*buttons, gr.Timer(active=True), *self.blank(language, waiting="queued"), None]
+        return [*buttons, gr.Timer(active=True), *self.blank(language, waiting="queued"), None, language]
 
     def stop(self, request: gr.Request) -> None:
         """Stop the comparison of this browser tab, no other."""
@@ -179,6 +179,10 @@ class CompareHandlers:
     def translate(self, language: str, finished: Comparison | None) -> list[str]:
         """Say the finished comparison again in another language."""
         return self.show(finished, language) if finished else self.blank(language)
+
+    def translate_late(self, language: str, spoken: str | None, finished: Comparison | None) -> list:
+        """Say it again where the reader has switched the language while it was answered."""
+        return [gr.skip()] * (len(self.engine.sides) + 1) if language == spoken else self.translate(language, finished)
 
     def answer(
         self, request: gr.Request, news: str, system_prompt: str | None = None, adapter: str | None = None
@@ -209,7 +213,7 @@ class CompareHandlers:
     def load_row(self, number: float, language: str) -> str | dict:
         """The article of a test row, for the news box."""
         try:
-            return next(message["content"] for message in pick_row(self.rows, number) if message["role"] == "user")
+            return [message["content"] for message in pick_row(self.rows, number) if message["role"] == "user"][-1]
         except UserError as error:
             gr.Warning(say_error(error, language), title=say("tab_compare", language))
             return gr.skip()

@@ -35,6 +35,7 @@ class EvaluationHandlers:
         self._folder = tempfile.TemporaryDirectory(prefix="newsft-")  # deleted when the process ends
         self._results: Results | None = None
         self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._opened = False  # whether anybody has looked at it
 
     @property
     def results(self) -> Results:
@@ -46,6 +47,7 @@ class EvaluationHandlers:
 
     def show(self, language: str, chosen: str) -> list:
         """Origin, picture, kinds, score table and the list of rows."""
+        self._opened = True
         try:
             summary = self.results.summary
         except UserError as error:
@@ -61,11 +63,11 @@ class EvaluationHandlers:
 
     def show_again(self, language: str, chosen: str) -> list:
         """The same in another language; nothing where nobody has opened the tab yet."""
-        return [gr.skip()] * 5 if self._results is None else self.show(language, chosen)
+        return self.show(language, chosen) if self._opened else [gr.skip()] * 5
 
     def export_again(self, language: str) -> list:
         """The exports in another language; nothing where nobody has opened the tab yet."""
-        return [gr.skip() if self._results is None else self.export(kind, language) for kind in EXPORTS]
+        return [self.export(kind, language) if self._opened else gr.skip() for kind in EXPORTS]
 
     def show_list(self, language: str, chosen: str) -> dict:
         """The table of the rows that pass the filter."""

@@ -53,7 +53,7 @@ class GrowthHandlers:
         refuse_when_full(self.page, "growth_ask", language)
         self.stops.press(request.session_hash)
         queued = f'<p class="waiting">{say("queued", language)}</p>'
-        return [gr.update(interactive=False), gr.update(interactive=True), queued, "", None]
+        return [gr.update(interactive=False), gr.update(interactive=True), queued, "", None, language]
 
     def run(self, news: str, language: str, request: gr.Request) -> Iterator[list]:
         """Let the table grow; the last yield also holds the finished answers. What goes wrong stands in the table's place."""
@@ -89,10 +89,15 @@ class GrowthHandlers:
             return ["", ""]
         return [views.format_strip(self.read(finished), language=language), self.show_pair(finished, step, language)]
 
+    def show_end(self, finished: Comparison | None, step: int, language: str, spoken: str | None) -> list:
+        """Both answers of the chosen step, and the strip again where the reader has switched the language meanwhile."""
+        strip, pair = self.translate(finished, step, language)
+        return [gr.skip() if language == spoken else strip, pair]
+
     def load_row(self, number: float | None, language: str) -> str | dict:
         """The article of a test row, for the news box."""
         try:
-            return next(message["content"] for message in pick_row(self.rows, number) if message["role"] == "user")
+            return [message["content"] for message in pick_row(self.rows, number) if message["role"] == "user"][-1]
         except UserError as error:
             gr.Warning(say_error(error, language), title=say("growth_ask", language))
             return gr.skip()
@@ -130,13 +135,14 @@ def build_growth(
     names = {"label": "growth_choose", "choices": lambda to: _name_steps(handlers.growth, to)}
     step = words.make(gr.Radio, names, value=list(handlers.growth)[-1], elem_id="growth-step")
     pair, finished = gr.HTML(elem_id="growth-pair"), gr.State(None)
+    spoken = gr.State(None)  # the language in which the answers that run are shown
 
-    started = ask.click(handlers.start, language, [ask, stop, strip, pair, finished], **QUICK)
+    started = ask.click(handlers.start, language, [ask, stop, strip, pair, finished, spoken], **QUICK)
     streamed = {"show_progress": "hidden", "api_visibility": "private"} | MODEL
     running = started.success(handlers.run, [news, language], [strip, finished], **streamed)
     for ended in (running.success, running.failure):  # failure: the queue or the web server refused it
         ended(_end, None, [ask, stop], **QUICK)
-    running.success(handlers.show_pair, [finished, step, language], pair, **QUICK)
+    running.success(handlers.show_end, [finished, step, language, spoken], [strip, pair], **QUICK)
     page.unload(handlers.stop)
     stop.click(handlers.stop, None, None, **QUICK)
     step.input(handlers.show_pair, [finished, step, language], pair, trigger_mode="always_last", **QUICK)

@@ -13,7 +13,7 @@ from newsft.errors import UserError
 from newsft.inference.types import Engine
 from newsft.page.chooser import explain
 from newsft.page.html import runs as views
-from newsft.page.html.tokens import format_batch, format_tokens
+from newsft.page.html.tokens import format_batch, format_pair, format_pane
 from newsft.page.plots import plot_history
 from newsft.page.texts import say
 from newsft.paths import public_path
@@ -152,12 +152,14 @@ class RunHandlers:
         chat = self.engine.chat
         rows = [tokens.read_tokens(chat, row) for row in progress.rows]
         pad_text = chat.tokenizer.convert_ids_to_tokens(chat.pad_id)
-        parts = [format_batch(rows, pad_id=chat.pad_id, pad_text=pad_text, language=language)]
-        for number, row in enumerate(rows, 1):
-            title = say("train_batch_row", language, number=number)
-            chips = format_tokens(row, language=language, name=f"first-{number}", passport=False, label=title)
-            parts.append(f"<h4>{title}</h4>{chips}")
-        return "".join(parts)
+        panes = [
+            format_pane(
+                f"first-{number}", say("train_batch_row", language, number=number), row, marked=(), language=language
+            )
+            for number, row in enumerate(rows, 1)
+        ]
+        bands = format_batch(rows, pad_id=chat.pad_id, pad_text=pad_text, language=language)
+        return bands + format_pair(panes, language=language)
 
 
 def name_adapter(run: Run) -> str:

@@ -58,7 +58,7 @@ def build_trainers(
     def translate(chosen_name: str, to: str) -> dict:
         return gr.update(choices=_variants(chosen_name, to), label=say("trainer_variant", to))
 
-    name.input(choose, [name, language], variant, **QUICK)
+    name.input(choose, [name, language], variant, trigger_mode="always_last", **QUICK)
     language.change(translate, [name, language], variant, **QUICK)
     chooser.on_change(
         lambda *values: show_trainer(shelf, *values), [variant], [told, rows], tab=tab, chosen=chosen, language=language

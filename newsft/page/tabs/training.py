@@ -1,6 +1,7 @@
 """The tab 학습: the settings and their arithmetic, what LoRA adds to the model, the run's history, and the adapter's growth."""
 
 import threading
+from dataclasses import replace
 
 import gradio as gr
 
@@ -30,8 +31,18 @@ class TrainingHandlers:
     def __init__(self, engine: Engine, recipe: Recipe, split: Split):
         self.engine, self.rows, run = engine, split.train, engine.models.run
         self.source, self.adapter = recipe.model, recipe.adapter
-        self.recipe = from_record(run["recipe"]) if run else recipe  # the adapter's own settings, where they are known
+        self.recipe, self.known = from_record(run["recipe"]) if run else recipe, None
+        if (
+            not run and engine.adapters and (told := engine.adapters[0].settings)
+        ):  # made elsewhere: only its own file tells of it
+            own = {
+                "lora_r": told["r"],
+                "lora_alpha": told["alpha"],
+                "lora_targets": tuple(str(told["targets"]).split()),
+            }
+            self.recipe, self.known = replace(recipe, **own), (*own, "model", "adapter")
         self._counted: arithmetic.RowTokens | None = None
+        self._opened = False
         self._lock = threading.Lock()
 
     @property
@@ -45,15 +56,16 @@ class TrainingHandlers:
 
     def show(self, language: str, *quantities: float | None) -> list[str]:
         """Settings, arithmetic and LoRA, as they stand when the tab is opened."""
+        self._opened = True
         return [
-            views.format_settings(self.recipe, language=language),
+            views.format_settings(self.recipe, known=self.known, language=language),
             self.show_arithmetic(language, *quantities),
             self.show_lora(language),
         ]
 
     def show_again(self, language: str, *quantities: float | None) -> list:
         """The same in another language; nothing where nobody has opened the tab yet."""
-        return [gr.skip()] * 3 if self._counted is None else self.show(language, *quantities)
+        return self.show(language, *quantities) if self._opened else [gr.skip()] * 3
 
     def show_arithmetic(self, language: str, *quantities: float | None) -> str:
         """The formula with the quantities that were chosen, in the order of QUANTITIES."""
@@ -141,8 +153,7 @@ def _build_quantities(words: Words, handlers: TrainingHandlers) -> list[gr.Numbe
                 gr.Number,
                 {"label": f"quantity_{name}"},
                 value=first[name],
-                precision=0,
-                minimum=1,
+                precision=0,  # no minimum: Gradio would refuse a 0 in English, before it is asked here
                 min_width=100,
                 elem_id=f"quantity-{name.replace('_', '-')}",
             )

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,24 @@ def test_picture_shows_every_score_in_words_and_figures(results, language):
         for side in ("base", "tuned"):
             assert f"{results.summary[side][name] * 100:.1f}" in page.text
     assert "currentColor" in svg and "var(--tuned" in svg and "#0102" not in svg
+
+
+def test_pictures_drawn_at_once_are_those_drawn_alone(results):
+    alone = draw_scores(results.summary, language="ko")
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(lambda _: draw_scores(results.summary, language="ko"), range(6))) == {alone}
+
+
+def test_row_without_a_gold_answer_is_shown_unscored(rows):
+    source = rows[12] | {"assistant": "호재입니다."}
+    row = Row(
+        12, source["user_prompt"], {side: score_text(12, source, "{}", "end_of_turn") for side in ("base", "tuned")}
+    )
+    for language in ("ko", "en"):
+        shown = views.format_row(row, language=language)
+        assert say("gold_unread", language) in shown and say("kind_unscored", language) in shown
+        assert views.list_rows([row], language=language)[0][3:6] == [None] * 3
+    assert row.gain == 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

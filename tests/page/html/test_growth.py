@@ -79,5 +79,7 @@ def test_curve_is_told_in_numbers_and_drawn(language):
     page = Page(format_curve(curve, ("readable", "stock_f1"), fits=False, language=language))
     assert page.text.count("50.0 %") == 3 and page.text.count("(40–60)") == 3
     assert say("curve_of_another", language) in page.text
+    evil = format_curve(curve | {"date": EVIL}, ("readable",), fits=True, language=language)
+    assert not {"script", "img"} & set(Page(evil).tags)
     frame = plot_growth(curve["points"], ("readable", "stock_f1"), language=language)["value"]
     assert list(frame[X]) == [0, 372]  # what was not measured is no point

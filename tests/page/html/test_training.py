@@ -80,8 +80,19 @@ def test_lora_is_drawn_with_the_sizes_of_every_matrix(language):
     for text in ("4,096 × 4,096", "1,024 × 8", "8 × 4,096", "3,407,872", "8,030,261,248", "+ 32/8 ×", "<VARCO>"):
         assert text in page.text
     assert page.tags.count("svg") == 2 and page.tags.count("rect") == 6
-    assert Page(format_norms({"q_proj": [0.0, 1.5], "v_proj": [0.0, 3.0]}, language=language)).text.count("1.50") == 1
-    assert Page(format_norms({"q_proj": [0.0]}, language=language)).text.count("0.00") == 1
+    norms = {"q_proj": {10: 0.0, 11: 1.5}, "v_proj": {11: 3.0}}  # an adapter of some layers
+    page = Page(format_norms(norms, language=language))
+    assert page.text.count("1.50") == page.text.count("–") == 1 and page.tags.count("tr") == 1 + 2
+    assert "10" in page.text and "11" in page.text
+    assert Page(format_norms({"q_proj": {0: 0.0}}, language=language)).text.count("0.00") == 1
+
+
+@both_languages
+def test_settings_of_an_adapter_made_elsewhere_are_said_as_far_as_they_are_known(language):
+    recipe = replace(RECIPES["mini"], lora_r=16)
+    shown = format_settings(recipe, known=("lora_r",), language=language)
+    assert "<strong>16</strong>" in shown
+    assert shown.count(say("settings_unknown", language)) == len(fields(Recipe)) - 2  # its name is no setting
 
 
 @both_languages
