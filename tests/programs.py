@@ -4,6 +4,7 @@ To import torch, transformers, trl and Gradio takes longer than most of these ru
 sets or a variable that a library reads when it is imported, is not for this: start `sys.executable` there.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
@@ -28,15 +30,25 @@ IMPORTED = (
 class Program:
     """A running program, as far as tests need it what `subprocess.Popen` is."""
 
-    def __init__(self, words: list[str], *, environment: dict[str, str], output: IO, errors: IO):
-        """`words` are what stands behind `python`."""
+    def __init__(
+        self,
+        words: list[str],
+        *,
+        environment: dict[str, str],
+        output: IO,
+        errors: IO,
+        given: int | None = None,
+        session: bool = False,
+    ):
+        """`words` are what stands behind `python`; `given` is a file that it reads as its standard input, `session` gives it one of its own."""
         ours, theirs = os.pipe()
-        request = json.dumps([list(map(str, words)), environment]).encode()
+        request = json.dumps([list(map(str, words)), environment, session]).encode()
         with tempfile.TemporaryFile() as asked:
             asked.write(request)
             asked.flush()
+            files = [asked.fileno(), output.fileno(), errors.fileno(), theirs]
             with _lock:
-                socket.send_fds(_forker(), [b"."], [asked.fileno(), output.fileno(), errors.fileno(), theirs])
+                socket.send_fds(_forker(), [b"."], files if given is None else [*files, given])
         os.close(theirs)
         self._told = os.fdopen(ours, "r")
         self.pid, self.returncode = int(self._told.readline()), None
@@ -72,6 +84,19 @@ def start(*words: object, output: IO, errors: IO, **variables: str) -> Program:
     return Program(words, environment=_environment() | variables, output=output, errors=errors)
 
 
+def popen(command: list[str], *, stdin: int, stdout: IO, stderr: int, start_new_session: bool) -> Program:
+    """What a page's runs ask of `subprocess.Popen`, forked: a pipe to its standard input, both outputs in one file."""
+    assert (stdin, stderr) == (subprocess.PIPE, subprocess.STDOUT)
+    given, ours = os.pipe()
+    try:
+        files = {"output": stdout, "errors": stdout, "given": given, "session": start_new_session}
+        program = Program(command[1:], environment=_environment(), **files)
+    finally:
+        os.close(given)
+    program.stdin = os.fdopen(ours, "wb")
+    return program
+
+
 def start_new(*words: object, output: IO, errors: IO, **variables: str) -> subprocess.Popen:
     """The same in a new interpreter, for what measures its time and memory."""
     command = [sys.executable, *map(str, words)]
@@ -105,14 +130,14 @@ def _forker() -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-        subprocess.Popen(command, cwd=ROOT, env=_environment(), pass_fds=[theirs.fileno()])
+        subprocess.Popen(command, cwd=ROOT, env=_environment() | {"PYTHONHASHSEED": "0"}, pass_fds=[theirs.fileno()])
     return ours
 
 
 def serve(asker: socket.socket) -> NoReturn:
     """Fork for each request, until nobody can ask any more."""
     while True:
-        _, files, *_ = socket.recv_fds(asker, 1, 4)
+        _, files, *_ = socket.recv_fds(asker, 1, 5)
         while _reap():
             pass
         if not files:
@@ -133,22 +158,45 @@ def _reap() -> bool:
         return False
 
 
-def watch(asked: int, output: int, errors: int, tell: int) -> NoReturn:
+def watch(asked: int, output: int, errors: int, tell: int, given: int | None = None) -> NoReturn:
     """Start the program, say its id and, once it has ended, its exit code."""
     if child := os.fork():
         os.write(tell, f"{child}\n".encode())
-        for file in (asked, output, errors):
+        for file in (asked, output, errors, *([] if given is None else [given])):
             os.close(file)
         os.write(tell, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n".encode())
         os._exit(0)
     os.close(tell)
-    words, environment = json.loads(os.pread(asked, os.fstat(asked).st_size, 0))
-    for file, place in ((output, 1), (errors, 2)):
+    words, environment, session = json.loads(os.pread(asked, os.fstat(asked).st_size, 0))
+    for file, place in ((output, 1), (errors, 2), *([] if given is None else [(given, 0)])):
         os.dup2(file, place)
+    if session:
+        os.setsid()
+    if threads := environment.get("OMP_NUM_THREADS"):  # which is read where torch is imported
+        sys.modules["torch"].set_num_threads(int(threads))
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the forker itself leaves Ctrl-C to the tests
-    execute(*words)
+    finish(*words)
+
+
+def finish(*words: str) -> NoReturn:
+    """The program to its end, with its exit code, but without taking apart what was imported, which would take a second."""
+    code = 0
+    try:
+        execute(*words)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # as at an ordinary end: wait for threads, then what was to be done at the exit
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def execute(*words: str) -> NoReturn:

@@ -2,8 +2,6 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,8 +108,7 @@ def test_port_in_use_is_said_with_the_remedy():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        command = [sys.executable, "app.py", "--port", str(port)]  # a new interpreter, as a user starts it
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=OFFLINE)
+        done = programs.run("app.py", "--port", port)
     assert done.returncode == 2
     assert f"port {port}" in done.stderr and "--port" in done.stderr
     assert "Traceback" not in done.stderr

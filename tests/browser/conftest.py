@@ -34,9 +34,10 @@ def press_until_download(page: Page, button: str, *, seconds: int = 60) -> Downl
     page.on("download", lambda download: found.append(download))
     for _ in range(seconds):
         page.click(button)
-        page.wait_for_timeout(1000)
-        if found:
-            return found[0]
+        for _ in range(20):
+            page.wait_for_timeout(50)
+            if found:
+                return found[0]
     pytest.fail(f"{button} gave no file")
 
 

@@ -1,6 +1,6 @@
 """What a browser makes of hostile model output and of a refused request, and whom it may ask."""
 
-import time
+import threading
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -68,19 +68,21 @@ def test_request_that_the_server_refuses_is_said_and_the_buttons_come_back(page:
 
 def test_reader_who_waits_sees_the_place_and_then_the_answer(page: Page, rows, monkeypatch):
     monkeypatch.setattr("newsft.page.tabs.compare_handlers.find_place", lambda *_: 7)
-    monkeypatch.setattr(LocalEngine, "compare", _late(LocalEngine.compare))
+    go_on = threading.Event()
+    monkeypatch.setattr(LocalEngine, "compare", _late(LocalEngine.compare, go_on))
     paste(page, rows[0]["user_prompt"])
     page.click("button#compare")
     expect(page.locator("#place")).to_contain_text(say("place", "ko", place=7), timeout=SECONDS)
+    go_on.set()
     wait_for_answers(page)
     expect(page.locator("#place")).to_be_empty(timeout=SECONDS)
 
 
-def _late(compare):
-    """`compare`, after the page has had time to look at the place."""
+def _late(compare, go_on):
+    """`compare`, once it may go on."""
 
     def later(*args, **settings):
-        time.sleep(7)
+        go_on.wait(60)
         yield from compare(*args, **settings)
 
     return later

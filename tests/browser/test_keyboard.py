@@ -10,6 +10,7 @@ from tests.browser.test_compare import DONE, SECONDS
 
 MOST_TABS = 60
 REACHED = "([selector]) => { const at = document.activeElement; return !!at && at !== document.body && at.matches(selector); }"
+VISIBLE = "() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'; }"
 
 
 def go(page: Page, selector: str, *, back: bool = False) -> None:
@@ -17,10 +18,7 @@ def go(page: Page, selector: str, *, back: bool = False) -> None:
     for _ in range(MOST_TABS):
         page.keyboard.press("Shift+Tab" if back else "Tab")
         if page.evaluate(REACHED, [selector]):
-            page.wait_for_timeout(300)  # borders and shadows fade in
-            assert page.evaluate(
-                "() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'; }"
-            ), f"no visible focus on {selector}"
+            page.wait_for_function(VISIBLE, timeout=2_000)  # borders and shadows fade in
             return
     pytest.fail(f"Tab does not reach {selector}")
 

@@ -58,7 +58,7 @@ def nginx_command(folder: Path, page: str, port: int) -> list[str]:
 def caddy_command(folder: Path, page: str, port: int) -> list[str]:
     server = documented("caddy", page).replace(f"{HOST} {{", f"http://{HOST}:{port} {{\n    bind 127.0.0.1")
     config = folder / "Caddyfile"
-    config.write_text(f"{{\n    admin off\n}}\n{server}", encoding="utf-8")
+    config.write_text(f"{{\n    admin off\n    grace_period 1s\n}}\n{server}", encoding="utf-8")
     return ["caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
 
 

@@ -73,6 +73,9 @@ def test_bad_file_is_refused_in_a_sentence_and_a_good_one_previewed(page, tmp_pa
     page.get_by_label(say("train_source_upload", "ko"), exact=True).check()
     page.set_input_files("#train-upload input[type=file]", tiny.write_rows(tmp_path / "mine.jsonl", rows))
     expect(page.locator("#train-upload")).to_contain_text("mine", timeout=30_000)
+    expect(page.locator("#train-rows input")).to_have_value(
+        "5" if good else "40", timeout=30_000
+    )  # rows that it has to train on
     choose(page, rows=4, steps=2)
     page.click("#train-preview-ask")
     said = (

@@ -1,6 +1,7 @@
 """The shipped miniature keeps what docs/evaluation.md says of it, on rows, on articles written by hand and on real ones."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,23 @@ def generated():
     return read_generations(SHIPPED / ANSWERS_FILE)
 
 
+def choose_short(rows, generated, count: int) -> list[int]:
+    """The rows whose articles and answers are the shortest together."""
+    tokens = Counter()
+    for one in generated:
+        tokens[one.row] += one.tokens
+    shortest = sorted(tokens, key=lambda row: (len(rows[row]["user_prompt"]) + 2 * tokens[row], row))
+    return sorted(shortest[:count])
+
+
 @pytest.fixture(scope="module")
-def found(engine, rows, tmp_path_factory):
-    return evaluate(engine, rows[:ROWS], tmp_path_factory.mktemp("found") / "evaluation")
+def chosen(rows, generated):
+    return choose_short(rows, generated, ROWS)
+
+
+@pytest.fixture(scope="module")
+def found(engine, rows, chosen, tmp_path_factory):
+    return evaluate(engine, [rows[row] for row in chosen], tmp_path_factory.mktemp("found") / "evaluation")
 
 
 def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(engine, rows, summary, generated):
@@ -47,8 +62,8 @@ def test_shipped_scores_are_those_of_the_shipped_answers_of_the_shipped_models(e
 
 
 @pytest.mark.parametrize("side", ["base", "tuned"])
-def test_shipped_models_answer_as_they_did_in_the_shipped_evaluation(found, rows, generated, side):
-    part = summarise(score_all(rows, [one for one in generated if one.row < ROWS]))
+def test_shipped_models_answer_as_they_did_in_the_shipped_evaluation(found, rows, generated, chosen, side):
+    part = summarise(score_all(rows, [one for one in generated if one.row in chosen]))
     for measure in ("readable", "is_stock_related_accuracy", "stock_f1", "names_company"):
         assert found[side][measure] == pytest.approx(part[side][measure], abs=MARGIN)
 
@@ -84,8 +99,9 @@ def test_shipped_scores_of_handwritten_articles_are_those_of_their_shipped_answe
 
 def test_handwritten_articles_are_answered_as_they_were(engine, unseen, tmp_path):
     rows, generated = unseen
-    found = evaluate(engine, rows[:16], tmp_path / "evaluation")
-    part = summarise(score_all(rows, [one for one in generated if one.row < 16]))
+    chosen = choose_short(rows, generated, 16)
+    found = evaluate(engine, [rows[row] for row in chosen], tmp_path / "evaluation")
+    part = summarise(score_all(rows, [one for one in generated if one.row in chosen]))
     for measure in ("readable", "is_stock_related_accuracy", "words_in_article"):
         assert found["tuned"][measure] == pytest.approx(part["tuned"][measure], abs=0.13)  # two answers of sixteen
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from newsft.data.rows import split_rows
 from newsft.errors import UserError
 from newsft.evaluation.__main__ import main
 from newsft.evaluation.results import ANSWERS_FILE, read_generations
@@ -117,7 +118,10 @@ def test_answers_of_a_checkpoint_with_varco_s_quirks_stop_at_the_end_of_the_turn
 
 def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, engine, rows):
     count, batch_rows = 12, 4  # killed in its second batch of three
-    command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--output", tmp_path / "killed"]
+    command = [*COMMAND, "--limit", str(count), "--batch-rows", str(batch_rows), "--max-new-tokens", "48"]
+    command += ["--output", tmp_path / "killed"]
+    examples = split_rows(rows, test_ratio=0.5).examples
+    short = LocalEngine(engine.loaded, max_new_tokens=48, examples=examples, shares=False)
     answers = tmp_path / "killed" / ANSWERS_FILE
     with open(os.devnull, "w") as nowhere:
         running = programs.start(*command, output=nowhere, errors=nowhere)
@@ -129,7 +133,7 @@ def test_killed_command_goes_on_to_the_files_of_an_undisturbed_run(tmp_path, eng
     assert len(read_generations(answers)) == 2 * batch_rows
     programs.run(*command, timeout=600).check_returncode()
     evaluate(
-        engine,
+        short,
         rows[:count],
         tmp_path / "whole",
         batch_rows=batch_rows,

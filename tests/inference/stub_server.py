@@ -15,7 +15,7 @@ ANSWERS = {
     "stub-tuned": "{'is_stock_related': True, 'summary': '주가 상승'}",
 }
 NAMES = {"base": "stub-base", "tuned": "stub-tuned"}
-PAUSE = 0.01  # seconds between two pieces of an answer, so that a test can stop it
+PAUSE = 0.01  # seconds between two pieces of an answer where a test is to stop it
 # What a model does instead of answering to its end, once so many pieces are written.
 FAILURES = ("refuse", "error_chunk", "close", "no_reason", "stall", "odd_reason")
 
@@ -43,6 +43,7 @@ class Behaviour:
     running: list[str] = field(default_factory=list)
     asked: list[dict] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)  # ends every stall
+    pause: float = 0.001  # seconds between two pieces of an answer
     busy: bool = False  # the list of models waits for that too
     looks: int = 0  # how often it was asked for meanwhile
 
@@ -138,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(b"data: [DONE]\n\n")
                 return
             self._send(asked, piece, None)
-            time.sleep(PAUSE)
+            time.sleep(self.behaviour.pause)
         self._send(asked, "", "stop" if whole else "length", self._usage(asked, len(pieces)))
         self.wfile.write(b"data: [DONE]\n\n")
 

@@ -54,7 +54,7 @@ def folders(tmp_path_factory):
     return {"silent": write_weaker(root / "silent"), "other": write_other(root / "other")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def several(folders):
     """An engine with three adapters."""
     return load_engine(MINI, more=[str(folders["silent"]), str(folders["other"])])

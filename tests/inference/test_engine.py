@@ -10,6 +10,8 @@ from newsft.inference.detokenizer import IncrementalDetokenizer
 from newsft.inference.engine import LocalEngine
 from newsft.inference.types import ABORT, Request
 
+CHOSEN = (2, 13, 6)  # rows with short answers
+
 
 def ask(engine: LocalEngine, row: dict):
     *_, last = engine.compare(row["user_prompt"], system_prompt=row["system_prompt"])
@@ -34,18 +36,22 @@ def reference(engine: LocalEngine, row: dict, side: str) -> list[int]:
     return [token for token in out[0, len(prompt) :].tolist() if token not in engine.stop_ids]
 
 
+@pytest.fixture(scope="module")
+def expected(engine, rows):
+    return [reference(engine, rows[number], side) for number in CHOSEN for side in engine.sides]
+
+
 @pytest.mark.parametrize("most_rows", [32, 4, 1])
-def test_batch_of_both_sides_and_several_rows_equals_separate_generate_calls(engine, rows, monkeypatch, most_rows):
+def test_batch_of_both_sides_and_several_rows_equals_separate_generate_calls(
+    engine, rows, expected, monkeypatch, most_rows
+):
     monkeypatch.setattr(
         "newsft.inference.decoder.MOST_ROWS", most_rows
     )  # fewer than the requests: some wait and join later
-    chosen = rows[:3]
-    requests, expected = [], []
-    for row in chosen:
-        prompt = engine.encode(row["user_prompt"], system_prompt=row["system_prompt"])
-        for side in engine.sides:
-            requests.append(Request(prompt.ids, side, prompt.shared))
-            expected.append(reference(engine, row, side))
+    requests = []
+    for number in CHOSEN:
+        prompt = engine.encode(rows[number]["user_prompt"], system_prompt=rows[number]["system_prompt"])
+        requests += [Request(prompt.ids, side, prompt.shared) for side in engine.sides]
     found = [[] for _ in requests]
     for tokens in engine.generate(requests):
         for token in tokens:

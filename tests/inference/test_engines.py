@@ -18,7 +18,7 @@ from newsft.inference.types import ABORT, LENGTH, SIDES, STOP, Engine, ScoringEn
 from newsft.page.tabs.evaluation import EvaluationHandlers
 from newsft.page.texts import say
 from tests.inference.stand_in_gpu import Gpu, build_zero
-from tests.inference.stub_server import NAMES, serve_stub
+from tests.inference.stub_server import NAMES, PAUSE, Behaviour, serve_stub
 
 ENOUGH = 400  # tokens: more than any of these answers has
 KINDS = ("local", "sharing", "zerogpu", "server")
@@ -27,7 +27,7 @@ KINDS = ("local", "sharing", "zerogpu", "server")
 @pytest.fixture(scope="module")
 def build(engine):
     """(kind, longest answer) -> an engine."""
-    with serve_stub() as url:
+    with serve_stub(Behaviour(pause=PAUSE)) as url:
         makers = {
             "local": lambda most: LocalEngine(engine.loaded, max_new_tokens=most, shares=False),
             "sharing": lambda most: LocalEngine(engine.loaded, max_new_tokens=most),

@@ -55,7 +55,9 @@ def test_fp32_iteration_orthogonalises_as_torchs_own_does():
 ORIGINAL = _muon._zeropower_via_newtonschulz
 
 
-def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path):
+def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr("newsft.mini.stream.CHUNK", 48)
+    monkeypatch.setattr("newsft.mini.stream.BATCH_TOKENS", 2048)
     settings = vars(
         pretrain.parse_flags(["--steps", "3", "--layers", "2", "--no-compile", "--save-minutes", "0", "--own", "0.5"])
     )

@@ -39,7 +39,7 @@ def test_both_sides_answer(rows):
 
 
 def test_training_moves_the_adapter(base, rows, tmp_path):
-    recipe = replace(MINI, max_steps=3)  # the first one only warms up
+    recipe = replace(MINI, max_steps=3, batch_size=1, accumulation=1)  # the first one only warms up
     trainer = build_trainer(base, encode_rows(base, rows[-4:], recipe), recipe, tmp_path, callbacks=[])
     before = {name: value.clone() for name, value in trainer.model.named_parameters() if value.requires_grad}
     trainer.train()

@@ -174,9 +174,9 @@ def test_what_is_wrong_with_a_file_is_said_in_the_readers_language(handlers, run
 
 def test_rows_follow_a_file_that_has_fewer(handlers, tmp_path):
     path = tiny.write_rows(tmp_path / "mine.jsonl", tiny.make_rows(10))
-    assert handlers.fit_rows(str(path), 40) == 5 and handlers.fit_rows(str(path), 3) == 3
-    (tmp_path / "bad.jsonl").write_text("{")
     untouched = gr.skip()
+    assert handlers.fit_rows(str(path), 40) == 5 and handlers.fit_rows(str(path), 3) == untouched
+    (tmp_path / "bad.jsonl").write_text("{")
     assert handlers.fit_rows(str(tmp_path / "bad.jsonl"), 40) == handlers.fit_rows(None, 40) == untouched
 
 

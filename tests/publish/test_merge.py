@@ -1,9 +1,6 @@
 """The merged checkpoint against base and adapter apart."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,15 +13,13 @@ from newsft.errors import UserError
 from newsft.models.load import stop_ids
 from newsft.publish.merge import export
 from newsft.recipe import RECIPES
+from tests import programs
 
 ROOT, MINI = Path(__file__).parents[2], RECIPES["mini"]
 
 
 def test_merged_model_is_plain_and_answers_as_the_adapter_does(engine, rows, tmp_path):
-    command = [sys.executable, "-m", "newsft.publish.merge", "--output", tmp_path / "merged"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=120
-    )
+    done = programs.run("-m", "newsft.publish.merge", "--output", tmp_path / "merged")
     assert done.returncode == 0, done.stderr
     assert "newsft.publish.gguf" in done.stdout
     config = json.loads((tmp_path / "merged" / "tokenizer_config.json").read_text(encoding="utf-8"))

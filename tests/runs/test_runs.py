@@ -10,6 +10,7 @@ import textwrap
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,12 +19,12 @@ from newsft.recipe import RECIPES
 from newsft.runs import run as one_run
 from newsft.runs.runs import PREFIX, Runs
 from newsft.runs.wish import Limits, Wish
-from tests import tiny
+from tests import programs, tiny
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
 LARGEST = 45_000  # bytes of a file on the full disk: enough for an adapter of rank 64, not for the optimizer's state
-WISH = Wish(rows=16, steps=200, rank=4, alpha=8, learning_rate=0.01)
+WISH = Wish(rows=16, steps=80, rank=4, alpha=8, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +44,10 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture
-def runs(base):
+def runs(base, monkeypatch):
+    """A page's runs, each forked where everything is imported already."""
+    forked = SimpleNamespace(Popen=programs.popen, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT)
+    monkeypatch.setattr(one_run, "subprocess", forked)
     made = Runs(base)
     yield made
     made.close()
@@ -80,7 +84,7 @@ def test_stopped_and_resumed_run_is_the_command_lines_bit_for_bit_and_the_second
     stopped = end(runs, "anna")
     assert (stopped.state, stopped.problem) == (one_run.STOPPED, None), log(stopped)
     at = runs.progress("anna").step
-    assert 3 <= at < 200 and [path.name for path in stopped.output.glob("checkpoint-*")][-1]
+    assert 3 <= at < 80 and [path.name for path in stopped.output.glob("checkpoint-*")][-1]
     assert not (stopped.output / "adapter_model.safetensors").exists()
     with pytest.raises(UserError) as caught:
         stopped.pack()
@@ -91,7 +95,7 @@ def test_stopped_and_resumed_run_is_the_command_lines_bit_for_bit_and_the_second
     assert end(runs, "anna").state == one_run.DONE, log(first)
     assert f"resumed at step {at}" in log(first)
     progress = runs.progress("anna")
-    assert [one["step"] for one in progress.steps] == list(range(1, 201)) and progress.moved
+    assert [one["step"] for one in progress.steps] == list(range(1, 81)) and progress.moved
     assert told == [("berta", one_run.RUNNING), ("anna", one_run.RUNNING)]
 
     output = tmp_path / "by-hand"
@@ -228,13 +232,10 @@ def test_a_full_queue_and_a_reader_without_a_name_are_refused(base, monkeypatch)
 
 def test_disk_that_is_full_in_the_middle_is_told_and_the_run_goes_on_when_there_is_room(runs):
     # From the start of the process on no file can grow beyond what the adapter needs: the system refuses it as it refuses a byte beyond the disk.
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, hard))
-    try:
-        runs.start("anna", dataclasses.replace(WISH, rank=64))
-        until(lambda: runs.find("anna").process is not None)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    runs.start("anna", dataclasses.replace(WISH, rank=64))
+    until(lambda: runs.find("anna").process is not None)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.prlimit(runs.find("anna").process.pid, resource.RLIMIT_FSIZE, (LARGEST, hard))
     run = end(runs, "anna")
     assert (run.state, run.problem.key) == (one_run.FAILED, "run_disk"), log(run)
     assert "MB are free" in run.problem.values["reason"]

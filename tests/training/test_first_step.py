@@ -1,19 +1,14 @@
 """The shortest run there is: one step, into a folder whose name has a space, by two processes that order their sets differently."""
 
 import json
-import os
 import shlex
-import subprocess
-import sys
-from pathlib import Path
+import tempfile
 
 import pytest
 from safetensors.torch import load_file
 
 from newsft.fingerprints import fingerprint_model
-from tests import tiny
-
-ROOT = Path(__file__).parents[2]
+from tests import programs, tiny
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +17,19 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("first")
     model, rows = tiny.write_model(folder / "model"), tiny.write_rows(folder / "rows.jsonl", tiny.make_rows(8))
     found = {}
-    for seed in ("0", "3"):
-        output = folder / f"my adapter {seed}"
-        command = [sys.executable, "train.py", *tiny.flags(model, rows, output, steps=1), "--save-every", "1"]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=300
-        )
+    outputs = {seed: folder / f"my adapter {seed}" for seed in ("0", "3")}
+    words = {
+        seed: ["train.py", *tiny.flags(model, rows, output, steps=1), "--save-every", "1"]
+        for seed, output in outputs.items()
+    }
+    with tempfile.TemporaryFile("w+") as said:
+        other = programs.start_new(*words["3"], output=said, errors=said, PYTHONHASHSEED="3")
+        done = programs.run(*words["0"], PYTHONHASHSEED="0")  # which is what it was forked with
         assert done.returncode == 0, done.stderr
-        found[seed] = output, done.stdout
+        code = other.wait(300)
+        said.seek(0)
+        found["0"], found["3"] = (outputs["0"], done.stdout), (outputs["3"], said.read())
+        assert code == 0, found["3"][1]
     return found
 
 

@@ -37,7 +37,7 @@ def test_recipe_arithmetic_is_the_lessons():
 def test_training_moves_the_adapter_and_leaves_the_base_bitwise(few_rows, rows, tmp_path):
     base = load_base(MINI.model)
     before = {name: value.clone() for name, value in base.model.state_dict().items()}
-    recipe = Recipe(**(vars(MINI) | {"max_steps": 3}))
+    recipe = Recipe(**(vars(MINI) | {"max_steps": 3, "batch_size": 1, "accumulation": 1}))
     encoded = encode_rows(base, rows[-8:], recipe)
     trainer = build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
     start = {name: value.clone() for name, value in trainer.model.named_parameters() if "lora_" in name}
@@ -131,7 +131,7 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
         "--output",
         str(output),
         "--max-steps",
-        "12",
+        "8",
         "--save-every",
         "2",
         "--log-every",
@@ -160,11 +160,11 @@ def test_interrupted_run_says_how_to_go_on_and_completes_when_resumed(few_rows, 
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed at step" in resumed.stdout
     run = json.loads((output / "run.json").read_text(encoding="utf-8"))
-    assert run["steps"] == 12
+    assert run["steps"] == 8
     assert before > 0 and run["seconds"] > before  # of both processes
-    assert [entry["step"] for entry in run["history"]] == list(range(1, 13))
+    assert [entry["step"] for entry in run["history"]] == list(range(1, 9))
     assert (output / "loss.png").stat().st_size > 5_000
-    assert {0, 4, 8, 12} <= {entry["step"] for entry in run["validation"]}  # and where it resumed
+    assert {0, 4, 8} <= {entry["step"] for entry in run["validation"]}  # and where it resumed
     assert run["validation"][-1]["loss"] != run["validation"][0]["loss"]
     assert run["base_fingerprint"] == fingerprint_model(Path(MINI.model))
     assert run["system_prompt"].startswith("당신은")

@@ -64,7 +64,7 @@ class RunHandlers:
             held = count_rows(Path(upload), self.runs.base, self.runs.limits)
         except UserError:
             return gr.skip()
-        return min(rows, held)
+        return held if rows > held else gr.skip()
 
     def preview(self, language: str, *choice: Any) -> str:
         """What would be trained, or what is wrong with it."""
