@@ -1,7 +1,9 @@
 import pytest
-from playwright.sync_api import Browser, Download, Page
+from playwright.sync_api import Browser, Download, Page, expect
 
 from tests.serve import serve
+
+expect.set_options(timeout=30_000)  # a machine that is busy takes longer than the five seconds that are usual
 
 
 @pytest.fixture(scope="session")
