@@ -113,6 +113,17 @@ def test_start_puts_a_run_into_the_queue_and_each_reader_sees_their_own(handlers
     assert handlers.resume(ANNA, "ko")[0] == "" and runs.progress(ANNA).place == 2
 
 
+def test_late_answer_to_the_opened_tab_does_not_end_the_looking(handlers, runs):
+    *_, timer, _ = handlers.look("", "ko", None)  # asked before the start, answered behind it
+    assert timer == gr.skip()
+    handlers.start(ANNA, "ko", *CHOICE)
+    *_, timer, _ = handlers.tick(ANNA, "ko", None)
+    assert timer.active
+    runs.stop(ANNA)
+    *_, timer, _ = handlers.tick(ANNA, "ko", None)
+    assert not timer.active
+
+
 NO_COLUMNS = {
     "ko": "bad.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다. 들어 있는 열은 question입니다.",
     "en": "bad.jsonl has no column system_prompt, user_prompt, assistant; it has question.",

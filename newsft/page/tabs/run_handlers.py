@@ -104,6 +104,11 @@ class RunHandlers:
             return [_explain(error, language), *self.look(reader, language, None)]
         return ["", *self.look(reader, language, None)]
 
+    def tick(self, reader: str, language: str, shown: list | None) -> list:
+        """The same for the timer, which alone switches itself off: an answer to an earlier question, such as that of the opened tab, may come behind that of the start."""
+        *found, timer, now = self.look(reader, language, shown)
+        return [*found, timer if isinstance(timer, gr.Timer) else gr.Timer(active=False), now]
+
     def look(self, reader: str, language: str, shown: list | None) -> list:
         """Status, plot, what stays the same, batch, buttons, download and timer as the run stands.
 
@@ -131,7 +136,7 @@ class RunHandlers:
             gr.update(interactive=state in BUSY),
             gr.update(interactive=state in (STOPPED, FAILED)),
             download,
-            gr.Timer(active=state in BUSY),
+            gr.Timer(active=True) if state in BUSY else gr.skip(),
             now,
         ]
 

@@ -62,7 +62,8 @@ def build_runs(
     start.click(handlers.start, [reader, language, *choice], [reader, seen, *outputs], **QUICK)
     stop.click(handlers.stop, [reader, language], outputs, **QUICK)
     resume.click(handlers.resume, [reader, language], [seen, *outputs], **QUICK)
-    gr.on([timer.tick, tab.select, language.change], handlers.look, [reader, language, shown], outputs, **QUICK)
+    timer.tick(handlers.tick, [reader, language, shown], outputs, **QUICK)
+    gr.on([tab.select, language.change], handlers.look, [reader, language, shown], outputs, **QUICK)
 
 
 def _build_choice(runs: Runs, words: Words) -> list:
