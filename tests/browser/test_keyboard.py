@@ -110,3 +110,18 @@ def test_evaluation_is_filtered_and_a_row_opened(page):
     page.keyboard.type("12")
     page.keyboard.press("Enter")
     expect(page.locator("#opened h3").first).to_contain_text("12", timeout=SECONDS)
+
+
+def test_run_of_ones_own_is_chosen_started_and_stopped(page):
+    go_to_tab(page, "training")
+    expect(page.locator("#arithmetic .arithmetic")).to_be_visible(timeout=SECONDS)
+    for name, value in (("rows", 4), ("steps", 150)):
+        go(page, f"#train-{name} input")
+        page.keyboard.press("Control+A")
+        page.keyboard.type(str(value))
+    go(page, "button#train-start")
+    page.keyboard.press("Enter")
+    expect(page.locator("#train-stop")).to_be_enabled(timeout=SECONDS)
+    go(page, "button#train-stop")
+    page.keyboard.press("Space")
+    expect(page.locator("#train-status")).to_contain_text("멈췄습니다", timeout=SECONDS)
