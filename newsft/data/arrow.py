@@ -17,9 +17,7 @@ def read_parquet(path: Path, *, tell: Tell) -> list[dict]:
         with ParquetFile(path) as file:
             return as_rows(file.read(), path, tell=tell)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
-        if (
-            isinstance(error, OSError) and error.errno is not None
-        ):  # the system's; Arrow's own, of a damaged page, has none
+        if getattr(error, "errno", None) is not None:  # the system's; Arrow's own, of a damaged page, has none
             raise
         message = f"{path} could not be read as parquet ({one_line(error)}); write it again."
         raise UserError(message, key="upload_damaged", name=str(path)) from error

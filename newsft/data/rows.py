@@ -2,7 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from newsft.data import conversations
 from newsft.data.files import read_rows
@@ -96,45 +96,27 @@ def _is_blank(cell: Any) -> bool:
 
 
 def _check_column(source: str, rows: list[dict], column: str) -> None:
+    def refuse(key: str, message: str, numbers: list[int], held: str = "") -> NoReturn:
+        """`message` begins behind the column's name; `held` is what the first of the rows has there."""
+        found = {"name": source, "column": column, "count": len(numbers), "rows": numbers, "first": numbers[0]}
+        told = message.format(rows=f"{len(numbers)} row(s), first {list_rows(numbers)}")
+        shown = f" Row {numbers[0]} holds {held}." if held else ""
+        raise UserError(f"{source}: {column} {told}{shown}", key=key, held=held, **found)
+
     blank = [number for number, row in enumerate(rows) if _is_blank(row[column])]
     if blank and not (column == "system_prompt" and len(blank) == len(rows)):
-        raise UserError(
-            f"{source}: {column} is empty in {len(blank)} row(s), first {list_rows(blank)}; fill or remove them.",
-            key="empty_cells",
-            name=source,
-            column=column,
-            count=len(blank),
-            rows=blank,
-        )
+        refuse("empty_cells", "is empty in {rows}; fill or remove them.", blank)
     kinds = (str, dict) if column == "assistant" else str
     wrong = [number for number, row in enumerate(rows) if not isinstance(row[column], kinds)]
     if wrong:
-        raise UserError(
-            f"{source}: {column} is not text in {len(wrong)} row(s), first {list_rows(wrong)}; write it as text. Row {wrong[0]} holds {_show(rows[wrong[0]][column])}.",
-            key="cells_no_text",
-            name=source,
-            column=column,
-            count=len(wrong),
-            rows=wrong,
-            first=wrong[0],
-            held=_show(rows[wrong[0]][column]),
-        )
+        refuse("cells_no_text", "is not text in {rows}; write it as text.", wrong, _show(rows[wrong[0]][column]))
     objects = {number: row[column] for number, row in enumerate(rows) if isinstance(row[column], dict)}
     unsayable = [number for number, held in objects.items() if read_dict(str(held)) != held]
     if unsayable:
         pairs = rows[unsayable[0]][column].items()
         key, value = next((key, value) for key, value in pairs if read_dict(str({key: value})) != {key: value})
-        raise UserError(
-            f"{source}: {column} holds a value that is no Python literal in {len(unsayable)} row(s), first {list_rows(unsayable)}; nobody could read the answer. "
-            f"Write it as text or leave it out. Row {unsayable[0]} holds {key}: {_show(value)}.",
-            key="cells_no_literal",
-            name=source,
-            column=column,
-            count=len(unsayable),
-            rows=unsayable,
-            first=unsayable[0],
-            held=f"{key}: {_show(value)}",
-        )
+        message = "holds a value that is no Python literal in {rows}; nobody could read the answer. Write it as text or leave it out."
+        refuse("cells_no_literal", message, unsayable, f"{key}: {_show(value)}")
 
 
 def _show(value: Any) -> str:
