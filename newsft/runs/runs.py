@@ -132,9 +132,8 @@ class Runs:
         gone = [run for run in ended if now - (run.ended or now) > self.limits.age]
         for run in ended:
             later = [other for other in ended if other.reader == run.reader and (other.ended or 0) > (run.ended or 0)]
-            if (run.state != DONE and run is not newest.get(run.reader)) or sum(
-                other.state == DONE for other in later
-            ) >= self.limits.per_reader:
+            superseded = run.state != DONE and run is not newest.get(run.reader)
+            if superseded or sum(other.state == DONE for other in later) >= self.limits.per_reader:
                 gone.append(run)
         sizes = {run.id: _size(run.folder) for run in self._runs}
         for run in ended[:-1]:

@@ -32,9 +32,8 @@ class TrainingHandlers:
         self.engine, self.rows, run = engine, split.train, engine.models.run
         self.source, self.adapter = recipe.model, recipe.adapter
         self.recipe, self.known = from_record(run["recipe"]) if run else recipe, None
-        if (
-            not run and engine.adapters and (told := engine.adapters[0].settings)
-        ):  # made elsewhere: only its own file tells of it
+        told = engine.adapters[0].settings if engine.adapters and not run else None
+        if told:  # made elsewhere: only its own file tells of it
             own = {
                 "lora_r": told["r"],
                 "lora_alpha": told["alpha"],
