@@ -1,8 +1,13 @@
 """Which build of torch `make demo` takes, by what the machine has and what answers."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import zipfile
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -72,6 +77,46 @@ def test_index_that_answers_and_does_not_deliver_falls_back(calls, index, monkey
     monkeypatch.setattr(install_torch, "CPU_INDEX", index[0])
     monkeypatch.setattr(install_torch, "install", lambda pin, *flags: calls.append(flags) or not flags)
     assert install_torch.main() == 0 and calls == [("--extra-index-url", index[0]), ()]
+
+
+@pytest.fixture
+def indexes(tmp_path):
+    """Two indexes as folders: one whose torch is CUDA's, as PyPI's for Linux is, and one of CPU builds."""
+    made = []
+    for name, version in (("pypi", "99.1"), ("cpu", "99.1+cpu")):
+        folder = tmp_path / name / "torch"
+        folder.mkdir(parents=True)
+        info = f"torch-{version}.dist-info"
+        with zipfile.ZipFile(folder / f"torch-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/RECORD", "")
+        made.append(tmp_path / name)
+    return made
+
+
+@pytest.mark.parametrize("driver", [False, True])
+def test_pip_itself_takes_the_build_that_was_chosen(indexes, tmp_path, driver):
+    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    pypi, cpu = (f"http://127.0.0.1:{served.server_port}/{folder.name}" for folder in indexes)
+    (tmp_path / "requirements.txt").write_text("torch==99.1\n")
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    settings |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": pypi, "PIP_TARGET": str(tmp_path / "installed")}
+    script = (
+        "import sys; from scripts import install_torch as it; it.platform.system = lambda: 'Linux'; "
+        f"it.has_nvidia = lambda: {driver}; sys.exit(it.main(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "requirements.txt")],
+        check=True,
+        cwd=ROOT,
+        env=settings | {"TORCH_INDEX": cpu},
+    )
+    served.shutdown()
+    served.server_close()
+    found = [path.name for path in (tmp_path / "installed").iterdir()]
+    assert found == [f"torch-99.1{'' if driver else '+cpu'}.dist-info"]
 
 
 def test_environment_that_has_it_is_left_alone(monkeypatch):
