@@ -6,6 +6,7 @@ predicted from the same tokens at the same positions as in an ordinary batch.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise
 
 import torch
 
@@ -38,21 +39,25 @@ def build_mask(owners: torch.Tensor) -> torch.Tensor:
     return (own & torch.ones_like(own).tril())[..., None, :, :]
 
 
-def collate_shared(rows: Sequence[Encoded | dict]) -> dict[str, torch.Tensor]:
-    """`input_ids`, `labels` and `position_ids`, each (1, tokens), and `attention_mask`, boolean (1, 1, tokens, tokens): [prefix | row | row | ...]."""
+def join(rows: Sequence[Encoded | dict]) -> tuple[dict[str, torch.Tensor], tuple[int, ...]]:
+    """`input_ids`, `labels` and `position_ids`, each (1, tokens): [prefix | row | row | ...]; and where prefix and rows end."""
     columns, prefix = [_columns(row) for row in rows], shared_length(rows)
-    shared = [
-        (SHARED, position) for position in range(prefix)
-    ]  # each token by the row that owns it and its position there
-    places = shared + [
-        (number, position) for number, row in enumerate(columns) for position in range(prefix, len(row["input_ids"]))
-    ]
-    owners, positions = (torch.tensor([column]) for column in zip(*places, strict=True))
-    ids, labels = (
-        torch.tensor([[columns[max(owner, 0)][name][position] for owner, position in places]])
+    joined = {
+        name: columns[0][name][:prefix] + list(chain.from_iterable(row[name][prefix:] for row in columns))
         for name in ("input_ids", "labels")
-    )
-    return {"input_ids": ids, "labels": labels, "position_ids": positions, "attention_mask": build_mask(owners)}
+    }
+    own = [range(prefix, len(row["input_ids"])) for row in columns]
+    joined["position_ids"] = list(chain(range(prefix), *own))
+    borders = tuple(accumulate(map(len, own), initial=prefix))
+    return {name: torch.tensor([column]) for name, column in joined.items()}, borders
+
+
+def collate_shared(rows: Sequence[Encoded | dict]) -> dict[str, torch.Tensor]:
+    """The sequence of `join` as a batch, with `attention_mask`, boolean (1, 1, tokens, tokens)."""
+    batch, borders = join(rows)
+    lengths = torch.tensor([borders[0], *(end - start for start, end in pairwise(borders))])
+    owners = torch.arange(SHARED, len(rows)).repeat_interleave(lengths)
+    return batch | {"attention_mask": build_mask(owners[None])}
 
 
 def _columns(row: Encoded | dict) -> dict:

@@ -15,7 +15,7 @@ from trl import SFTTrainer
 from newsft.compat import TrainerHooks
 from newsft.encoding.row import IGNORED
 from newsft.models.run_record import RUN_FILE
-from newsft.training import checkpoints
+from newsft.training import checkpoints, packed
 
 
 class EpochOrder(Sampler):
@@ -43,7 +43,7 @@ class Trainer(TrainerHooks, SFTTrainer):
 
     - The mask of right padding is not handed to the model, as attention is slower with one. Nothing changes: in a causal model no token attends to what comes after it, so
       not to the padding either, and the padding's own outputs have the label -100.
-    - On the CPU, logits are computed only where a label is predicted. Where there is Triton, TRL's own loss does so already.
+    - On the CPU, a batch is computed as one sequence (packed.py), and logits only where a label is predicted. Where there is Triton, TRL's own loss does the latter already.
     """
 
     def __init__(self, *, about: dict | None = None, **settings):
@@ -51,6 +51,7 @@ class Trainer(TrainerHooks, SFTTrainer):
         super().__init__(**settings)
         self._about = about
         self.begin_clock()
+        self._packs = self._computes_loss() and packed.prepare(self.model.get_base_model())
         self.model.register_forward_pre_hook(_drop_mask_of_right_padding, with_kwargs=True)
 
     def begin_clock(self, earlier: float = 0.0) -> None:
@@ -64,8 +65,10 @@ class Trainer(TrainerHooks, SFTTrainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """Sum of the labels' losses divided by `num_items_in_batch`, the labels of all batches of one optimizer step."""
-        if return_outputs or inputs["input_ids"].device.type != "cpu" or self.accelerator.num_processes > 1:
+        if return_outputs or not self._computes_loss():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if self._packs and _is_padded_on_the_right(inputs["attention_mask"]):
+            inputs = packed.pack(inputs)
         targets = inputs["labels"][:, 1:]  # position t predicts the token at t + 1
         positions = (targets != IGNORED).any(dim=0).nonzero().flatten()
         seen = {name: value for name, value in inputs.items() if name != "labels"}
@@ -75,6 +78,10 @@ class Trainer(TrainerHooks, SFTTrainer):
         return functional.cross_entropy(
             logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         ) / torch.as_tensor(count).clamp(min=1)
+
+    def _computes_loss(self) -> bool:
+        """Whether the loss of a training step is ours."""
+        return self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1
 
     def create_model_card(self, *args, **settings) -> None:
         """None: the adapter gets its own card in the end."""
@@ -118,8 +125,12 @@ class Trainer(TrainerHooks, SFTTrainer):
                 checkpoints.publish(output, step)
 
 
+def _is_padded_on_the_right(mask: torch.Tensor) -> bool:
+    return mask.ndim == 2 and bool((mask[:, :-1] >= mask[:, 1:]).all())  # ones, then zeros
+
+
 def _drop_mask_of_right_padding(model: torch.nn.Module, positional: tuple, named: dict) -> tuple[tuple, dict]:
     mask = named.get("attention_mask")
-    if mask is not None and mask.ndim == 2 and bool((mask[:, :-1] >= mask[:, 1:]).all()):  # ones, then zeros
+    if mask is not None and "borders" not in named and _is_padded_on_the_right(mask):
         named = named | {"attention_mask": None}
     return positional, named

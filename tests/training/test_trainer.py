@@ -1,16 +1,20 @@
-"""The two shortcuts of our trainer against TRL's own loss, on padded rows of different length."""
+"""The shortcuts of our trainer against TRL's own loss, on padded rows of different length."""
 
 from dataclasses import replace
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 from trl import SFTTrainer
 
+from newsft.compat import attention_of
 from newsft.encoding.collate import collate
+from newsft.encoding.prefix import join, shared_length
 from newsft.encoding.row import IGNORED
 from newsft.errors import UserError
 from newsft.models.load import load_base
 from newsft.recipe import RECIPES
+from newsft.training import packed
 from newsft.training.preflight import encode_rows
 from newsft.training.sft import build_trainer, choose_precision
 
@@ -58,11 +62,25 @@ def gradients(trainer, loss):
     return {name: weight.grad.clone() for name, weight in trainer.model.named_parameters() if weight.grad is not None}
 
 
+def rows_of(batch):
+    return [
+        {"input_ids": ids[:length], "labels": labels[:length]}
+        for ids, labels, length in zip(
+            batch["input_ids"].tolist(), batch["labels"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("labels_of_the_step", [None, 1_234])
-def test_loss_and_gradients_are_those_of_trl(trainer, batch, masks, monkeypatch, labels_of_the_step):
+def test_loss_and_gradients_are_those_of_trl(trainer, batch, masks, monkeypatch, labels_of_the_step, packs):
+    assert trainer._packs
+    monkeypatch.setattr(trainer, "_packs", packs)
     loss = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=labels_of_the_step)
     ours = gradients(trainer, loss)
-    assert masks == [None]
+    shared, tokens = shared_length(rows_of(batch)), int(batch["attention_mask"].sum())
+    assert shared > 200  # the system prompt
+    assert masks[0].shape == (1, tokens - shared) and bool(masks[0].all()) if packs else masks == [None]
     monkeypatch.setattr(trainer.model, "_forward_pre_hooks", {})  # TRL's loss with the mask in place
     expected = SFTTrainer.compute_loss(trainer, trainer.model, dict(batch), num_items_in_batch=labels_of_the_step)
     theirs = gradients(trainer, expected)
@@ -73,10 +91,53 @@ def test_loss_and_gradients_are_those_of_trl(trainer, batch, masks, monkeypatch,
         torch.testing.assert_close(ours[name], gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_mask_of_left_padding_is_kept(trainer, batch, masks):
+def test_left_padding_is_not_packed_and_keeps_its_mask(trainer, batch, masks, monkeypatch):
     flipped = {name: value.flip(1) for name, value in batch.items()}
-    trainer.compute_loss(trainer.model, flipped)
-    assert masks[0] is not None
+    loss = trainer.compute_loss(trainer.model, flipped)
+    assert masks[0].shape == batch["input_ids"].shape
+    monkeypatch.setattr(trainer.model, "_forward_pre_hooks", {})
+    torch.testing.assert_close(loss, SFTTrainer.compute_loss(trainer, trainer.model, flipped), rtol=1e-5, atol=0)
+
+
+def test_three_rows_without_a_common_beginning_are_packed_too(trainer, batch, masks, monkeypatch):
+    """Of three lengths, one of them a single token and without a label."""
+    ids = torch.tensor([[5, 6, 7, 8, 9], [11, 12, 13, 0, 0], [14, 0, 0, 0, 0]])
+    mask = (ids > 0).long()
+    labels = torch.where(torch.tensor([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0], [0] * 5]).bool(), ids, IGNORED)
+    made = {"input_ids": ids, "labels": labels, "attention_mask": mask}
+    loss = trainer.compute_loss(trainer.model, dict(made))
+    assert masks[0].shape == (1, 9)
+    monkeypatch.setattr(trainer.model, "_forward_pre_hooks", {})
+    torch.testing.assert_close(loss, SFTTrainer.compute_loss(trainer, trainer.model, made), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4], ids=["one key head", "grouped", "a key head each"])
+def test_attention_by_row_is_that_of_each_row_alone(heads):
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=heads
+    )  # fmt: skip
+    torch.manual_seed(1)
+    model = LlamaForCausalLM(config).eval()
+    rows = [torch.tensor([[1, 2, 3, *tail]]) for tail in ([4, 5], [6], [7, 8, 9, 10])]
+    alone = [model(row).logits[0, 3:] for row in rows]
+    assert packed.prepare(model)
+    columns = [{"input_ids": row[0].tolist(), "labels": [IGNORED] * 3 + row[0, 3:].tolist()} for row in rows]
+    joined, borders = join(columns)
+    assert borders == (2, 5, 7, 12)  # the first own token is no label, so the prefix ends before it
+    sequence = {name: joined[name] for name in ("input_ids", "position_ids")}
+    logits = model(**sequence, attention_mask=torch.ones(1, 12), borders=borders).logits[0]
+    for start, end, expected in zip(borders, borders[1:], alone, strict=False):
+        torch.testing.assert_close(logits[start + 1 : end], expected)
+    torch.testing.assert_close(model(rows[0]).logits[0, 3:], alone[0])  # without borders as before
+
+
+def test_only_llama_with_pytorchs_attention_is_packed():
+    sizes = dict(vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2)
+    windowed = MistralForCausalLM(MistralConfig(**sizes, num_key_value_heads=2, sliding_window=4))
+    eager = LlamaForCausalLM._from_config(LlamaConfig(**sizes), attn_implementation="eager")
+    for model in (windowed, eager):
+        before = attention_of(model.config)
+        assert not packed.prepare(model) and attention_of(model.config) == before
 
 
 def test_batch_without_a_label_has_the_loss_zero(trainer, batch):
