@@ -61,6 +61,6 @@ def test_norms_are_of_what_the_adapter_adds(engine):
     ]
     added = [layer.get_delta_weight(ADAPTER).norm().item() for layer in layers]
     norms = measure_norms(Path(MINI.adapter))
-    assert list(norms) == ["q_proj", "v_proj"]
+    assert set(norms) == set(MINI.lora_targets)
     assert list(norms["v_proj"]) == list(range(len(added)))
     torch.testing.assert_close(torch.tensor(list(norms["v_proj"].values())), torch.tensor(added), rtol=1e-4, atol=1e-5)

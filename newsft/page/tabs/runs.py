@@ -11,10 +11,10 @@ from newsft.page.tabs.history import LOOK
 from newsft.page.tabs.run_handlers import SAID, RunHandlers
 from newsft.page.texts import lesson, say
 from newsft.page.words import QUICK, Words
+from newsft.recipe import LINEAR
 from newsft.runs.runs import Runs
 
 TICK_SECONDS = 1.5  # between two looks at the journal
-LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 SOURCES = ("page", "upload")
 FIRST_ROWS, FIRST_STEPS = 40, 20
 
@@ -114,13 +114,13 @@ def find_layers(source: str, targets: tuple[str, ...]) -> list[str]:
     """The names of the model's linear layers that usually get an adapter, and the recipe's own."""
     config = read_config(source)
     try:
-        shape = lora.measure_shape(lora.read_shape(config), rank=1, alpha=1, targets=LAYERS) if config else None
+        shape = lora.measure_shape(lora.read_shape(config), rank=1, alpha=1, targets=LINEAR) if config else None
     except ValueError:  # a kind of model that this transformers has no class for
         shape = None
     found = {target.name for target in shape.targets} if shape else set()
     return [
-        *(name for name in LAYERS if name in found or name in targets),
-        *(name for name in targets if name not in LAYERS),
+        *(name for name in LINEAR if name in found or name in targets),
+        *(name for name in targets if name not in LINEAR),
     ]
 
 
