@@ -19,7 +19,7 @@ from newsft.page.tabs.history import build_history
 from newsft.page.tabs.runs import build_runs
 from newsft.page.texts import say
 from newsft.page.words import QUICK, Words, waiting
-from newsft.recipe import RECIPES, Recipe, from_record
+from newsft.recipe import LINEAR, RECIPES, Recipe, from_record
 from newsft.runs.runs import Runs
 
 QUANTITIES = ("rows", "epochs", "batch_size", "accumulation", "processes")
@@ -95,12 +95,13 @@ class TrainingHandlers:
         settings = {"rank": varco.lora_r, "alpha": varco.lora_alpha, "targets": varco.lora_targets}
         shape = lora.measure_shape(lora.read_shape(lora.VARCO_SHAPE), **settings)
         parts.append(drawings.format_shape(shape, heading=say("lora_varco", language), language=language))
-        return f'<div class="columns">{"".join(parts)}</div>{self._show_norms(language)}'
+        return f"{''.join(parts)}{self._show_norms(language)}"
 
     def _show_norms(self, language: str) -> str:
         if self.engine.models.adapter_fingerprint is None:  # none is loaded here
             return f'<p class="footer">{say("lora_no_norms", language)}</p>'
-        norms = lora.measure_norms(find_files(self.adapter, what="adapter"))
+        found = lora.measure_norms(find_files(self.adapter, what="adapter"))
+        norms = {name: found[name] for name in dict.fromkeys((*LINEAR, *found)) if name in found}  # as in the model
         return drawings.format_norms(norms, language=language) if norms else ""
 
 
