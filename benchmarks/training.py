@@ -1,9 +1,15 @@
-"""Our trainer, with a step's rows padded and behind their shared prefix, against TRL's own on the same rows, the miniature's recipe: seconds per optimizer step.
+"""Our trainer against TRL's own, and an earlier checkout's, on the same rows with the miniature's recipe: seconds per optimizer step, and the loss.
 
-python -m benchmarks.training [--steps 12] [--runs 5]
+python -m benchmarks.training [--steps 12] [--runs 5] [--before ../before]        a worktree of commit 4c22b7d, whose trainer computed padded batches
+
+Ours computes a step's batches as sequences without padding, `shared` (`--shared-prefix on`) all rows of a step as one with a mask.
 """
 
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -30,7 +36,26 @@ class PlainTrainer(SFTTrainer):
         super().__init__(**settings)
 
 
-WAYS = {"trl": (PlainTrainer, "off"), "padded": (Trainer, "off"), "shared": (Trainer, "on")}  # trainer, shared_prefix
+WAYS = {"trl": (PlainTrainer, "off"), "ours": (Trainer, "off"), "shared": (Trainer, "on")}  # trainer, shared_prefix
+SAME = ("model", "data", "max_length", "lora_r", "lora_alpha", "lora_dropout", "lora_targets", "learning_rate")
+BEFORE = """
+import json, sys, tempfile, time, torch
+from dataclasses import replace
+from pathlib import Path
+from newsft import data, models, training
+from newsft.recipe import RECIPES
+recipe = replace(RECIPES["mini"], **json.loads(sys.argv[1]), save_every=10**6, shared_prefix="off")
+rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).train
+loaded = models.load_base(recipe.model)
+encoded = training.encode_rows(loaded, rows, recipe)
+with tempfile.TemporaryDirectory() as folder:
+    torch.manual_seed(recipe.seed)
+    trainer = training.build_trainer(loaded, encoded, recipe, Path(folder), callbacks=[])
+    trainer.args.save_strategy = "no"
+    begun = time.perf_counter()
+    loss = trainer.train().training_loss
+    print((time.perf_counter() - begun) / recipe.max_steps, loss)
+"""
 
 
 def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]:
@@ -48,19 +73,44 @@ def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]
         return (time.perf_counter() - begun) / steps, loss
 
 
+def time_before(folder: Path, steps: int) -> tuple[float, float]:
+    """The same of the trainer of an earlier checkout, with today's weights, rows and adapter."""
+    settings = {name: getattr(RECIPES["mini"], name) for name in SAME} | {"max_steps": steps}
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE, json.dumps(settings)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    seconds, loss = map(float, done.stdout.splitlines()[-1].split())
+    return seconds, loss
+
+
+def measure(rows: list[dict], steps: int, before: Path | None) -> dict[str, tuple[float, float]]:
+    """Every way once."""
+    found = {way: time_training(way, rows, steps) for way in WAYS}
+    return found | ({"before": time_before(before, steps)} if before else {})
+
+
 def main() -> None:
     """Print the medians of alternating runs and, last, one JSON line."""
     parser = Flags(__doc__, steps=1, runs=1)
     parser.add_argument("--steps", type=int, default=12, help="optimizer steps of one run")
     parser.add_argument("--runs", type=int, default=5, help="runs of each trainer, in turn")
+    parser.add_argument("--before", type=Path, help="an earlier checkout, which is measured too")
     arguments = parser.parse_args()
     recipe = RECIPES["mini"]
     rows = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio).train
-    measured = [{way: time_training(way, rows, arguments.steps) for way in WAYS} for _ in range(arguments.runs)]
-    result = {f"{way}_s_per_step": round(statistics.median(run[way][0] for run in measured), 3) for way in WAYS}
+    before = arguments.before and arguments.before.resolve()
+    measured = [measure(rows, arguments.steps, before) for _ in range(arguments.runs)]
+    result = {f"{way}_s_per_step": round(statistics.median(run[way][0] for run in measured), 3) for way in measured[0]}
     result |= {
-        f"{way}_speedup": round(statistics.median(run["trl"][0] / run[way][0] for run in measured), 2)
-        for way in ("padded", "shared")
+        f"ours_against_{way}": round(statistics.median(run[way][0] / run["ours"][0] for run in measured), 2)
+        for way in measured[0]
+        if way != "ours"
     }
     result |= {
         "loss": {way: round(loss, 5) for way, (_, loss) in measured[0].items()},

@@ -106,7 +106,9 @@ def main() -> None:
         if page.locator("button#grow").count():  # an adapter that was kept at no step has nothing to ask
             page.click("button#grow")
             page.wait_for_selector("#growth-pair .side", timeout=60_000)
-        take(page, "training-ko")
+        page.evaluate(PAINT)
+        page.wait_for_timeout(1000)
+        take_part(page, "training-ko", "#heading", "#growth-plot")  # what is below has a picture of its own
         page.click("#train-start")
         page.wait_for_selector("#train-download:not([disabled])", timeout=300_000)
         page.wait_for_timeout(1500)

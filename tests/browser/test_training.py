@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from newsft.page.texts import say
+from newsft.recipe import RECIPES
 from tests.browser.conftest import open_page
 from tests.browser.test_keyboard import go, go_to_tab
 from tests.growth import write_grown
@@ -19,7 +20,7 @@ PAIR = "#growth-pair .side"
 def grown(tmp_path_factory):
     """The address of a page whose adapter was kept at three earlier steps."""
     folder = write_grown(tmp_path_factory.mktemp("growth") / "adapter")
-    with serve("--adapter", str(folder)) as url:
+    with serve("--adapter", str(folder), "--no-sharing") as url:  # Stop wants answers that take their time
         yield url
 
 
@@ -57,7 +58,7 @@ def test_settings_and_matrices_are_shown(open_at, address):
     page = open_at(address)
     page.locator("#settings button").first.click()
     expect(page.locator("#settings")).to_contain_text("--lora-alpha")
-    expect(page.locator("#lora svg")).to_have_count(4)
+    expect(page.locator("#lora svg")).to_have_count(sum(len(RECIPES[name].lora_targets) for name in ("mini", "varco")))
     expect(page.locator("#lora")).to_contain_text("3,407,872")
     expect(page.locator("#lora .norms tbody tr")).to_have_count(6)
 

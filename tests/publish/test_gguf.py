@@ -63,10 +63,11 @@ def test_base_and_adapter_are_written_apart_and_together(engine, rows, package, 
         gguf.write_gguf(loaded, tmp_path / f"{side}.gguf", side=side, rows=rows[:3])
         written[side] = Writer.last
     base, tuned, lora = (written[side].tensors for side in ("base", "tuned", "lora"))
-    config = engine.loaded.model.config
-    assert len(base) == len(tuned) == 3 + 9 * config.num_hidden_layers and len(lora) == 2 * 2 * config.num_hidden_layers
-    scale = engine.loaded.model.peft_config["default"].lora_alpha / engine.loaded.model.peft_config["default"].r
-    for name in ("blk.0.attn_q.weight", "blk.1.attn_v.weight"):
+    config, settings = engine.loaded.model.config, engine.loaded.model.peft_config["default"]
+    assert len(base) == len(tuned) == 3 + 9 * config.num_hidden_layers
+    assert len(lora) == 2 * len(settings.target_modules) * config.num_hidden_layers
+    scale = settings.lora_alpha / settings.r
+    for name in ("blk.0.attn_q.weight", "blk.1.attn_v.weight", "blk.2.ffn_down.weight", "blk.3.ffn_gate.weight"):
         torch.testing.assert_close(
             tuned[name], base[name] + scale * lora[f"{name}.lora_b"] @ lora[f"{name}.lora_a"], rtol=1e-4, atol=1e-5
         )
