@@ -6,13 +6,11 @@ As many readers as --tab-readers click through the other tabs meanwhile. Both pa
 """
 
 import json
-import os
 import random
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
+from benchmarks.checkout import run_in
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
@@ -68,17 +66,7 @@ def choose_articles(readers: int) -> tuple[list[str], str]:
 
 def measure(folder: Path, asked: dict) -> dict:
     """One run at the page of that checkout."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps(asked),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(run_in(folder, SCRIPT, given=json.dumps(asked)))
 
 
 def main() -> None:

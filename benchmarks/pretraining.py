@@ -4,12 +4,10 @@ python -m benchmarks.pretraining --before ../before        a worktree of commit 
 """
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
+from benchmarks.checkout import run_in
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
@@ -55,16 +53,7 @@ print((run.tokens - tokens) / (time.perf_counter() - begun))
 def measure(code: str, folder: Path, *, warm: int, steps: int) -> float:
     """Tokens per second of one process in that checkout."""
     script = (code + TIMED).replace("{warm}", str(warm)).replace("{steps}", str(steps))
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return float(done.stdout.splitlines()[-1])
+    return float(run_in(folder, script))
 
 
 def main() -> None:

@@ -6,10 +6,7 @@ Ours computes a step's batches as sequences without padding, `shared` (`--shared
 """
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -19,6 +16,7 @@ from unittest.mock import patch
 import torch
 from trl import SFTTrainer
 
+from benchmarks.checkout import run_in
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
@@ -76,16 +74,7 @@ def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]
 def time_before(folder: Path, steps: int) -> tuple[float, float]:
     """The same of the trainer of an earlier checkout, with today's weights, rows and adapter."""
     settings = {name: getattr(RECIPES["mini"], name) for name in SAME} | {"max_steps": steps}
-    done = subprocess.run(
-        [sys.executable, "-c", BEFORE, json.dumps(settings)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    seconds, loss = map(float, done.stdout.splitlines()[-1].split())
+    seconds, loss = map(float, run_in(folder, BEFORE, json.dumps(settings)).split())
     return seconds, loss
 
 

@@ -63,7 +63,7 @@ class Recipe:
     lora_dropout: float = _setting(0.1, "dropout on the adapter's input, in training only")
     lora_targets: tuple[str, ...] = _setting(
         ("q_proj", "v_proj"),
-        "the layers that get an adapter: attention's queries and values as in the lesson, or every linear layer, without which a small model repeats itself",
+        "the layers that get an adapter: attention's queries and values as in the lesson, or every linear layer, with which the small model repeats itself less often",
     )
     epochs: float = _setting(3, "passes over the training split")
     max_steps: int = _setting(-1, "stop after so many optimizer steps; -1 means all epochs")
@@ -158,7 +158,7 @@ RECIPES = {
         evaluation=str(ASSETS / "mini-news" / "evaluation"),
         max_length=4096,
         lora_dropout=0.0,  # three epochs do not learn by heart, and on a CPU it takes a tenth of the time
-        lora_targets=LINEAR,  # with queries and values alone, one answer in six went in a circle (benchmarks/LOG.md)
+        lora_targets=LINEAR,  # more answers can be read and fewer go in a circle (benchmarks/LOG.md)
         sampling="group_by_length",  # a CPU feels the padding
         learning_rate=1.5e-3,  # a model a thousand times smaller has to move further in the same 372 steps
         schedule="linear",  # so that the last steps settle; what it brought on which base: benchmarks/LOG.md
