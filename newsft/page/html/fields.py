@@ -1,5 +1,6 @@
 """An answer's fields -> HTML: what was read and how, and beside a gold answer what is right, wrong, missed or on the wrong side."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
@@ -93,7 +94,8 @@ class _Card:
         if not value:
             return f'<span class="none">{say("none", self.language)}</span>'
         if isinstance(value, list):
-            return " ".join(self._chip(key, item, self._outcome(key, item)) for item in value)
+            written = Counter(value)  # in the order of the answer
+            return " ".join(self._chip(key, item, self._outcome(key, item), count) for item, count in written.items())
         parts = split_foreign(value, self.compared.faithfulness.foreign)
         return "".join(self._mark_foreign(part) if foreign else escape(part) for part, foreign in parts)
 
@@ -122,14 +124,15 @@ class _Card:
         kinds = {"hit": found.true_positives, "swapped": found.swapped, "wrong": found.false_positives}
         return next((kind for kind, names in kinds.items() if name in names), None)
 
-    def _chip(self, key: str, item: str, outcome: str | None) -> str:
+    def _chip(self, key: str, item: str, outcome: str | None, count: int = 1) -> str:
         ungrounded = outcome != "missed" and item in self.compared.ungrounded.get(key, ())
         kinds = [key.split("_")[0], "stock" if key in ARROWS else "keyword"]
         kinds += [outcome] if outcome else []
         kinds += ["ungrounded"] if ungrounded else []
         notes = [say(f"mark_{outcome}", self.language)] if outcome else []
         notes += [say("not_in_article", self.language)] if ungrounded else []
-        said = f" <small>({', '.join(notes)})</small>" if notes and (outcome != "hit" or ungrounded) else ""
+        notes += [say("repeated", self.language, count=count)] if count > 1 else []
+        said = f" <small>({', '.join(notes)})</small>" if notes and notes != [say("mark_hit", self.language)] else ""
         sign = f'<span aria-label="{notes[0]}">{MARKS[outcome]}</span> ' if outcome else ""
         words = f"{sign}{ARROWS.get(key, '')}{escape(item)}{said}"
         return f'<span class="chip {" ".join(kinds)}" title="{", ".join(notes)}">{words}</span>'

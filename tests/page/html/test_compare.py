@@ -76,6 +76,19 @@ def side(text, *, language="ko", article=ARTICLE, reason="end_of_turn", tokens=1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_item_that_comes_again_is_one_chip_that_says_how_often(language):
+    answer = ANSWER | {"negative_keywords": ["리콜", "제약", "리콜", "없는말", "리콜", "없는말"]}
+    three, two = (say("repeated", language, count=count) for count in (3, 2))
+    for gold in (None, read_answer(str(ANSWER))):
+        page = Page(card(str(answer), language=language, gold=gold))
+        chips = [value for name, value in page.attributes if name == "title" and value]
+        assert [three in one for one in chips].count(True) == 1 == [two in one for one in chips].count(True)
+        assert page.text.count("제약") == 2 and page.text.count("없는말") == 1  # 한들제약 is the other
+        assert page.text.count(three) == 1 and f"{say('not_in_article', language)}, {two}" in page.text
+    assert say("repeated", language, count=2) not in Page(card(str(ANSWER), language=language)).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "text, reason",
     [("", None), ("{'is_", None), (str(ANSWER), "end_of_turn"), (str(ANSWER)[:40], "limit"), ("", "stopped")],
