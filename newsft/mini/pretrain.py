@@ -60,6 +60,17 @@ def head_loss(hidden: torch.Tensor, head: torch.Tensor, ids: torch.Tensor, weigh
     return (losses * weights).sum() / weights.sum()
 
 
+def add_dropout(model: LlamaForCausalLM, share: float) -> None:
+    """Dropout of what attention and MLP add to the residual stream, in training alone; Llama has none of its own there."""
+
+    def drop(module: torch.nn.Module, _: object, added: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(added, share, module.training)
+
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(drop)
+        layer.mlp.down_proj.register_forward_hook(drop)
+
+
 def _optimizers(model: LlamaForCausalLM, *, bf16: bool) -> list[torch.optim.Optimizer]:
     _muon._zeropower_via_newtonschulz = ORTHOGONALISE_BF16 if bf16 else orthogonalise
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
@@ -78,7 +89,7 @@ class Run:
     """The model in training, all that its next step depends on, and the figures for the log."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace, *, device: str):
-        torch.manual_seed(SEED)
+        torch.manual_seed(arguments.seed)
         self.tokenizer, self.arguments, self.device = tokenizer, arguments, device
         self.bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
         self.step = self.tokens = self.chunk = self.place = 0
@@ -89,6 +100,8 @@ class Run:
             if arguments.layers > model.config.num_hidden_layers:
                 model = grow_model(model, tokenizer, layers=arguments.layers)
         self.model = model.to(device).train()
+        if arguments.dropout:
+            add_dropout(self.model, arguments.dropout)
         self.optimizers = _optimizers(self.model, bf16=self.bf16)
         self.head_loss = torch.compile(head_loss, dynamic=False) if arguments.compile else head_loss
         if (
@@ -123,12 +136,13 @@ class Run:
         torch.save(state, temporary)
         temporary.replace(path)
 
-    def advance(self, batch: Batch) -> float:
-        """One optimizer step; its loss."""
+    def advance(self, batch: Batch) -> torch.Tensor:
+        """One optimizer step; its loss, which a GPU may still be computing."""
+        self.tokens += int((batch.ids != self.tokenizer.pad_token_id).sum())
         ids, weights, told, repeats = (values.to(self.device) for values in batch)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             read = ids
-            self.generator.manual_seed(SEED + self.step)
+            self.generator.manual_seed(self.arguments.seed + self.step)
             if torch.rand((), generator=self.generator) < self.arguments.own:
                 read = read_own_words(self.model, ids, told=told, plain=self.plain, most=0.4, generator=self.generator)
             # Padding stands on the right, where causal attention never sees it: no mask is needed.
@@ -147,8 +161,7 @@ class Run:
             optimizer.step()
             optimizer.zero_grad()
         self.step += 1
-        self.tokens += int((ids != self.tokenizer.pad_token_id).sum())
-        return loss.item()
+        return loss.detach()
 
     def progress(self) -> float:
         """How much of this stretch is done, from 0 to 1: of its steps or, where a time is given, of its time, whichever is further."""
@@ -162,12 +175,12 @@ class Run:
         return max(0.0, min(1.0, (self.step - self.arguments.first + 1) / WARM_UP_STEPS, left)) * self.arguments.rate
 
 
-def _report(run: Run, losses: list[float], work: Path, *, speed: float) -> None:
+def _report(run: Run, losses: list[torch.Tensor], work: Path, *, speed: float) -> None:
     """The mean of these steps' losses and the tokens per second, to standard output and to the log."""
     record = {
         "time": time.strftime("%H:%M:%S"),
         "step": run.step,
-        "loss": round(sum(losses) / len(losses), 4),
+        "loss": round(torch.stack(losses).mean().item(), 4),
         "tokens": run.tokens,
         "speed": round(speed),
     }
@@ -195,6 +208,8 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
         split_articles(read_written(arguments.articles))["base"],
         read_events(arguments.events),
         PHASES[arguments.phase],
+        batch_tokens=arguments.batch_tokens,
+        seed=arguments.seed,
     )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the step in hand is ended and kept
@@ -204,7 +219,7 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
         stream,
         batch_size=None,
         sampler=range(run.chunk, len(stream)),
-        num_workers=1,
+        num_workers=arguments.workers,
         prefetch_factor=2,
         worker_init_fn=_outlive,
     ):
@@ -264,6 +279,12 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
         default=Phase.own,
         help="share of the steps in which some words of answers are read as the model writes them",
     )
+    parser.add_argument(
+        "--dropout", type=float, default=0.0, help="of what attention and MLP add to the stream, in training"
+    )
+    parser.add_argument("--batch-tokens", type=int, help="tokens of a step, padding included (8192; on a GPU more)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw documents (on a GPU several)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of weights, documents and dropout")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--save-minutes", type=float, default=10, help="minutes between two checkpoints")

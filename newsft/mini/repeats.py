@@ -47,8 +47,8 @@ def repeat_loss(
     """
     document, later, earlier = repeats.unbind(1)
     wrong, right = read[document, earlier], ids[document, later]
-    apart = wrong != right
-    document, later, wrong = document[apart], later[apart], wrong[apart]
     logits = torch.nn.functional.linear(hidden[document, later - 1], head).float()
     likely = torch.log_softmax(logits, -1).gather(1, wrong[:, None]).squeeze(1).exp()
-    return -torch.log1p(-likely.clamp(max=1 - 1e-6)).sum()
+    return -(
+        torch.log1p(-likely.clamp(max=1 - 1e-6)) * (wrong != right)
+    ).sum()  # no tensor whose size a GPU must tell first

@@ -20,6 +20,9 @@ class Phase:
     joined: float = 0.15  # of those conversations are about two articles as one page
     objects: float = 0.55  # of these tasks want a dict or JSON object
     slips: float = 0.3  # of the objects have a marked mistake (slips.py)
+    left_out: float = (
+        0.7  # of the articles come without some of the sentences that their gold does not need (leaving_out.py)
+    )
     listed: float = 0.3  # of the companies in plain articles and copying tasks bear the name of a listed one
     read: float = 0.1  # what an article's own tokens weigh in a conversation
     decided: float = 4.0  # what an answer decides: whether a list is empty, a direction; a few tokens among a hundred

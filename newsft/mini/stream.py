@@ -17,6 +17,7 @@ from newsft.mini import exercises
 from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
 from newsft.mini.keywords import Keywords
+from newsft.mini.leaving_out import leave_out
 from newsft.mini.names import draw_company
 from newsft.mini.reading import Reading
 from newsft.mini.repeats import find_repeats
@@ -57,11 +58,19 @@ class Stream(Dataset):
     """Chunk -> its batches; a chunk depends on the seed and its number alone, so a run can resume."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, articles: Sequence[Written], events: Sequence[Event], phase: Phase
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        articles: Sequence[Written],
+        events: Sequence[Event],
+        phase: Phase,
+        *,
+        batch_tokens: int | None = None,
+        seed: int = SEED,
     ):
         self.tokenizer, self.chat = tokenizer, ChatFormat(tokenizer)
         self.articles, self.events, self.phase = list(articles), list(events), phase
         self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
+        self.batch_tokens, self.seed = batch_tokens or BATCH_TOKENS, seed
         self.keywords = Keywords(self.articles)
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
 
@@ -73,7 +82,7 @@ class Stream(Dataset):
         phase, form = self.phase, rng.random()
         article = rng.choice(self.articles)
         if form < phase.plain:
-            text = vary(
+            text = self._vary(
                 rng, article, invent=partial(draw_company, listed=phase.listed), figures=rng.random() < 0.7
             ).news
             ids = [
@@ -89,14 +98,14 @@ class Stream(Dataset):
         judged = rng.random() < phase.judged
         if judged and rng.random() < phase.several:
             article = rng.choice(self.several)
-        varied = vary(
+        varied = self._vary(
             rng,
             article,
             invent=draw_company if judged else partial(draw_company, listed=phase.listed),
             figures=rng.random() < (0.4 if judged else 0.8),
         )
         if judged and rng.random() < phase.joined:
-            other = vary(rng, rng.choice(self.articles), invent=draw_company, figures=False)
+            other = self._vary(rng, rng.choice(self.articles), invent=draw_company, figures=False)
             if len(varied.news) + len(other.news) <= LONGEST_PAGE and not set(varied.stocks) & set(other.stocks):
                 varied = join_articles(varied, other)
         return self._encode(
@@ -104,6 +113,9 @@ class Stream(Dataset):
                 rng, varied, self.keywords, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips
             )
         )
+
+    def _vary(self, rng: random.Random, article: Written, **how: object) -> Written:
+        return vary(rng, leave_out(rng, article) if rng.random() < self.phase.left_out else article, **how)
 
     def _encode(self, conversation: Conversation) -> Document:
         text, slips = take_marks("".join(piece.text for piece in self.chat.build_pieces(conversation.messages)))
@@ -117,18 +129,18 @@ class Stream(Dataset):
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def __getitem__(self, chunk: int) -> list[Batch]:
-        rng = random.Random(f"{SEED}-{chunk}")
-        documents = [self.draw_document(rng) for _ in range(CHUNK)]
-        batches = list(form_batches(documents, self.tokenizer.pad_token_id))
+        rng = random.Random(f"{self.seed}-{chunk}")
+        documents = [self.draw_document(rng) for _ in range(CHUNK * max(1, self.batch_tokens // BATCH_TOKENS))]
+        batches = list(form_batches(documents, self.tokenizer.pad_token_id, self.batch_tokens))
         rng.shuffle(batches)
         return batches
 
 
-def form_batches(documents: Iterable[Document], pad: int) -> Iterator[Batch]:
-    """Documents by length in batches of `BATCH_TOKENS`; what fills no batch goes on to the next length, and those longer than all lengths are left out."""
+def form_batches(documents: Iterable[Document], pad: int, batch_tokens: int) -> Iterator[Batch]:
+    """Documents by length in batches of `batch_tokens`; what fills no batch goes on to the next length, and those longer than all lengths are left out."""
     left = sorted(documents, key=lambda document: len(document.ids))
     for length in LENGTHS:
-        rows = BATCH_TOKENS // length
+        rows = batch_tokens // length
         fitting = [document for document in left if len(document.ids) <= length]
         left = left[len(fitting) :]
         whole = len(fitting) // rows * rows

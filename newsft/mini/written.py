@@ -70,12 +70,12 @@ def read_written(folder: Path | None = None) -> list[Written]:
         if line.strip()
     ]
     return [
-        Written(row["news"], _ordered(row["answer"], row["news"]), row.get("names", {}), row.get("part", "base"))
+        Written(row["news"], order_lists(row["answer"], row["news"]), row.get("names", {}), row.get("part", "base"))
         for row in rows
     ]
 
 
-def _ordered(answer: dict, news: str) -> dict:
+def order_lists(answer: dict, news: str) -> dict:
     """The answer with its lists in the order in which the article names their items: what comes next is then never a guess, and nothing comes twice."""
     return {key: sorted(value, key=news.find) if isinstance(value, list) else value for key, value in answer.items()}
 

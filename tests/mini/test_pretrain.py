@@ -57,9 +57,22 @@ ORIGINAL = _muon._zeropower_via_newtonschulz
 
 def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr("newsft.mini.stream.CHUNK", 48)
-    monkeypatch.setattr("newsft.mini.stream.BATCH_TOKENS", 2048)
     settings = vars(
-        pretrain.parse_flags(["--steps", "3", "--layers", "2", "--no-compile", "--save-minutes", "0", "--own", "0.5"])
+        pretrain.parse_flags(
+            [
+                "--steps",
+                "3",
+                "--layers",
+                "2",
+                "--no-compile",
+                "--save-minutes",
+                "0",
+                "--own",
+                "0.5",
+                "--batch-tokens",
+                "2048",
+            ]
+        )
     )
 
     def train(work, **changed):
@@ -76,6 +89,15 @@ def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, mo
     assert any(
         (whole[name] != build_model(tokenizer, layers=2).state_dict()[name]).any() for name in whole if "mlp" in name
     )
+
+
+def test_dropout_acts_in_training_alone(tokenizer, untrained):
+    model, ids = copy.deepcopy(untrained), torch.randint(0, len(tokenizer), (1, 20))
+    pretrain.add_dropout(model, 0.5)
+    with torch.no_grad():
+        plain = untrained(input_ids=ids).logits
+        assert torch.equal(model.eval()(input_ids=ids).logits, plain)
+        assert not torch.allclose(model.train()(input_ids=ids).logits, plain, atol=1e-3)
 
 
 def test_signal_to_all_of_its_processes_ends_the_run_with_what_it_has(tmp_path):

@@ -93,9 +93,20 @@ def test_batches_have_few_shapes_little_padding_and_all_documents(stream):
     assert sum((batch.ids != pad).sum() for batch in batches) / sum(batch.ids.numel() for batch in batches) > 0.8
     assert all((batch.weights[batch.ids == pad] == 0).all() for batch in batches)
     documents = [Document([7] * count, [1.0] * count) for count in (5, 100, 130, 130, 900, 2048)]
-    assert sum((batch.ids == 7).sum() for batch in form_batches(documents, 0)) == sum(
+    assert sum((batch.ids == 7).sum() for batch in form_batches(documents, 0, BATCH_TOKENS)) == sum(
         len(document.ids) for document in documents
     )
+
+
+def test_larger_batches_hold_the_same_documents_and_another_seed_draws_others(stream):
+    def draw(**settings):
+        drawn = Stream(stream.tokenizer, stream.articles, stream.events, PHASE, **settings)[0]
+        return drawn, sum(int((batch.ids != stream.tokenizer.pad_token_id).sum()) for batch in drawn)
+
+    batches, tokens = draw(batch_tokens=2 * BATCH_TOKENS)
+    assert {tuple(batch.ids.shape) for batch in batches} <= {(2 * BATCH_TOKENS // one, one) for one in LENGTHS}
+    assert tokens > 1.5 * draw()[1]  # twice the documents
+    assert tokens != draw(batch_tokens=2 * BATCH_TOKENS, seed=5)[1]
 
 
 def test_some_documents_are_plain_articles(stream):
