@@ -4,7 +4,8 @@ python -m benchmarks.varco8b                             writes the checkpoint, 
 python -m benchmarks.equivalence_gpu [--checkpoint DIR]
 
 Answers: the first token's logits and 32 greedy tokens of both sides in our batch, beside the same weights called alone. Training: loss and gradient of a step
-behind its shared prefix, beside the padded step; and, as a measure, the padded step beside its rows one by one, which differ by rounding only.
+without the mask of its padding, as our trainer takes it, beside the step with it. And beside each, as a measure, two plain ways that differ by rounding only:
+the prompt alone and twice in a batch, the padded step and its rows one by one.
 """
 
 import json
@@ -20,7 +21,6 @@ from benchmarks.result import print_result
 from benchmarks.train_gpu import draw_rows
 from benchmarks.varco8b import write_checkpoint
 from newsft.encoding.collate import collate
-from newsft.encoding.prefix import collate_shared
 from newsft.encoding.row import IGNORED, Encoded
 from newsft.inference.decoder import Decoder, Job
 from newsft.inference.types import Request
@@ -46,22 +46,29 @@ def compare_answers(model: PeftModel, ids: list[int], prefix: int) -> dict:
             found[token.row] += [] if token.token is None else [token.token]
     compared = {}
     for row, side in enumerate(SIDES):
-        plain, logits = generate(model, ids, tuned=side == "tuned")
-        agree = next(
-            (place for place, pair in enumerate(zip(found[row], plain, strict=True)) if len(set(pair)) > 1), TOKENS
-        )
-        apart = (first[row].float() - logits.float()).abs().max() / logits.float().std()
-        compared[side] = {"logits_apart": brief(apart.item()), "tokens_alike": agree, "of": TOKENS}
+        plain = generate(model, ids, tuned=side == "tuned")
+        twice = generate(model, ids, tuned=side == "tuned", copies=2)
+        compared[side] = {
+            "ours": _compare((found[row], first[row]), plain),
+            "rounding_alone": _compare(twice, plain),
+        }
     return compared
 
 
+def _compare(one: tuple[list[int], torch.Tensor], plain: tuple[list[int], torch.Tensor]) -> dict:
+    pairs = enumerate(zip(one[0], plain[0], strict=True))
+    apart = (one[1].float() - plain[1].float()).abs().max() / plain[1].float().std()
+    alike = next((place for place, pair in pairs if len(set(pair)) > 1), TOKENS)
+    return {"logits_apart": brief(apart.item()), "tokens_alike": alike, "of": TOKENS}
+
+
 @torch.inference_mode()
-def generate(model: PeftModel, ids: list[int], *, tuned: bool) -> tuple[list[int], torch.Tensor]:
-    """transformers' own greedy answer with the adapter on or off, and the first token's logits."""
+def generate(model: PeftModel, ids: list[int], *, tuned: bool, copies: int = 1) -> tuple[list[int], torch.Tensor]:
+    """transformers' own greedy answer with the adapter on or off, and the first token's logits; `copies` of the prompt in the batch."""
     if not tuned:
         with model.disable_adapter():
-            return generate(model, ids, tuned=True)
-    prompt = torch.tensor([ids], device=model.device)
+            return generate(model, ids, tuned=True, copies=copies)
+    prompt = torch.tensor([ids] * copies, device=model.device)
     settings = {"min_new_tokens": TOKENS, "max_new_tokens": TOKENS, "do_sample": False, "pad_token_id": 0}
     made = model.generate(
         input_ids=prompt,
@@ -91,7 +98,8 @@ def compare_training(model: PeftModel, rows: list[Encoded]) -> dict:
     for name, weight in model.named_parameters():
         weight.requires_grad_("lora_" in name)
     padded = compute_gradient(model, [collate(rows, pad_id=0)])
-    ways = {"shared_prefix": [collate_shared(rows)], "rounding_alone": [collate([row], pad_id=0) for row in rows]}
+    unmasked = {name: value for name, value in collate(rows, pad_id=0).items() if name != "attention_mask"}
+    ways = {"ours": [unmasked], "rounding_alone": [collate([row], pad_id=0) for row in rows]}
     compared = {}
     for name, batches in ways.items():
         loss, gradient = compute_gradient(model, batches)

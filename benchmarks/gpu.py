@@ -39,16 +39,16 @@ def list_parts(checkpoint: Path, *, short: bool) -> list[Part]:
     """What is measured, what matters most first: the limits add up to TOTAL."""
     model, training = f"--checkpoint {checkpoint}", "benchmarks.train_gpu"
     flash = " padding_free" if importlib.util.find_spec("flash_attn") and not short else ""
-    size, answers, steps, few, ten = "", "--new-tokens 256 --runs 3", "--steps 6", "--steps 1", "--steps 8"
+    size, answers, steps, few, ten = "", "--new-tokens 64 --runs 3", "--steps 6", "--steps 1", "--steps 8"
     if short:
         size, answers = " --hidden 128 --layers 2", "--new-tokens 4 --runs 1"
         steps = few = ten = "--steps 1 --shrink 16"
     return [
         Part("checkpoint", 90, "benchmarks.varco8b", f"--output {checkpoint}{size}"),
         Part("equivalence", 60, "benchmarks.equivalence_gpu", f"{model}{' --shrink 16' if short else ''}"),
-        Part("training", 140, training, f"{model} {steps} --runs 1 --ways padded ours lesson{flash}"),
+        Part("training", 140, training, f"{model} {steps} --runs 1 --ways ours lesson{flash}"),
         Part("answers", 100, "benchmarks.answers_gpu", f"{model} {answers}"),
-        Part("longest", 60, training, f"{model} {few} --runs 1 --longest --ways padded ours"),
+        Part("longest", 60, training, f"{model} {few} --runs 1 --longest --ways ours"),
         Part("four_bits", 90, training, f"{model} {ten} --runs 1 --ways four_bits", needs="bitsandbytes"),
     ]
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.training [--steps 12] [--runs 5] [--before ../before]        a worktree of commit 4c22b7d, whose trainer computed padded batches
 
-Ours computes a step's batches as sequences without padding, `shared` (`--shared-prefix on`) all rows of a step as one with a mask.
+Ours computes a batch as one sequence without padding.
 """
 
 import json
@@ -34,7 +34,7 @@ class PlainTrainer(SFTTrainer):
         super().__init__(**settings)
 
 
-WAYS = {"trl": (PlainTrainer, "off"), "ours": (Trainer, "off"), "shared": (Trainer, "on")}  # trainer, shared_prefix
+WAYS = {"trl": PlainTrainer, "ours": Trainer}
 SAME = ("model", "data", "max_length", "lora_r", "lora_alpha", "lora_dropout", "lora_targets", "learning_rate")
 BEFORE = """
 import json, sys, tempfile, time, torch
@@ -42,7 +42,7 @@ from dataclasses import replace
 from pathlib import Path
 from newsft import data, models, training
 from newsft.recipe import RECIPES
-recipe = replace(RECIPES["mini"], **json.loads(sys.argv[1]), save_every=10**6, shared_prefix="off")
+recipe = replace(RECIPES["mini"], **json.loads(sys.argv[1]), save_every=10**6)
 rows = data.split_rows(data.load_rows(recipe.data), test_ratio=recipe.test_ratio).train
 loaded = models.load_base(recipe.model)
 encoded = training.encode_rows(loaded, rows, recipe)
@@ -58,11 +58,10 @@ with tempfile.TemporaryDirectory() as folder:
 
 def time_training(way: str, rows: list[dict], steps: int) -> tuple[float, float]:
     """Seconds per optimizer step, and the mean loss."""
-    trainer_class, shared_prefix = WAYS[way]
-    recipe = replace(RECIPES["mini"], max_steps=steps, save_every=10**6, shared_prefix=shared_prefix)
+    recipe = replace(RECIPES["mini"], max_steps=steps, save_every=10**6)
     loaded = load_base(recipe.model)
     encoded = encode_rows(loaded, rows, recipe)
-    with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", trainer_class):
+    with tempfile.TemporaryDirectory() as folder, patch.object(sft, "Trainer", WAYS[way]):
         torch.manual_seed(recipe.seed)
         trainer = sft.build_trainer(loaded, encoded, recipe, Path(folder), callbacks=[])
         trainer.args.save_strategy = "no"

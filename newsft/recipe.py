@@ -73,11 +73,6 @@ class Recipe:
         "random",
         "order of the rows: random, or group_by_length, which puts rows of like length together and so computes less padding",
     )
-    shared_prefix: str = _setting(
-        "off",
-        "compute the beginning that all rows share (the system prompt) once per optimizer step: slower on a CPU, on a GPU not measured yet; auto: on a GPU, where it can be done",
-        choices=SWITCH,
-    )
     learning_rate: float = _setting(1e-4, "step size of AdamW; the lesson's value for 8 B parameters")
     schedule: str = _setting("constant_with_warmup", "the lesson's `constant` ignores the warm-up that it asks for")
     warmup_ratio: float = _setting(0.03, "share of the steps over which the learning rate rises")

@@ -112,7 +112,13 @@ def test_zero_epochs_are_fine_with_a_number_of_steps():
 
 @pytest.mark.parametrize(
     "flags",
-    [["--recipe", "other"], ["--epochs", "many"], ["--name", "x"], ["--quantize", "8bit"], ["--shared-prefix", "yes"]],
+    [
+        ["--recipe", "other"],
+        ["--epochs", "many"],
+        ["--name", "x"],
+        ["--quantize", "8bit"],
+        ["--gradient-checkpointing", "yes"],
+    ],
 )
 def test_flag_that_does_not_exist_ends_the_program(flags, capsys):
     with pytest.raises(SystemExit) as stopped:

@@ -17,13 +17,13 @@ from peft import PeftModel
 from transformers import Cache, DynamicCache
 
 from newsft.compat import attention_of
-from newsft.encoding.prefix import MASKABLE
 from newsft.errors import UserError
 from newsft.inference.adapter_switch import AdapterSwitch
 from newsft.inference.kv_cache import KVCache, join_caches
 from newsft.inference.ngram import NgramProposer
 from newsft.inference.types import ABORT, LENGTH, STOP, NextToken, Request
 
+MASKABLE = ("sdpa", "eager")  # attention implementations that take a mask of our own; flash attention takes none
 KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once for every adapter state; an 8B model's takes 131 kB a token
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read in one pass; the rows that are already answering wait meanwhile

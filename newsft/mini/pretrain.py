@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.optim import _muon
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
@@ -20,6 +19,7 @@ from newsft.mini.card import write_card
 from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
+from newsft.mini.optimizers import build_optimizers
 from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.repeats import REPEATED, repeat_loss
 from newsft.mini.schedule import PHASES, Phase
@@ -28,28 +28,8 @@ from newsft.mini.tokenizer import ASSET
 from newsft.mini.written import read_written
 
 WORK = Path("work/pretrain")
-MUON_LR, EMBEDDING_LR, HEAD_LR = 0.01, 0.01, 2e-3
 WARM_UP_STEPS = 60
 COOL_DOWN = 0.2  # share of the steps over which the learning rate falls to zero
-ORTHOGONALISE_BF16 = _muon._zeropower_via_newtonschulz
-
-
-def orthogonalise(
-    gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
-) -> torch.Tensor:
-    """Muon's Newton-Schulz iteration in fp32.
-
-    torch.optim.Muon runs it in bf16, which is hundreds of times slower than fp32 on a CPU without bf16 units. Same
-    formula as torch.optim._muon._zeropower_via_newtonschulz (after Jordan et al., https://kellerjordan.github.io/posts/muon/).
-    """
-    a, b, c = coefficients
-    wide = gradient.size(0) <= gradient.size(1)
-    x = gradient if wide else gradient.T
-    x = x / x.norm().clamp(min=eps)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.T
 
 
 def head_loss(hidden: torch.Tensor, head: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -71,20 +51,6 @@ def add_dropout(model: LlamaForCausalLM, share: float) -> None:
         layer.mlp.down_proj.register_forward_hook(drop)
 
 
-def _optimizers(model: LlamaForCausalLM, *, bf16: bool) -> list[torch.optim.Optimizer]:
-    _muon._zeropower_via_newtonschulz = ORTHOGONALISE_BF16 if bf16 else orthogonalise
-    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
-    others = [model.lm_head.weight, *(p for p in model.parameters() if p.ndim == 1)]
-    return [
-        torch.optim.Muon(matrices, lr=MUON_LR, weight_decay=0.02),
-        torch.optim.AdamW(
-            [{"params": [model.model.embed_tokens.weight], "lr": EMBEDDING_LR}, {"params": others, "lr": HEAD_LR}],
-            betas=(0.9, 0.95),
-            weight_decay=0.0,
-        ),
-    ]
-
-
 class Run:
     """The model in training, all that its next step depends on, and the figures for the log."""
 
@@ -102,7 +68,7 @@ class Run:
         self.model = model.to(device).train()
         if arguments.dropout:
             add_dropout(self.model, arguments.dropout)
-        self.optimizers = _optimizers(self.model, bf16=self.bf16)
+        self.optimizers = build_optimizers(self.model, bf16=self.bf16)
         self.head_loss = torch.compile(head_loss, dynamic=False) if arguments.compile else head_loss
         if (
             arguments.compile
@@ -239,6 +205,22 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
     raise AssertionError("the stream has no end")
 
 
+def _add_size_flags(parser: argparse.ArgumentParser) -> None:
+    """Of the model, of a step, and of the machine."""
+    parser.add_argument(
+        "--dropout", type=float, default=0.0, help="of what attention and MLP add to the stream, in training"
+    )
+    parser.add_argument("--batch-tokens", type=int, help="tokens of a step, padding included (8192; on a GPU more)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw documents (on a GPU several)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of weights, documents and dropout")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--save-minutes", type=float, default=10, help="minutes between two checkpoints")
+    parser.add_argument(
+        "--no-compile", dest="compile", action="store_false", help="without torch.compile (no C++ compiler at hand)"
+    )
+
+
 def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command's flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -279,18 +261,7 @@ def parse_flags(given: Sequence[str] | None = None) -> argparse.Namespace:
         default=Phase.own,
         help="share of the steps in which some words of answers are read as the model writes them",
     )
-    parser.add_argument(
-        "--dropout", type=float, default=0.0, help="of what attention and MLP add to the stream, in training"
-    )
-    parser.add_argument("--batch-tokens", type=int, help="tokens of a step, padding included (8192; on a GPU more)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw documents (on a GPU several)")
-    parser.add_argument("--seed", type=int, default=SEED, help="of weights, documents and dropout")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--save-minutes", type=float, default=10, help="minutes between two checkpoints")
-    parser.add_argument(
-        "--no-compile", dest="compile", action="store_false", help="without torch.compile (no C++ compiler at hand)"
-    )
+    _add_size_flags(parser)
     return parser.parse_args(given)
 
 

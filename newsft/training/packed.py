@@ -3,7 +3,8 @@
 Every row sees what it would see in the batch, at the same positions, so loss and gradients are the batch's, to rounding.
 """
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface, LlamaForCausalLM, PreTrainedModel
@@ -11,7 +12,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from newsft.compat import attention_of
-from newsft.encoding.prefix import join
+from newsft.encoding.row import IGNORED
 
 BY_ROW = "newsft_by_row"
 
@@ -37,6 +38,34 @@ def attend_by_row(
         row = sdpa_attention_forward(module, *own, None, **settings)[0]
         seen.append(row[:, prefix:] if seen else row)  # what the prefix sees is the same for all
     return torch.cat(seen, dim=1), None
+
+
+def shared_length(rows: Sequence[dict]) -> int:
+    """How many leading tokens the rows share, before the first token that any row is trained on.
+
+    Each row keeps at least one token of its own, and its first own token is no label: its prediction would be made at a shared token, once for all rows.
+    """
+    length = min(len(row["input_ids"]) - 1 for row in rows)
+    for row in rows:
+        trained = next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
+        length = min(length, max(trained - 1, 0))
+    first = rows[0]["input_ids"]
+    for row in rows[1:]:
+        length = next((place for place in range(length) if row["input_ids"][place] != first[place]), length)
+    return length
+
+
+def join(rows: Sequence[dict]) -> tuple[dict[str, torch.Tensor], tuple[int, ...]]:
+    """`input_ids`, `labels` and `position_ids`, each (1, tokens): [prefix | row | row | ...]; and where prefix and rows end."""
+    prefix = shared_length(rows)
+    joined = {
+        name: rows[0][name][:prefix] + list(chain.from_iterable(row[name][prefix:] for row in rows))
+        for name in ("input_ids", "labels")
+    }
+    own = [range(prefix, len(row["input_ids"])) for row in rows]
+    joined["position_ids"] = list(chain(range(prefix), *own))
+    borders = tuple(accumulate(map(len, own), initial=prefix))
+    return {name: torch.tensor([column]) for name, column in joined.items()}, borders
 
 
 def prepare(model: PreTrainedModel) -> bool:

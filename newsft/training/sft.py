@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,9 +11,8 @@ from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
-from newsft.compat import attention_of, has_bf16_units
+from newsft.compat import has_bf16_units
 from newsft.encoding.collate import collate
-from newsft.encoding.prefix import LEAST_PREFIX, MASKABLE, collate_shared, shared_length
 from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.models import distributed, memory
@@ -38,12 +38,7 @@ def build_trainer(
     The loss on the `validation` rows, the mean of the rows' means, is taken before the first step and every `recipe.eval_every` steps.
     `about` (`record.describe_run`) goes into every checkpoint.
     """
-    shared = shares_prefix(loaded, encoded, recipe)
-    settings = _sft_settings(loaded, encoded, recipe, validated=bool(validation), shared=shared)
-
-    def collate_rows(rows: list[dict]) -> dict[str, torch.Tensor]:
-        return collate_shared(rows) if shared and len(rows) > 1 else collate(rows, pad_id=loaded.chat.pad_id)
-
+    settings = _sft_settings(loaded, encoded, recipe, validated=bool(validation))
     trainer = Trainer(
         about=about,
         model=loaded.model,
@@ -51,7 +46,7 @@ def build_trainer(
         train_dataset=_as_dataset(encoded),
         eval_dataset=_as_dataset(validation) if validation else None,
         processing_class=loaded.chat.tokenizer,
-        data_collator=collate_rows,
+        data_collator=partial(collate, pad_id=loaded.chat.pad_id),
         peft_config=_lora_config(recipe),
         callbacks=list(callbacks),
     )
@@ -63,37 +58,11 @@ def build_trainer(
     return trainer
 
 
-def shares_prefix(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) -> bool:
-    """Whether an optimizer step's rows go into one sequence; UserError where the recipe insists on it and it cannot be done."""
-    if recipe.shared_prefix == "off":
-        return False
-    attention = attention_of(loaded.model.config)
-    hindrance = None
-    if attention not in MASKABLE:
-        hindrance = f"the attention implementation {attention} takes no mask of its own"
-    elif recipe.rows_per_step < 2:
-        hindrance = "a step has one row"
-    elif shared_length(encoded) < LEAST_PREFIX:
-        hindrance = f"the rows share fewer than {LEAST_PREFIX} tokens at their beginning"
-    if recipe.shared_prefix == "on":
-        if hindrance:
-            raise UserError(f"--shared-prefix is on, but {hindrance}; use auto or off.")
-        return True
-    return (
-        hindrance is None and loaded.device.type != "cpu"
-    )  # whose attention is so slow with a mask that a step takes twice the time (benchmarks.training)
-
-
-def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, shared: bool) -> bool:
+def checkpoints_gradients(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe) -> bool:
     """Whether activations are recomputed: where the recipe leaves it open, only if those of the longest possible step would not fit."""
     if recipe.gradient_checkpointing != "auto":
         return recipe.gradient_checkpointing == "on"
-    longest = sorted(map(len, encoded), reverse=True)
-    if shared:
-        prefix = shared_length(encoded)
-        tokens = prefix + sum(length - prefix for length in longest[: recipe.rows_per_step])
-    else:
-        tokens = longest[0] * recipe.batch_size
+    tokens = max(map(len, encoded)) * recipe.batch_size
     config = loaded.model.config
     return memory.estimate_activations(
         tokens, layers=config.num_hidden_layers, hidden=config.hidden_size, dtype=loaded.model.dtype
@@ -111,17 +80,17 @@ def choose_precision(loaded: Loaded, recipe: Recipe) -> torch.dtype:
     return torch.bfloat16
 
 
-def _sft_settings(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, validated: bool, shared: bool) -> dict:
+def _sft_settings(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *, validated: bool) -> dict:
     """What SFTConfig is given, apart from where the run is kept and told."""
     on_cpu, dtype = loaded.device.type == "cpu", choose_precision(loaded, recipe)
     steps = recipe.steps(len(encoded), processes=distributed.count())
     return dict(
         num_train_epochs=recipe.epochs,
         max_steps=recipe.max_steps,
-        per_device_train_batch_size=recipe.rows_per_step if shared else recipe.batch_size,
-        gradient_accumulation_steps=1 if shared else recipe.accumulation,
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
         train_sampling_strategy=recipe.sampling,
-        activation_checkpointing=checkpoints_gradients(loaded, encoded, recipe, shared=shared),
+        activation_checkpointing=checkpoints_gradients(loaded, encoded, recipe),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         # Below 1 it is the share of the steps, rounded up. The first of them has a learning rate of 0: where it is the only one, nothing would be trained.
@@ -133,9 +102,7 @@ def _sft_settings(loaded: Loaded, encoded: Sequence[Encoded], recipe: Recipe, *,
         use_cpu=on_cpu,
         logging_steps=recipe.log_every,
         logging_first_step=True,
-        include_num_input_tokens_seen="all"
-        if shared
-        else "non_padding",  # a shared row's mask is a square, without padding
+        include_num_input_tokens_seen="non_padding",
         save_steps=recipe.save_every,
         eval_strategy="steps" if validated else "no",
         eval_steps=recipe.eval_every,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.optim import _muon
 
-from newsft.mini import names, pretrain
+from newsft.mini import names, optimizers, pretrain
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.stream import SEED
 
@@ -46,7 +46,7 @@ def test_fp32_iteration_orthogonalises_as_torchs_own_does():
     for shape in ((64, 192), (192, 64)):
         gradient = torch.randn(shape)
         settings = ((3.4445, -4.7750, 2.0315), 5, 1e-7)
-        own, theirs = pretrain.orthogonalise(gradient, *settings), ORIGINAL(gradient, *settings)
+        own, theirs = optimizers.orthogonalise(gradient, *settings), ORIGINAL(gradient, *settings)
         assert torch.nn.functional.cosine_similarity(own.flatten(), theirs.float().flatten(), dim=0) > 0.999
         singular = torch.linalg.svdvals(own)
         assert singular.min() > 0.5 and singular.max() < 1.5

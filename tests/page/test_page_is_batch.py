@@ -1,7 +1,6 @@
 """What the token tab shows of a row is what the trainer's collator makes of it."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -26,7 +25,7 @@ def columns(tokens):
 @pytest.fixture(scope="module")
 def trained(rows, tmp_path_factory):
     """The rows as batches of two from the trainer's own collator."""
-    base, recipe = load_base(RECIPES["mini"].model), replace(RECIPES["mini"], shared_prefix="off")
+    base, recipe = load_base(RECIPES["mini"].model), RECIPES["mini"]
     encoded = encode_rows(base, [rows[number] for number in ROWS], recipe)
     trainer = build_trainer(base, encoded, recipe, tmp_path_factory.mktemp("out"), callbacks=[])
     pairs = [[trainer.train_dataset[index], trainer.train_dataset[index + 1]] for index in range(0, len(ROWS), 2)]

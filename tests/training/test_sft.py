@@ -58,7 +58,7 @@ def test_training_moves_the_adapter_and_leaves_the_base_bitwise(few_rows, rows, 
 
 
 def test_trainer_sees_the_batches_that_we_encoded(rows, tmp_path):
-    base, recipe = load_base(MINI.model), replace(MINI, shared_prefix="off")
+    base, recipe = load_base(MINI.model), MINI
     encoded = encode_rows(base, rows[-6:], recipe)
     trainer = build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
     held = {tuple(one.input_ids): one for one in encoded}
@@ -70,22 +70,6 @@ def test_trainer_sees_the_batches_that_we_encoded(rows, tmp_path):
             one = held.pop(tuple(ids[:length]))
             assert labels == one.labels + [-100] * (len(ids) - length)
             assert mask == [1] * length + [0] * (len(ids) - length)
-    assert not held
-
-
-def test_trainer_sees_the_rows_that_we_encoded_behind_their_shared_prefix(rows, tmp_path):
-    base, recipe = load_base(MINI.model), replace(MINI, shared_prefix="on")
-    encoded = encode_rows(base, rows[-8:], recipe)
-    trainer = build_trainer(base, encoded, recipe, tmp_path, callbacks=[])
-    held = {tuple(one.input_ids): one for one in encoded}
-    for batch in trainer.get_train_dataloader():
-        ids, labels, mask = batch["input_ids"][0], batch["labels"][0], batch["attention_mask"][0, 0]
-        ends = [place for place in range(len(ids)) if place + 1 == len(ids) or not mask[place + 1, place]]
-        assert len(ends) == MINI.rows_per_step
-        for end in ends:  # a row's last token sees the row's own tokens and the prefix
-            one = held.pop(tuple(ids[mask[end]].tolist()))
-            assert labels[mask[end]].tolist() == one.labels
-            assert batch["position_ids"][0][mask[end]].tolist() == list(range(len(one)))
     assert not held
 
 

@@ -9,7 +9,6 @@ from trl import SFTTrainer
 
 from newsft.compat import attention_of
 from newsft.encoding.collate import collate
-from newsft.encoding.prefix import join, shared_length
 from newsft.encoding.row import IGNORED
 from newsft.errors import UserError
 from newsft.models.load import load_base
@@ -78,7 +77,7 @@ def test_loss_and_gradients_are_those_of_trl(trainer, batch, masks, monkeypatch,
     monkeypatch.setattr(trainer, "_packs", packs)
     loss = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=labels_of_the_step)
     ours = gradients(trainer, loss)
-    shared, tokens = shared_length(rows_of(batch)), int(batch["attention_mask"].sum())
+    shared, tokens = packed.shared_length(rows_of(batch)), int(batch["attention_mask"].sum())
     assert shared > 200  # the system prompt
     assert masks[0].shape == (1, tokens - shared) and bool(masks[0].all()) if packs else masks == [None]
     monkeypatch.setattr(trainer.model, "_forward_pre_hooks", {})  # TRL's loss with the mask in place
@@ -122,7 +121,7 @@ def test_attention_by_row_is_that_of_each_row_alone(heads):
     alone = [model(row).logits[0, 3:] for row in rows]
     assert packed.prepare(model)
     columns = [{"input_ids": row[0].tolist(), "labels": [IGNORED] * 3 + row[0, 3:].tolist()} for row in rows]
-    joined, borders = join(columns)
+    joined, borders = packed.join(columns)
     assert borders == (2, 5, 7, 12)  # the first own token is no label, so the prefix ends before it
     sequence = {name: joined[name] for name in ("input_ids", "position_ids")}
     logits = model(**sequence, attention_mask=torch.ones(1, 12), borders=borders).logits[0]
