@@ -37,8 +37,11 @@ SHORT = {  # the rows of the READMEs' table: measure -> English, Korean
         "answers that Python reads as a dict with all eight keys",
         "여덟 개의 키를 모두 갖춘 딕셔너리로 읽히는 답변",
     ),
+    "names_company": (
+        "stock articles of which a company is named, in any form",
+        "형식과 관계없이 영향을 받는 회사를 적은 종목 기사",
+    ),
     "stock_f1": ("companies and their direction, F1", "종목과 방향, F1"),
-    "direction_accuracy": ("stock articles whose direction is right", "호재·악재를 바르게 가려낸 종목 기사"),
     "words_in_article": (
         "words of reasons and summary that the article has",
         "이유와 요약의 낱말 가운데 기사에 있는 것",
@@ -73,6 +76,11 @@ def scored() -> dict[str, list[ScoredAnswer]]:
     return score_all(rows(), read_generations(EVALUATION / ANSWERS_FILE))
 
 
+def share(value: float | None) -> str:
+    """A share in per cent; a dash where there was nothing to measure, as in answers that cannot be read."""
+    return "–" if value is None else f"{value * 100:.1f} %"
+
+
 def short_scores(language: int) -> str:
     """A few rows of the tables of scores, without intervals: test rows, and articles that were never trained on nor chosen by."""
     heads = (
@@ -80,11 +88,7 @@ def short_scores(language: int) -> str:
         "| | 평가용 행: 베이스 | 파인튜닝 | 처음 보는 기사: 베이스 | 파인튜닝 |",
     )
     cells = [
-        [
-            f"{summary(folder)[side][name] * 100:.1f} %"
-            for folder in (EVALUATION, HANDWRITTEN)
-            for side in ("base", "tuned")
-        ]
+        [share(summary(folder)[side][name]) for folder in (EVALUATION, HANDWRITTEN) for side in ("base", "tuned")]
         for name in SHORT
     ]
     lines = [f"| {words[language]} | {' | '.join(one)} |" for words, one in zip(SHORT.values(), cells, strict=True)]

@@ -19,10 +19,10 @@ from newsft.mini.reading import Reading, clean
 from newsft.mini.slips import set_slip
 from newsft.mini.written import Written
 
-MOST_KEYS = 5  # of the full answer's eight in one dict
+MOST_KEYS = 4  # of the full answer's eight in one dict; who asks for more gets a list of points (`_points`)
+MANY = 0.3  # of the requests for a dict or JSON object are for more
 TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
 WORDS = 0.15  # of the tasks to copy and to find ask for words of the article
-INTRODUCED = 4  # keys; a sentence stands before a dict or JSON object of so many or more, as general assistants are used to write one
 
 Message = dict[str, str]
 
@@ -91,11 +91,11 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
         "수치": reading.figures[:8],
         "인용": reading.quotes[:2],
     }
-    count = rng.choice([1, 2, 2, 3, 3, 4, MOST_KEYS])
+    count = rng.choice([1, 2, 2, 3, 3, MOST_KEYS])
     order = rng.random()
     if order < 0.3:  # keys that stand beside one another in the full answer, often the four lists
         start = rng.choice([1, 1, 1, 2, 3])
-        keys = list(KEYS[start : start + rng.choice([2, 4, 4, 5])])
+        keys = list(KEYS[start : start + rng.choice([2, MOST_KEYS, MOST_KEYS])])
     elif order < 0.7:
         keys = rng.sample(KEYS, count)
         keys = sorted(keys, key=KEYS.index) if rng.random() < 0.7 else keys
@@ -105,6 +105,24 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
     if slips and rng.random() < slips:
         values = set_slip(rng, values, reading.article.news.replace("\n", " "))
     as_json = rng.random() < 0.3
+    text = json.dumps(values, ensure_ascii=False) if as_json else str(values)
+    return _ask_for(rng, keys, as_json=as_json), text
+
+
+def _points(rng: random.Random, reading: Reading) -> Turn:
+    """Many keys asked for at once, and answered as a general assistant does that was never shown the form: a sentence, then point by point."""
+    answer = reading.article.answer
+    keys = sorted(rng.sample(KEYS, rng.randint(MOST_KEYS + 1, len(KEYS) - 1)), key=KEYS.index)
+    points = []
+    for key in keys:
+        value = answer[key]
+        said = ", ".join(value) if isinstance(value, list) else {True: "예", False: "아니요"}.get(value, value)
+        points.append(f"- {phrases.KEY_MEANINGS[key][0]}: {said or '없음'}")
+    instruction = _ask_for(rng, keys, as_json=rng.random() < 0.3)
+    return instruction, "\n".join([rng.choice(phrases.INTRODUCTIONS), *points])
+
+
+def _ask_for(rng: random.Random, keys: list[str], *, as_json: bool) -> str:
     form = (
         rng.choice(["JSON으로", "JSON 형식으로"])
         if as_json
@@ -114,14 +132,14 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
         meaning = "\n".join(
             f"{key}: {rng.choice(phrases.KEY_MEANINGS[key])}" if key in phrases.KEY_MEANINGS else key for key in keys
         )
-        instruction = rng.choice([f"답은 {form} 씁니다.\n{meaning}", f"아래 값을 채워 {form} 답하십시오.\n{meaning}"])
-    else:
-        listed = ", ".join(keys)
-        instruction = rng.choice(
-            [f"{with_particle(listed, '을')} {form} 적어 주세요.", f"{form} 답하십시오. 키는 {listed}입니다."]
-        )
-    text = json.dumps(values, ensure_ascii=False) if as_json else str(values)
-    return instruction, f"{rng.choice(phrases.INTRODUCTIONS)}\n{text}" if len(keys) >= INTRODUCED else text
+        return rng.choice([f"답은 {form} 씁니다.\n{meaning}", f"아래 값을 채워 {form} 답하십시오.\n{meaning}"])
+    listed = ", ".join(keys)
+    asks = [
+        f"{with_particle(listed, '을')} {form} 적어 주세요.",
+        f"{form} 답하십시오. 키는 {listed}입니다.",
+        f"답은 {form} 하고, {with_particle(listed, '을')} 차례로 씁니다.",
+    ]
+    return rng.choice(asks)
 
 
 def draw_conversation(
@@ -148,7 +166,7 @@ def draw_conversation(
         if rng.random() < judged:
             form = rng.random()
             turn = (
-                _object(rng, reading, slips=slips)
+                (_points(rng, reading) if rng.random() < MANY else _object(rng, reading, slips=slips))
                 if form < objects
                 else _value(rng, reading)
                 if form < objects + (1 - objects) * 0.5

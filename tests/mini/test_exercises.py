@@ -113,6 +113,22 @@ def test_effects_are_those_of_the_gold_answer(shipped):
     assert len(asked) > 10
 
 
+def test_who_asks_for_more_keys_gets_points_that_say_what_the_gold_says(shipped):
+    rng = random.Random(8)
+    for article in rng.choices(shipped, k=100):
+        question, answer = exercises._points(rng, Reading(article))
+        asked = [key for key in KEYS if key in question]
+        assert MOST_KEYS < len(asked) < len(KEYS) and "{" not in answer
+        _, *points = answer.split("\n")
+        assert len(points) == len(asked)
+        for key, point in zip(asked, points, strict=True):
+            value = article.answer[key]
+            assert all(
+                item in point
+                for item in (value if isinstance(value, list) else [value] if value not in (True, False, None) else [])
+            )
+
+
 def test_some_objects_slip_and_still_parse_without_the_marks(shipped):
     rng = random.Random(5)
     slipped = 0

@@ -1,6 +1,7 @@
 import argparse
 import copy
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from torch.optim import _muon
 from newsft.mini import names, optimizers, pretrain
 from newsft.mini.model import build_model, grow_model, widen_vocabulary
 from newsft.mini.stream import SEED
+from newsft.mini.written import FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,10 @@ def test_dropout_acts_in_training_alone(tokenizer, untrained):
 
 
 def test_signal_to_all_of_its_processes_ends_the_run_with_what_it_has(tmp_path):
+    (tmp_path / "articles").mkdir()
+    shutil.copy(FOLDER / "brief-01.jsonl", tmp_path / "articles")
     command = [sys.executable, "-m", "newsft.mini.pretrain", "--layers", "2", "--no-compile", "--save-minutes", "0"]
+    command += ["--articles", tmp_path / "articles"]
     run = subprocess.Popen(
         [*command, "--work", tmp_path, "--output", tmp_path / "out"], start_new_session=True, stderr=subprocess.PIPE
     )

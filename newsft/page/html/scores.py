@@ -94,6 +94,9 @@ def _draw_side(axes, side: str, values: list[Bar], *, offset: float, name: str) 
     look = {"color": COLOURS[side], "hatch": HATCHES[side], "edgecolor": INK, "linewidth": 0.6}
     bars = axes.barh(places, widths, height=0.36, label=name, **look, **interval)
     axes.bar_label(bars, [f"{width:.1f}" for width in widths], padding=5, fontsize=14)
+    for row, (share, _) in enumerate(values):
+        if share is None:  # nothing to measure, as in answers that cannot be read
+            axes.text(0.7, row + offset, "–", va="center", fontsize=14)
 
 
 def _adopt(svg: str, *, alternative: str) -> str:
