@@ -52,9 +52,7 @@ def test_written_articles_still_say_what_their_answers_say(part):
         left = leave_out(rng, article)
         sentences = split_sentences(left.news)
         for value in [left.answer[key] for key in left.answer if key.startswith("reason") or key == "summary"]:
-            assert (
-                not value or copied_from(value, sentences) is None or copied_from(value, split_sentences(article.news))
-            )
+            assert not value or copied_from(value, sentences) is None
         for key in ("negative_keywords", "positive_keywords", "negative_impact_stocks", "positive_impact_stocks"):
             found = left.answer[key] or []
             assert all(item in left.news for item in found) and sorted(found) == sorted(article.answer[key] or [])
