@@ -40,13 +40,7 @@ class AdapterSwitch:
     @contextmanager
     def set_rows(self, sides: list[str]) -> Iterator[None]:
         """Within, row r of every batch that passes through the model is one of side `sides[r]`. Raises RuntimeError for an adapter that is not there."""
-        names = [adapter_of(side) for side in sides]
-        rows: dict[str, list[int]] = {}
-        for number, name in enumerate(names):
-            if name != BASE:
-                rows.setdefault(name, []).append(number)
-        self._check_there(rows)
-        tuned = {name: self._select(numbers) for name, numbers in rows.items()}
+        names, tuned = [adapter_of(side) for side in sides], self.sort_rows(sides)
         for layer in self._layers:
             if layer.lora_embedding_A or layer.lora_variant:  # an embedding's adapter, or DoRA
                 layer.forward = partial(type(layer).forward, layer, adapter_names=names)
@@ -57,6 +51,15 @@ class AdapterSwitch:
         finally:
             for layer in self._layers:
                 del layer.forward  # removes the instance's attribute: the class's method is in effect again
+
+    def sort_rows(self, sides: list[str]) -> dict[str, slice | torch.Tensor]:
+        """Each adapter -> what picks its rows of a batch; no entry for rows without one. Raises RuntimeError for an adapter that is not there."""
+        rows: dict[str, list[int]] = {}
+        for number, name in enumerate(map(adapter_of, sides)):
+            if name != BASE:
+                rows.setdefault(name, []).append(number)
+        self._check_there(rows)
+        return {name: self._select(numbers) for name, numbers in rows.items()}
 
     def _check_there(self, names: Iterable[str]) -> None:
         """A layer passes over adapters that it has not got, as not every adapter has every layer: one that no layer has would answer as the base."""

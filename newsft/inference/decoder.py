@@ -18,7 +18,8 @@ from transformers import Cache, DynamicCache
 
 from newsft.compat import attention_of
 from newsft.errors import UserError
-from newsft.inference.adapter_switch import AdapterSwitch
+from newsft.inference.adapter_switch import AdapterSwitch, adapter_of
+from newsft.inference.joined import SMALL_MODEL, JoinedLlama
 from newsft.inference.kv_cache import KVCache, join_caches
 from newsft.inference.ngram import NgramProposer
 from newsft.inference.types import ABORT, LENGTH, STOP, NextToken, Request
@@ -28,11 +29,8 @@ KEPT_TOKENS = 16_384  # of system prompts whose cache is kept, each counted once
 MOST_ROWS = 32  # answered at once
 MOST_JOINING = 8  # prompts read in one pass; the rows that are already answering wait meanwhile
 MOST_PROPOSED = 5  # tokens of a row that are proposed and checked in one pass
-STEP_TOKENS = (
-    96  # in one pass, proposed ones included; with more, the longer pass costs more time than the proposals save
-)
-SMALL_MODEL = 100_000_000  # parameters up to which, on a CPU, a pass of at most so many tokens is computed faster by one thread than by several
-SHORT_TOKENS = 12
+STEP_TOKENS = 96  # in one pass, proposed ones included; with more, it costs more time than the proposals save
+SHORT_TOKENS = 12  # in a pass of a small model that one thread computes faster than several
 
 
 @dataclass(eq=False)
@@ -89,6 +87,7 @@ class Decoder:
         self._examples = NgramProposer(chain.from_iterable(examples))
         self._threads = torch.get_num_threads()
         self._small = self.model.device.type == "cpu" and self.model.num_parameters() <= SMALL_MODEL
+        self._joined = JoinedLlama(self.model) if JoinedLlama.fits(self.model) else None
         self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Cache] = (
             OrderedDict()
         )  # by side and tokens, the longest unused first
@@ -143,6 +142,8 @@ class Decoder:
             for key in [key for key in self._prefixes if key[0] == side]:
                 del self._prefixes[key]
             self.adapters.remove(side)
+            if self._joined:
+                self._joined.forget(adapter_of(side))
 
     def abandon(self) -> set[Job]:
         """After a step that raised: forget all rows in the batch, and the rows of the same jobs that still wait; the jobs."""
@@ -209,14 +210,23 @@ class Decoder:
         ids = [[row.tokens[-1], *proposal] for row, proposal in zip(self._rows, proposals, strict=True)]
         ids = [row + [0] * (width - len(row)) for row in ids]
         positions = cache.begin_step(width)
-        settings = {"attention_mask": cache.mask(self.model.dtype), "position_ids": positions}
         threads = 1 if self._small and len(ids) * width <= SHORT_TOKENS else self._threads
-        with _threads(threads, then=self._threads), self.adapters.set_rows([row.request.side for row in self._rows]):
-            logits = forward(self.model, torch.tensor(ids, device=device), cache, **settings)
+        with _threads(threads, then=self._threads):
+            logits = self._pass(torch.tensor(ids, device=device), positions)
         said = zip(proposals, logits.argmax(-1).tolist(), strict=True)
         chosen = [tokens[: 1 + _count_accepted(proposal, tokens)] for proposal, tokens in said]
         cache.end_step([len(tokens) for tokens in chosen])
         return chosen
+
+    def _pass(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """The logits of a step of all rows, (rows, width, vocabulary)."""
+        sides, mask = [row.request.side for row in self._rows], self._cache.mask(self.model.dtype)
+        if self._joined:
+            rows = self.adapters.sort_rows(sides)
+            if self._joined.takes(rows):
+                return self._joined(ids, self._cache, positions=positions, mask=mask, rows=rows)
+        with self.adapters.set_rows(sides):
+            return forward(self.model, ids, self._cache, attention_mask=mask, position_ids=positions)
 
     def _prefill(self, requests: list[Request]) -> torch.Tensor:
         """Let prompts with the same head join the cache; the first tokens' logits, (rows, vocabulary)."""
