@@ -30,12 +30,12 @@ class Limits:
 class Wish:
     """Rows, settings and mistakes of one run; `upload` is the reader's own file, None for the page's data."""
 
-    rows: float | None = 40
-    steps: float | None = 20
-    rank: float | None = 8
-    alpha: float | None = 32
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
-    learning_rate: float | None = 1.5e-3
+    rows: float | None
+    steps: float | None
+    rank: float | None
+    alpha: float | None
+    targets: tuple[str, ...]
+    learning_rate: float | None
     faults: tuple[str, ...] = ()
     upload: Path | None = None
 

@@ -24,7 +24,7 @@ from tests import programs, tiny
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
 LARGEST = 45_000  # bytes of a file on the full disk: enough for an adapter of rank 64, not for the optimizer's state
-WISH = Wish(rows=16, steps=80, rank=4, alpha=8, learning_rate=0.01)
+WISH = Wish(rows=16, steps=80, rank=4, alpha=8, targets=("q_proj", "v_proj"), learning_rate=0.01)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,5 +1,6 @@
 """What a reader may ask for, and which files are taken."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -15,10 +16,11 @@ from tests import tiny
 from train import parse_flags
 
 MINI, LIMITS = RECIPES["mini"], Limits()
+WISH = Wish(rows=40, steps=20, rank=8, alpha=32, targets=("q_proj", "v_proj"), learning_rate=1e-3)
 
 
 def wished(**settings) -> object:
-    return make_recipe(MINI, Wish(**settings), limits=LIMITS, output=Path("out"))
+    return make_recipe(MINI, replace(WISH, **settings), limits=LIMITS, output=Path("out"))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ class Holder:
 
 def test_preview_has_columns_halves_and_the_report(chat, tmp_path):
     rows = [row | {"note": "x"} for row in tiny.make_rows(10)]
-    wish = Wish(rows=4, upload=tiny.write_rows(tmp_path / "mine.jsonl", rows))
+    wish = replace(WISH, rows=4, upload=tiny.write_rows(tmp_path / "mine.jsonl", rows))
     found = preview(Holder(chat), make_recipe(MINI, wish, limits=LIMITS, output=tmp_path), wish, LIMITS)
     assert (found.tests, found.trained, found.passed) == (5, 4, True)
     assert list(found.columns) == ["system_prompt", "user_prompt", "assistant"]
@@ -107,13 +109,13 @@ def test_bad_upload_is_refused_by_its_own_name(chat, tmp_path, content, said):
     path = tmp_path / "secret-place" / "mine.jsonl"
     path.parent.mkdir()
     path.write_text(content)
-    wish = Wish(rows=1, upload=path)
+    wish = replace(WISH, rows=1, upload=path)
     with pytest.raises(UserError, match=said) as caught:
         preview(Holder(chat), make_recipe(MINI, wish, limits=LIMITS, output=tmp_path), wish, LIMITS)
     assert "secret-place" not in str(caught.value)
 
 
 def test_more_rows_than_there_are_is_refused_with_their_number(chat):
-    wish = Wish(rows=600)
+    wish = replace(WISH, rows=600)
     with pytest.raises(UserError, match="the training half has 496"):
         preview(Holder(chat), make_recipe(MINI, wish, limits=LIMITS, output=ASSETS), wish, LIMITS)
