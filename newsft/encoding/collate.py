@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from newsft.encoding.row import Encoded
 
@@ -17,6 +16,8 @@ def collate(rows: Sequence[Encoded | dict], *, pad_id: int) -> dict[str, torch.T
         labels    [-100, 0, 7] and [-100, -100, 7, 8]     ->  [[-100, 0, 7, -100], [-100, -100, 7, 8]]
         attention_mask                                        [[1, 1, 1, 0], [1, 1, 1, 1]]
     """
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling  # half a second, which answering does not need
+
     return DataCollatorForLanguageModeling(pad_token_id=pad_id)(
         [row if isinstance(row, dict) else vars(row) for row in rows]
     )
