@@ -22,7 +22,7 @@ from newsft.mini.written import Written
 MOST_KEYS = 4  # of the full answer's eight in one dict; who asks for more gets a list of points (`_points`)
 MANY = 0.3  # of the requests for a dict or JSON object are for more
 TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
-WORDS = 0.15  # of the tasks to copy and to find ask for words of the article
+WORDS = 0.25  # of the tasks to copy and to find ask for words of the article
 
 Message = dict[str, str]
 
@@ -175,7 +175,7 @@ def draw_conversation(
                 else _analysis(rng, reading)
             )
         elif rng.random() < WORDS:
-            turn = ask_words(rng, keywords.find(article.news))
+            turn = ask_words(rng, keywords.find(article.news), article.news)
         else:
             turn = rng.choices([task for _, task in FINDING], [weight for weight, _ in FINDING])[0](rng, reading)
         if turn and turn[1]:

@@ -17,6 +17,7 @@ from newsft.mini.written import Written
 MEASURED = re.compile(rf"(?:[가-힣]{{2,6}} )?{FIGURE.pattern}")  # 영업이익 702억원
 OBJECT = re.compile(r"(?<![가-힣])([가-힣]{2,5})([을를])(?![가-힣])")
 FEWEST, MOST = 2, 8
+AGAIN = 4.0  # times as likely is a word chosen that the text has more than once
 
 
 class Keywords:
@@ -58,17 +59,19 @@ class Keywords:
         return match[1] if match and (match[2] == "을") == bool(final_consonant(match[1])) else ""
 
 
-def choose_words(rng: random.Random, words: list[str], count: int) -> list[str]:
-    """So many of the words, in their order."""
-    return [words[place] for place in sorted(rng.sample(range(len(words)), min(count, len(words))))]
+def choose_words(rng: random.Random, words: list[str], count: int, text: str = "") -> list[str]:
+    """So many of the words, in their order; rather those that `text` has more than once, since a model that copies lists just these again."""
+    likely = {word: rng.random() ** (1 / (AGAIN if text.count(word) > 1 else 1)) for word in words}
+    chosen = set(sorted(words, key=likely.__getitem__, reverse=True)[:count])
+    return [word for word in words if word in chosen]
 
 
-def ask_words(rng: random.Random, words: list[str]) -> Turn | None:
+def ask_words(rng: random.Random, words: list[str], text: str = "") -> Turn | None:
     """Some of a text's words, in its order: as many as are asked for, or some three or four."""
     if len(words) < FEWEST:
         return None
     count = rng.randint(FEWEST, min(MOST, len(words)))
-    how, answer = list_values(rng, choose_words(rng, words, count))
+    how, answer = list_values(rng, choose_words(rng, words, count, text))
     asked = [f"핵심어를 {count}개 뽑아 주세요.", f"중요한 낱말 {count}개를 나오는 차례대로 적어 주세요."]
     if count in (3, 4):
         asked += ["핵심어를 뽑아 주세요.", "주요 낱말을 나오는 차례대로 적어 주세요.", "키워드는 무엇입니까?"]
