@@ -2,12 +2,15 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 
 from newsft.mini import names
+from newsft.mini.korean import final_consonant, with_particle
 from newsft.mini.reading import Reading, because, polite
 
 Turn = tuple[str, str]  # instruction, answer
+SUBJECT = re.compile(r"(?<!\S)([가-힣]{2,6})([은는이가]) ")
 
 
 def list_values(rng: random.Random, values: list[str]) -> tuple[str, str]:
@@ -163,6 +166,33 @@ def _blank(rng: random.Random, reading: Reading) -> Turn | None:
     )
 
 
+def _companies_among(rng: random.Random, reading: Reading) -> Turn | None:
+    """Which of several names and subjects of sentences are companies: whatever is not one must not be named as one."""
+    companies = list(dict.fromkeys(reading.named.get("company", []) + reading.named.get("short", [])))
+    others = {name for kind in ("product", "person", "outlet") for name in reading.named.get(kind, [])}
+    others |= {
+        match[1]
+        for match in SUBJECT.finditer(reading.article.news)
+        if (match[2] in "은이") == bool(final_consonant(match[1]))
+    }
+    others = sorted(one for one in others if not any(one in name or name in one for name in companies))
+    if not companies or not others:
+        return None
+    if rng.random() < 0.3:
+        name, said = rng.choice(
+            [(rng.choice(companies), "네, 회사입니다."), (rng.choice(others), "아니요, 회사가 아닙니다.")]
+        )
+        return f"{with_particle(name, '은')} 회사입니까?", said
+    some = rng.sample(companies, rng.randint(1, min(4, len(companies))))
+    given = [*some, *rng.sample(others, rng.randint(1, min(4, len(others))))]
+    rng.shuffle(given)
+    form, answer = list_values(rng, [name for name in given if name in some])
+    return (
+        f"{rng.choice(['다음 가운데 회사만 적어 주세요', '이 가운데 회사는 어느 것입니까'])}: {', '.join(given)}. {form}",
+        answer,
+    )
+
+
 FINDING: list[tuple[float, Callable[[random.Random, Reading], Turn | None]]] = [
-    (2, _nth), (1, _headline), (3, _find_sentence), (2, _go_on), (3, _ending), (3, _names), (1.5, _figures), (1, _quotes), (1, _stands), (1.5, _blank),
+    (2, _nth), (1, _headline), (3, _find_sentence), (2, _go_on), (3, _ending), (3, _names), (2, _companies_among), (1.5, _figures), (1, _quotes), (1, _stands), (1.5, _blank),
 ]  # fmt: skip

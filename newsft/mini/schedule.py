@@ -33,5 +33,5 @@ class Phase:
 PHASES = {
     "lists": Phase(plain=0.02, drills=0.05, events=0.88, boards=0.4),
     "mixed": Phase(),
-    "articles": Phase(plain=0.08, events=0.36, boards=0.1, judged=0.8, several=0.25, joined=0.08),
+    "articles": Phase(plain=0.08, events=0.36, boards=0.1, judged=0.8, several=0.35, joined=0.08),
 }
