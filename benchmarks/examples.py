@@ -26,6 +26,15 @@ from newsft.inference.types import SIDES
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
 
+HERE = """
+import json, sys, time
+from newsft.data.rows import load_rows, split_rows
+from newsft.inference.engine import load_engine
+from newsft.recipe import RECIPES
+asked = json.load(sys.stdin)
+split = split_rows(load_rows(asked["data"]), test_ratio=asked["test_ratio"])
+engine = load_engine(RECIPES["mini"], examples=split.examples, shares=False)
+"""
 BEFORE = """
 import json, sys, time
 from newsft import data, models
@@ -34,6 +43,8 @@ asked = json.load(sys.stdin)
 split = data.split_rows(data.load_rows(asked["data"]), test_ratio=asked["test_ratio"])
 loaded = models.add_adapter(models.load_base(asked["model"]), asked["adapter"])
 engine = Engine(loaded, max_new_tokens=asked["max_new_tokens"], examples=split.examples)
+"""
+ROUND = """
 found = []
 for text in [asked["texts"][0], *asked["texts"]]:
     begun = time.perf_counter()
@@ -50,11 +61,6 @@ class Ways:
     def __init__(self, engine: LocalEngine, system_prompt: str, *, urls: list[str] | None):
         self.engine, self.system_prompt, self.urls = engine, system_prompt, dict(zip(SIDES, urls or [], strict=False))
         self.pool = ThreadPoolExecutor(2)
-
-    def here(self, text: str) -> tuple[float, dict]:
-        begun = time.perf_counter()
-        *_, last = self.engine.compare(text, system_prompt=self.system_prompt)
-        return time.perf_counter() - begun, {side: answer.text for side, answer in last.answers.items()}
 
     def generate(self, text: str) -> tuple[float, dict]:
         return time_generate(self.engine, text, self.system_prompt), {}
@@ -76,13 +82,13 @@ def ask_all(way: Callable[[str], tuple[float, dict]], texts: list[str]) -> list[
     return [way(text) for text in texts]
 
 
-def ask_before(folder: Path, texts: list[str], *, system_prompt: str) -> list[tuple[float, dict]]:
-    """One round at the earlier checkout's engine, after a first answer that does not count."""
+def ask_checkout(folder: Path, code: str, texts: list[str], *, system_prompt: str) -> list[tuple[float, dict]]:
+    """One round at a checkout's engine in a process of its own, after a first answer that does not count."""
     settings = {
         name: getattr(RECIPES["mini"], name) for name in ("model", "adapter", "data", "test_ratio", "max_new_tokens")
     }
     asked = settings | {"texts": texts, "system_prompt": system_prompt}
-    return [tuple(one) for one in json.loads(run_in(folder, BEFORE, given=json.dumps(asked)))]
+    return [tuple(one) for one in json.loads(run_in(folder, code + ROUND, given=json.dumps(asked)))]
 
 
 def main() -> None:
@@ -99,12 +105,16 @@ def main() -> None:
     engine = load_engine(recipe, examples=split.examples, shares=False)
     texts = [example["text"] for example in json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))]
     ways = Ways(engine, split.train[0]["system_prompt"], urls=arguments.llama)
-    asked = {"here": partial(ask_all, ways.here), "generate": partial(ask_all, ways.generate)}
+    given = {"system_prompt": ways.system_prompt}
+    asked = {
+        "here": partial(ask_checkout, ASSETS.parent, HERE, **given),
+        "generate": partial(ask_all, ways.generate),
+    }
     if arguments.llama:
         asked["llama"] = partial(ask_all, ways.llama)
     if arguments.before:
-        asked["before"] = partial(ask_before, arguments.before.resolve(), system_prompt=ways.system_prompt)
-    for way in (ways.here, ways.generate, *([ways.llama] if arguments.llama else [])):
+        asked["before"] = partial(ask_checkout, arguments.before.resolve(), BEFORE, **given)
+    for way in (ways.generate, *([ways.llama] if arguments.llama else [])):
         way(texts[0])  # threads, caches
     runs = [{name: ask(texts) for name, ask in asked.items()} for _ in range(arguments.runs)]
     seconds = {name: [sum(one for one, _ in run[name]) for run in runs] for name in asked}
