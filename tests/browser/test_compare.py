@@ -1,9 +1,13 @@
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from newsft.data.rows import split_rows
+from newsft.inference.decoder import Decoder
 from tests.browser.conftest import open_page
+from tests.serve import serve_here
 
 DONE = re.compile("스스로 끝냄|길이 한도")
 SECONDS = 60_000
@@ -51,7 +55,26 @@ def test_example_and_ctrl_enter_start_a_comparison_and_text_grows(page):
     wait_for_answers(page)
 
 
-def test_stop_in_the_middle_keeps_the_text_and_the_next_comparison_works(page, rows):
+@pytest.fixture
+def slow_page(browser, engine, rows, monkeypatch):
+    """A page whose model waits before every step: on a busy machine a short answer is complete before the browser has heard of its first words."""
+    step = Decoder.step
+
+    def wait(decoder: Decoder) -> dict:
+        time.sleep(0.05)
+        return step(decoder)
+
+    monkeypatch.setattr(Decoder, "step", wait)
+    with serve_here(engine, split_rows(rows, test_ratio=0.5)) as url:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        open_page(page, url)
+        yield page
+        context.close()
+
+
+def test_stop_in_the_middle_keeps_the_text_and_the_next_comparison_works(slow_page, rows):
+    page = slow_page
     paste(page, rows[0]["user_prompt"])
     page.evaluate(COMPARE_AND_STOP)
     expect(page.locator("#tuned .stats")).to_contain_text("사용자가 멈춤", timeout=SECONDS)
