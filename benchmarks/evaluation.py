@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.checkout import run_in
+from benchmarks.checkout import ENGINE_BEFORE, SETTINGS, run_in
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
@@ -17,19 +17,16 @@ from newsft.evaluation import generate
 from newsft.inference.engine import LocalEngine, load_engine
 from newsft.recipe import RECIPES
 
-BEFORE = """
-import json, sys, time
-from newsft import data, generations, models
-from newsft.engine import Engine
-asked = json.load(sys.stdin)
-split = data.split_rows(data.load_rows(asked["data"]), test_ratio=asked["test_ratio"])
-loaded = models.add_adapter(models.load_base(asked["model"]), asked["adapter"])
-engine = Engine(loaded, max_new_tokens=asked["max_new_tokens"], examples=split.examples)
+BEFORE = (
+    ENGINE_BEFORE
+    + """
+from newsft import generations
 begun = time.perf_counter()
 plan = generations.plan_batches(engine, asked["rows"], batch_rows=generations.BATCH_ROWS)
 found = [one for numbers in plan for one in generations.generate_batch(engine, asked["rows"], numbers)]
 print(json.dumps([time.perf_counter() - begun, [[one.row, one.side, one.text] for one in found]]))
 """
+)
 Answers = dict[tuple[int, str], str]  # row, side -> text
 
 
@@ -64,9 +61,7 @@ def time_singly(engine: LocalEngine, rows: list[dict]) -> tuple[float, Answers]:
 
 def time_before(folder: Path, rows: list[dict]) -> tuple[float, Answers]:
     """The batched evaluation of an earlier checkout, with today's weights."""
-    names = ("model", "adapter", "data", "test_ratio", "max_new_tokens")
-    asked = {name: getattr(RECIPES["mini"], name) for name in names} | {"rows": rows}
-    seconds, found = json.loads(run_in(folder, BEFORE, given=json.dumps(asked)))
+    seconds, found = json.loads(run_in(folder, BEFORE, given=json.dumps(SETTINGS | {"rows": rows})))
     return seconds, {(row, side): text for row, side, text in found}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.answers import time_generate
-from benchmarks.checkout import run_in
+from benchmarks.checkout import ENGINE_BEFORE, SETTINGS, run_in
 from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.data.rows import load_rows, split_rows
@@ -34,15 +34,6 @@ from newsft.recipe import RECIPES
 asked = json.load(sys.stdin)
 split = split_rows(load_rows(asked["data"]), test_ratio=asked["test_ratio"])
 engine = load_engine(RECIPES["mini"], examples=split.examples, shares=False)
-"""
-BEFORE = """
-import json, sys, time
-from newsft import data, models
-from newsft.engine import Engine
-asked = json.load(sys.stdin)
-split = data.split_rows(data.load_rows(asked["data"]), test_ratio=asked["test_ratio"])
-loaded = models.add_adapter(models.load_base(asked["model"]), asked["adapter"])
-engine = Engine(loaded, max_new_tokens=asked["max_new_tokens"], examples=split.examples)
 """
 ROUND = """
 found = []
@@ -84,10 +75,7 @@ def ask_all(way: Callable[[str], tuple[float, dict]], texts: list[str]) -> list[
 
 def ask_checkout(folder: Path, code: str, texts: list[str], *, system_prompt: str) -> list[tuple[float, dict]]:
     """One round at a checkout's engine in a process of its own, after a first answer that does not count."""
-    settings = {
-        name: getattr(RECIPES["mini"], name) for name in ("model", "adapter", "data", "test_ratio", "max_new_tokens")
-    }
-    asked = settings | {"texts": texts, "system_prompt": system_prompt}
+    asked = SETTINGS | {"texts": texts, "system_prompt": system_prompt}
     return [tuple(one) for one in json.loads(run_in(folder, code + ROUND, given=json.dumps(asked)))]
 
 
@@ -113,7 +101,7 @@ def main() -> None:
     if arguments.llama:
         asked["llama"] = partial(ask_all, ways.llama)
     if arguments.before:
-        asked["before"] = partial(ask_checkout, arguments.before.resolve(), BEFORE, **given)
+        asked["before"] = partial(ask_checkout, arguments.before.resolve(), ENGINE_BEFORE, **given)
     for way in (ways.generate, *([ways.llama] if arguments.llama else [])):
         way(texts[0])  # threads, caches
     runs = [{name: ask(texts) for name, ask in asked.items()} for _ in range(arguments.runs)]

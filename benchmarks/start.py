@@ -7,11 +7,11 @@ Both pages have today's weights and data. A page counts as there when it has giv
 
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -21,21 +21,15 @@ from benchmarks.flags import Flags
 from benchmarks.result import print_result
 from newsft.paths import ASSETS
 from newsft.recipe import RECIPES
+from tests.serve import free_port
 
 REST = 5.0  # seconds
 LIMIT = 120.0
 
 
-def find_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def start(folder: Path) -> tuple[float, float]:
     """Seconds until the page of that checkout answers, and megabytes that its processes hold at rest, shared pages once."""
-    recipe, port = RECIPES["mini"], find_port()
+    recipe, port = RECIPES["mini"], free_port()
     flags = ["--model", recipe.model, "--adapter", recipe.adapter, "--data", recipe.data]
     settings = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -55,11 +49,10 @@ def start(folder: Path) -> tuple[float, float]:
 def wait_for(page: subprocess.Popen, url: str, begun: float) -> None:
     """Until it answers; ends this program where it cannot."""
     while page.poll() is None and time.perf_counter() - begun < LIMIT:
-        try:
+        with suppress(httpx.TransportError):
             if all(httpx.get(f"{url}{path}").status_code == 200 for path in ("/", "/config")):
                 return
-        except httpx.TransportError:
-            time.sleep(0.02)
+        time.sleep(0.02)
     sys.exit(f"no page at {url} after {LIMIT:.0f} s, or it has ended")
 
 

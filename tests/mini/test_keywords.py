@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from newsft.mini.keywords import FEWEST, MOST, Keywords, ask_once, ask_words
+from newsft.mini.keywords import FEWEST, MOST, Keywords, ask_once, ask_words, choose_words
 from newsft.mini.written import Written, read_written
 
 ARTICLE = Written(
@@ -72,3 +72,12 @@ def test_what_comes_again_is_left_out():
         items = [f"낱말{number}" for number in range(count)]
         _, given, once = ask_once(rng, items)
         assert len(given) > count and set(given) == set(items) and once == list(dict.fromkeys(given))
+
+
+def test_words_that_come_again_are_listed_more_often_and_in_their_order():
+    rng, words = random.Random(2), ["배당", "소각", "매입", "규제"]
+    drawn = [choose_words(rng, words, 2, "배당 소각 매입 규제 소각") for _ in range(400)]
+    assert all(found == sorted(found, key=words.index) and len(found) == 2 for found in drawn)
+    counts = {word: sum(word in found for found in drawn) for word in words}
+    assert counts["소각"] > 1.5 * max(counts[word] for word in words if word != "소각") and min(counts.values()) > 50
+    assert choose_words(rng, words, 9) == words
