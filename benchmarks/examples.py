@@ -81,8 +81,9 @@ def ask_checkout(folder: Path, code: str, texts: list[str], *, system_prompt: st
 
 def main() -> None:
     """Print the medians of alternating rounds and, last, one JSON line."""
-    parser = Flags(__doc__, runs=1)
+    parser = Flags(__doc__, runs=1, texts=1)
     parser.add_argument("--runs", type=int, default=5, help="rounds of each way, in turn")
+    parser.add_argument("--texts", type=int, default=8, help="only the first so many of the eight")
     parser.add_argument("--before", type=Path, help="an earlier checkout, whose engine is measured too")
     parser.add_argument(
         "--llama", nargs=2, metavar="URL", help="llama.cpp's servers of the base and of the tuned model"
@@ -92,6 +93,7 @@ def main() -> None:
     split = split_rows(load_rows(recipe.data), test_ratio=recipe.test_ratio)
     engine = load_engine(recipe, examples=split.examples, shares=False)
     texts = [example["text"] for example in json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))]
+    texts = texts[: arguments.texts]
     ways = Ways(engine, split.train[0]["system_prompt"], urls=arguments.llama)
     given = {"system_prompt": ways.system_prompt}
     asked = {
