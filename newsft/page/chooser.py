@@ -1,7 +1,7 @@
 """Choosing the conversation and the tokenizer that a lesson tab shows; every such tab has its own, kept in step by a state."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
 
@@ -38,9 +38,17 @@ class Chooser:
         self.inputs = [self.tokenizer, self.source, self.number, *self.texts]
 
     def on_change(
-        self, show: Callable, more: list, outputs: list, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio
+        self,
+        show: Callable,
+        more: list,
+        outputs: list,
+        *,
+        tab: gr.Tab,
+        chosen: gr.State,
+        language: gr.Radio,
+        also: Sequence[gr.State] = (),
     ) -> None:
-        """Call `show(language, *inputs, *more)` whenever something is chosen, the tab is opened or the language changes.
+        """Call `show(language, *inputs, *more, *also)` whenever something is chosen, the tab is opened or the language changes; a change of `also` calls nothing.
 
         `chosen` carries the choice from tab to tab, so that one row can be followed through all of them.
         """
@@ -63,7 +71,7 @@ class Chooser:
         for box in self.texts:
             events += [box.submit, box.blur]
         # One listener for all events: with several, the answer to an earlier choice could arrive last and replace the newest. By default it would drop changes during a run.
-        inputs = [opened, language, *self.inputs, *more]
+        inputs = [opened, language, *self.inputs, *more, *also]
         gr.on(events, show_opened, inputs, outputs, trigger_mode="always_last", **QUICK)
 
 

@@ -252,9 +252,12 @@ def test_two_training_steps_prove_that_nothing_is_learned(page):
     open_tab(page, "lab")
     page.click("button#proof-run")
     expect(page.locator("#proof tbody tr")).to_have_count(2, timeout=2 * SECONDS)
-    assert [say("proof_moved", "ko"), say("proof_still", "ko")] == page.locator(
-        "#proof td:last-child"
-    ).all_inner_texts()
+    verdicts = page.locator("#proof td:last-child")
+    assert verdicts.all_inner_texts() == [say("proof_moved", "ko"), say("proof_still", "ko")]
+    page.locator("#language").get_by_text("English").click()
+    expect(verdicts).to_have_text([say("proof_moved", "en"), say("proof_still", "en")], timeout=SECONDS)
+    page.click("button#lab-reset")
+    expect(verdicts).to_have_count(0, timeout=SECONDS)  # it was of other rows
 
 
 def test_same_row_is_followed_from_tab_to_tab(page, rows):

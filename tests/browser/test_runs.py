@@ -78,9 +78,15 @@ def test_bad_file_is_refused_in_a_sentence_and_a_good_one_previewed(page, tmp_pa
     )  # rows that it has to train on
     choose(page, rows=4, steps=2)
     page.click("#train-preview-ask")
-    said = (
-        say("train_halves", "ko", tests=5, trained=4)
+    korean, english = (
+        [say("train_halves", language, tests=5, trained=4) for language in ("ko", "en")]
         if good
-        else "mine.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다."
+        else (
+            "mine.jsonl에 system_prompt, user_prompt, assistant 열이 없습니다.",
+            "mine.jsonl has no column system_prompt",
+        )
     )
-    expect(page.locator("#train-preview")).to_contain_text(said, timeout=60_000)
+    shown = page.locator("#train-preview")
+    expect(shown).to_contain_text(korean, timeout=60_000)
+    page.locator("#language").get_by_text("English").click()
+    expect(shown).to_contain_text(english, timeout=30_000)

@@ -106,7 +106,7 @@ def test_odd_text_is_shown_by_every_tab_as_text(site, tab, text):
             return await reader.call(TABS[tab], "input", **{TABS[tab]: "own", f"{tab}-tokenizer": "model"} | own)
 
     shown = run(act())
-    assert all(shown[:-1] if tab == "lab" else shown)  # the place of the lab's proof is emptied
+    assert all(shown[:-1] if tab == "lab" else shown)  # where nothing was proved, the place of the lab's proof is empty
     for part in shown:
         page = Page(part)
         assert not (NEVER - {"a"}) & set(page.tags)  # the lab links to public reports

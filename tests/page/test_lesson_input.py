@@ -140,7 +140,7 @@ def test_unknown_row_is_refused_in_every_tab(untouched, shelf, number):
 @pytest.mark.parametrize("cut", [NO_CUT, 1, 30, 2048])
 @pytest.mark.parametrize("odd", ODD)
 def test_all_faults_at_once_on_odd_text_give_a_verdict(shelf, odd, cut):
-    verdict, explained, pair, _ = show_lab(shelf, "ko", "llama3", *own("user", ODD[odd]), list(SWITCHES), cut)
+    verdict, explained, pair = show_lab(shelf, "ko", "llama3", *own("user", ODD[odd]), list(SWITCHES), cut)
     assert say("lab_broken", "ko") in Page(verdict).text
     assert Page(explained).tags.count("article") == len(SWITCHES) + bool(cut)
     assert len(held(pair)) == 2 and not {"img", "script"} & set(Page(pair).tags)

@@ -18,7 +18,7 @@ from newsft.encoding.collate import pad_batch
 from newsft.errors import UserError
 from newsft.page.html.runs import format_preview, format_progress, format_run
 from newsft.page.html.training import format_settings
-from newsft.page.tabs.run_handlers import RunHandlers, check_reader, name_adapters, show_flags
+from newsft.page.tabs.run_handlers import RunHandlers, check_reader, name_adapters, say_found, show_flags
 from newsft.page.tabs.runs import find_layers
 from newsft.page.texts import say
 from newsft.recipe import RECIPES
@@ -101,8 +101,8 @@ def test_every_reason_why_it_is_off_names_the_remedy(language):
 
 
 def test_start_puts_a_run_into_the_queue_and_each_reader_sees_their_own(handlers, runs):
-    reader, problem, status, *_, timer, _ = handlers.start(ANNA, "ko", *CHOICE)
-    assert (reader, problem) == (ANNA, "") and "1번째" in status and timer.active
+    reader, shown, problem, status, *_, timer, _ = handlers.start(ANNA, "ko", *CHOICE)
+    assert (reader, shown, problem) == (ANNA, "", None) and "1번째" in status and timer.active
     handlers.start(BERTA, "en", *CHOICE)
     assert "You are number 2" in handlers.look(BERTA, "en", None)[0]
     assert say("train_none", "en") in handlers.look(secrets.token_urlsafe(16), "en", None)[0]
@@ -176,7 +176,7 @@ def test_what_is_wrong_with_a_file_is_said_in_the_readers_language(handlers, run
     content = BAD_FILES[key]
     bad.write_bytes(content if isinstance(content, bytes) else content.encode())
     for language in LANGUAGES:
-        shown = unescape(handlers.preview(language, "upload", str(bad), 1, *CHOICE[3:]))
+        shown = unescape(handlers.preview(language, "upload", str(bad), 1, *CHOICE[3:])[0])
         text = re.escape(say(f"error_{key}", language).replace("{{", "{").replace("}}", "}"))
         assert re.search(re.sub(r"\\\{\w+(:[^}]*)?\\\}", ".+", text), shown), (key, shown)
         assert str(tmp_path) not in shown and ("bad." in shown or key in ("empty_half", "rows_too_long"))
@@ -203,7 +203,7 @@ def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handl
         (("upload", None, *CHOICE[2:]), say("error_run_no_upload", language)),
         (("upload", str(bad), *CHOICE[2:]), NO_COLUMNS[language]),
     ):
-        shown = [handlers.start(ANNA, language, *choice)[1], handlers.preview(language, *choice)]
+        shown = [handlers.start(ANNA, language, *choice)[1], handlers.preview(language, *choice)[0]]
         assert all(said in one and 'role="alert"' in one and "<script>" not in one for one in shown), said
     assert runs.find(ANNA) is None
 
@@ -211,7 +211,7 @@ def test_wrong_choices_are_said_in_the_readers_language_and_nothing_begins(handl
 def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
     path = tiny.write_rows(tmp_path / "mine.jsonl", [row | {"system_prompt": "<b>"} for row in tiny.make_rows(10)])
     choice = ("upload", str(path), *CHOICE[2:])
-    shown = handlers.preview("ko", *choice)
+    shown, _ = handlers.preview("ko", *choice)
     assert "&lt;b&gt;" in shown and say("train_halves", "ko", tests=5, trained=4) in shown
     assert handlers.start(ANNA, "ko", *choice)[1] == ""
     path.unlink()
@@ -219,6 +219,21 @@ def test_good_file_is_previewed_and_kept_for_the_run(handlers, runs, tmp_path):
     assert (run.folder / "rows.jsonl").exists() and run.recipe.data == str(run.folder / "rows.jsonl")
     about = handlers._show_run(run, runs.progress(ANNA), "ko")
     assert "--data rows.jsonl" in about and "--output my-adapter" in about and str(run.folder) not in about
+
+
+def test_preview_and_problem_are_said_again_in_another_language(handlers, tmp_path):
+    path = tiny.write_rows(tmp_path / "mine.jsonl", tiny.make_rows(10))
+    good, bad = ("upload", str(path), *CHOICE[2:]), ("page", None, 900, *CHOICE[3:])
+    previews = {language: handlers.preview(language, *good) for language in LANGUAGES}
+    problems = {language: handlers.preview(language, *bad) for language in LANGUAGES}
+    begun = {language: handlers.start(ANNA, language, *bad)[1:3] for language in LANGUAGES}
+    for said in (previews, problems, begun):
+        assert said["ko"][0] != said["en"][0]
+        for first in LANGUAGES:  # whichever it was asked in
+            assert {language: say_found(language, said[first][1]) for language in LANGUAGES} == {
+                language: said[language][0] for language in LANGUAGES
+            }
+    assert say_found("ko", None) == ""
 
 
 @pytest.mark.parametrize("wrong", [None, "", "short", "x" * 65, 5, ["a" * 20], {}])
@@ -231,7 +246,7 @@ def test_what_is_no_token_finds_no_run_and_a_start_gives_a_new_one(handlers, run
 
 
 def test_nothing_is_sent_twice(handlers):
-    first = handlers.start(ANNA, "ko", *CHOICE)[2:]
+    first = handlers.start(ANNA, "ko", *CHOICE)[3:]
     again = handlers.look(ANNA, "ko", first[-1])
     skipped = [isinstance(one, dict) and one.get("__type__") == "update" and len(one) == 1 for one in again]
     assert skipped == [False, True, True, True, False, False, False, True, False, False]

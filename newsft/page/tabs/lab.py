@@ -17,7 +17,6 @@ from newsft.page.words import QUICK, Words, waiting
 
 SWITCHES = tuple(name for name in Faults.__dataclass_fields__ if name != "cut")
 MINIATURE = "miniature"  # the proof trains it, whichever model is loaded
-NO_PROOF = ""
 NO_CUT = 0  # the slider's zero: nothing is cut
 
 
@@ -40,9 +39,9 @@ def break_rows(shelf: Shelf, tokenizer_name: str, choice: tuple, faults: Faults)
     return chat, messages, changes, before, after
 
 
-@explain_errors(more=3)
+@explain_errors(more=2)
 def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[str]:
-    """Verdict, lessons, both rows, and the place of the proof, emptied: the last one was of other rows; `values` are the choice, the switches and the slider."""
+    """Verdict, lessons and both rows; `values` are the choice, the switches and the slider."""
     *choice, switched, cut = values
     faults = read_faults(switched, cut)
     chat, messages, changes, before, after = break_rows(shelf, tokenizer_name, tuple(choice), faults)
@@ -53,19 +52,27 @@ def show_lab(shelf: Shelf, language: str, tokenizer_name: str, *values) -> list[
     verdict = explain(changes, language) + views.format_verdicts(
         find_verdicts(chat, messages, before, after, faults), language=language
     )
-    return [verdict, views.format_lesson(faults, language=language), pair, NO_PROOF]
+    return [verdict, views.format_lesson(faults, language=language), pair]
 
 
-@explain_errors()
-def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> str:
-    """Two training steps on each row, with the miniature's own tokenizer, whichever is shown."""
+@explain_errors(more=1)
+def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> list:
+    """Two training steps on each row, with the miniature's own tokenizer, whichever is shown; and what `show_proof` needs to say it again."""
     *choice, switched, cut = values
     try:
         *_, before, after = break_rows(shelf, MINIATURE, tuple(choice), read_faults(switched, cut))
         proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except (RuntimeError, MemoryError):
-        return explain_failure("proof", language)
-    return views.format_proof([(name, result.losses, result.moved) for name, result in proofs], language=language)
+        return [explain_failure("proof", language), None]
+    proved = {"of": list(values), "results": [(name, result.losses, result.moved) for name, result in proofs]}
+    return [views.format_proof(proved["results"], language=language), proved]
+
+
+def show_proof(proved: dict | None, language: str, _tokenizer_name: str, *values) -> str:
+    """The last proof in the reader's language; nothing where it was of other rows."""
+    if not proved or proved["of"] != list(values):
+        return ""
+    return views.format_proof(proved["results"], language=language)
 
 
 def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
@@ -81,13 +88,20 @@ def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, 
         run = words.make(gr.Button, {"value": "proof_run"}, variant="primary", elem_id="proof-run")
     verdict = words.make(gr.HTML, {}, first={"value": waiting("loading_tokenizer")}, elem_id="verdict")
     proof, explained, pair = gr.HTML(elem_id="proof"), gr.HTML(elem_id="faults"), gr.HTML(elem_id="pair")
-    inputs, outputs = [language, *chooser.inputs, switches, cut], [verdict, explained, pair, proof]
+    proved = gr.State(None)
     chooser.on_change(
-        lambda *values: show_lab(shelf, *values), [switches, cut], outputs, tab=tab, chosen=chosen, language=language
+        lambda *values: [*show_lab(shelf, *values[:-1]), show_proof(values[-1], *values[:-1])],
+        [switches, cut],
+        [verdict, explained, pair, proof],
+        tab=tab,
+        chosen=chosen,
+        language=language,
+        also=[proved],
     )
     reset.click(lambda: [[], NO_CUT], None, [switches, cut], **QUICK)
     training = {"api_visibility": "private", "concurrency_id": "training", "concurrency_limit": 1}
-    run.click(lambda *values: prove(shelf, *values), inputs, proof, **training)
+    inputs = [language, *chooser.inputs, switches, cut]
+    run.click(lambda *values: prove(shelf, *values), inputs, [proof, proved], **training)
     build_trainers(shelf, words, chooser, tab=tab, chosen=chosen, language=language)
 
 

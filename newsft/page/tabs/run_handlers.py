@@ -21,7 +21,7 @@ from newsft.recipe import RECIPES
 from newsft.runs.preview import count_rows, preview
 from newsft.runs.run import BUSY, DONE, FAILED, STOPPED, Progress, Run
 from newsft.runs.runs import Runs
-from newsft.runs.wish import Wish
+from newsft.runs.wish import Preview, Wish
 
 SAID = {
     "rows": "train_rows",
@@ -66,21 +66,21 @@ class RunHandlers:
             return gr.skip()
         return held if rows > held else gr.skip()
 
-    def preview(self, language: str, *choice: Any) -> str:
-        """What would be trained, or what is wrong with it."""
+    def preview(self, language: str, *choice: Any) -> list:
+        """What would be trained, or what is wrong with it: in words and, for another language, as it is."""
         try:
             wish = self.read_wish(*choice)
             found = preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
         except UserError as error:
-            return _explain(error, language)
-        return views.format_preview(found, language=language)
+            found = _keep(error)
+        return [say_found(language, found), found]
 
     def start(self, reader: str, language: str, *choice: Any) -> list:
         """Check the choice as the preview does, put the run into the queue, and show how it stands; a problem stands in the preview's place.
 
         Who starts for the first time gets a token, the first output, which the browser keeps.
         """
-        reader, problem = check_reader(reader) or secrets.token_urlsafe(16), ""
+        reader, problem = check_reader(reader) or secrets.token_urlsafe(16), None
         try:
             wish = self.read_wish(*choice)
             found = preview(self.engine, self.runs.make_recipe(wish), wish, self.runs.limits)
@@ -88,8 +88,8 @@ class RunHandlers:
                 raise UserError("The rows did not pass the pre-flight check.", key="preflight_failed")
             self.runs.start(reader, wish)
         except UserError as error:
-            problem = _explain(error, language)
-        return [reader, problem, *self.look(reader, language, None)]
+            problem = _keep(error)
+        return [reader, say_found(language, problem), problem, *self.look(reader, language, None)]
 
     def stop(self, reader: str, language: str) -> list:
         """Stop this reader's run."""
@@ -97,12 +97,13 @@ class RunHandlers:
         return self.look(reader, language, None)
 
     def resume(self, reader: str, language: str) -> list:
-        """Let it go on."""
+        """Let it go on; outputs as those of `start`, without the token."""
+        problem = None
         try:
             self.runs.resume(check_reader(reader))
         except UserError as error:
-            return [_explain(error, language), *self.look(reader, language, None)]
-        return ["", *self.look(reader, language, None)]
+            problem = _keep(error)
+        return [say_found(language, problem), problem, *self.look(reader, language, None)]
 
     def tick(self, reader: str, language: str, shown: list | None) -> list:
         """The same for the timer, which alone switches itself off: an answer to an earlier question, such as that of the opened tab, may come behind that of the start."""
@@ -205,7 +206,16 @@ def _download(run: Run | None) -> tuple[Any, UserError | None]:
     return gr.update(value=None, interactive=False), problem
 
 
-def _explain(error: UserError, language: str) -> str:
-    if error.key == "run_limit":  # the name in the reader's language
-        error.values["name"] = say(SAID[error.values["name"]], language)
-    return explain(error, language)
+def _keep(error: UserError) -> UserError:
+    """The same without the frames that a raised one holds, for as long as it may be said again."""
+    return UserError(str(error), key=error.key, **error.values)
+
+
+def say_found(language: str, found: Preview | UserError | None) -> str:
+    """A preview, or a problem in its place; nothing where there is neither."""
+    if found is None:
+        return ""
+    if isinstance(found, UserError) and found.key == "run_limit":  # the name in the reader's language
+        named = found.values | {"name": say(SAID[found.values["name"]], language)}
+        found = UserError(str(found), key=found.key, **named)
+    return explain(found, language) if isinstance(found, UserError) else views.format_preview(found, language=language)

@@ -8,7 +8,7 @@ from newsft.models import lora
 from newsft.models.hub import read_config
 from newsft.page.html import runs as views
 from newsft.page.tabs.history import LOOK
-from newsft.page.tabs.run_handlers import SAID, RunHandlers
+from newsft.page.tabs.run_handlers import SAID, RunHandlers, say_found
 from newsft.page.texts import lesson, say
 from newsft.page.words import QUICK, Words
 from newsft.recipe import LINEAR
@@ -42,7 +42,7 @@ def build_runs(
         stop = words.make(gr.Button, {"value": "train_stop"}, variant="stop", elem_id="train-stop", **off)
         resume = words.make(gr.Button, {"value": "train_resume"}, elem_id="train-resume", **off)
         download = words.make(gr.DownloadButton, {"label": "train_download"}, elem_id="train-download", **off)
-    seen = gr.HTML(elem_id="train-preview")
+    seen, found = gr.HTML(elem_id="train-preview"), gr.State(None)
     status = words.make(
         gr.HTML,
         {},
@@ -58,10 +58,11 @@ def build_runs(
     outputs = [status, plot, about, batch, start, stop, resume, download, timer, shown]
     _, upload, rows, *_ = choice
     upload.change(handlers.fit_rows, [upload, rows], rows, **QUICK)
-    look.click(handlers.preview, [language, *choice], seen, **QUICK)
-    start.click(handlers.start, [reader, language, *choice], [reader, seen, *outputs], **QUICK)
+    look.click(handlers.preview, [language, *choice], [seen, found], **QUICK)
+    language.change(say_found, [language, found], seen, **QUICK)
+    start.click(handlers.start, [reader, language, *choice], [reader, seen, found, *outputs], **QUICK)
     stop.click(handlers.stop, [reader, language], outputs, **QUICK)
-    resume.click(handlers.resume, [reader, language], [seen, *outputs], **QUICK)
+    resume.click(handlers.resume, [reader, language], [seen, found, *outputs], **QUICK)
     timer.tick(handlers.tick, [reader, language, shown], outputs, **QUICK)
     gr.on([tab.select, language.change], handlers.look, [reader, language, shown], outputs, **QUICK)
 

@@ -15,7 +15,7 @@ from newsft.lessons.faults import Faults
 from newsft.lessons.source import Shelf
 from newsft.page.html import lab, template
 from newsft.page.html import tokens as views
-from newsft.page.tabs.lab import NO_CUT, NO_PROOF, show_lab
+from newsft.page.tabs.lab import NO_CUT, show_lab, show_proof
 from newsft.page.tabs.template import show_template
 from newsft.page.tabs.tokens import show_batch, show_row
 from newsft.page.texts import lesson, say
@@ -188,8 +188,7 @@ def test_spelling_that_changes_no_id_is_not_said_to_have_other_ids(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lab_breaks_a_row_and_repairs_it(shelf, language):
-    verdict, explained, pair, proof = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
-    assert proof == NO_PROOF  # an earlier one was of other rows
+    verdict, explained, pair = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["header_spaces"], NO_CUT)
     before, after = pair.split('class="pane after"')
     assert (
         say("lab_broken", language) in Page(verdict).text
@@ -197,14 +196,14 @@ def test_lab_breaks_a_row_and_repairs_it(shelf, language):
     )
     assert sum("t" in kind for kind in kinds(before)) > 10 and not any("t" in kind for kind in kinds(after))
     assert all("x" in kind for kind in kinds(before) if "t" in kind)
-    verdict, explained, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, [], NO_CUT)
+    verdict, explained, pair = show_lab(shelf, language, "llama3", *TOY_CHOICE, [], NO_CUT)
     assert say("lab_fine", language) in Page(verdict).text and "<article" not in explained
     assert not any("x" in kind for kind in kinds(pair)) and Page(pair).tags.count("i") == 108
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lab_says_where_a_fault_changes_nothing(shelf, language):
-    verdict, _, pair, _ = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["unprotected"], NO_CUT)
+    verdict, _, pair = show_lab(shelf, language, "llama3", *TOY_CHOICE, ["unprotected"], NO_CUT)
     assert (
         say("lab_unchanged", language) in Page(verdict).text and say("lab_broken", language) not in Page(verdict).text
     )
@@ -216,6 +215,15 @@ def test_every_fault_has_its_card_with_code(language):
     page = Page(lab.format_lesson(Faults(**{name: True for name in Faults.__dataclass_fields__}), language=language))
     assert page.tags.count("article") == page.tags.count("pre") == len(Faults.__dataclass_fields__)
     assert "`" not in page.text
+
+
+def test_proof_is_said_again_in_another_language_and_not_beside_other_rows():
+    choice = [*TOY_CHOICE, ["header_spaces"], NO_CUT]
+    proved = {"of": choice, "results": [("correct", [3.25, 3.0], 1e-3), ("broken", [0.0, 0.0], 0.0)]}
+    for language in LANGUAGES:
+        assert say("proof_still", language) in show_proof(proved, language, "llama3", *choice)
+    assert show_proof(proved, "ko", "llama3", *TOY_CHOICE, [], NO_CUT) == ""
+    assert show_proof(None, "ko", "llama3", *choice) == show_proof("", "ko", "llama3", *choice) == ""
 
 
 def test_proof_says_in_words_which_adapter_moved():
