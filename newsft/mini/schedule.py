@@ -19,7 +19,7 @@ class Phase:
     several: float = 0.5  # of the articles asked about move several companies, which a quarter of all do
     joined: float = 0.15  # of those conversations are about two articles as one page
     objects: float = 0.55  # of these tasks want a dict or JSON object
-    slips: float = 0.3  # of the objects have a marked mistake (slips.py)
+    slips: float = 0.4  # of the objects have a marked mistake (slips.py)
     left_out: float = (
         0.7  # of the articles come without some of the sentences that their gold does not need (leaving_out.py)
     )

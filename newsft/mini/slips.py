@@ -52,8 +52,8 @@ def _slip_in_list(rng: random.Random, items: list[str], prose: list[str]) -> lis
     if form < 0.15:
         return [*items[:-1], items[-1] + _syllable_loop(rng, items[-1])]
     *kept, last = items
-    added = [_splice(rng, prose)] if form < 0.8 else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
-    if form < 0.6:
+    added = [_splice(rng, prose)] if form < 0.65 else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
+    if form < 0.5:
         words = last.split(" ")
         return [
             *kept,
@@ -76,7 +76,7 @@ def _slip_in_string(rng: random.Random, value: str, sentences: list[str], items:
     looped = " ".join(words[max(0, end - rng.randint(1, 8)) : end])
     if form < 0.15:
         return kept + _syllable_loop(rng, kept)
-    if form < 0.4:
+    if form < 0.35:
         return f"{value}{OPEN} {' '.join(rng.choices(sentences, k=rng.randint(1, 4)))}{CLOSE}"
     if form < 0.6:
         return f"{kept}{OPEN} {' '.join([looped] * rng.randint(*REPEATS))}{CLOSE}"

@@ -20,7 +20,7 @@ from newsft.mini.keywords import Keywords
 from newsft.mini.leaving_out import leave_out
 from newsft.mini.names import draw_company
 from newsft.mini.reading import Reading
-from newsft.mini.repeats import find_repeats
+from newsft.mini.repeats import find_loops, find_repeats
 from newsft.mini.schedule import Phase
 from newsft.mini.slips import take_marks
 from newsft.mini.written import Written, join_articles, vary
@@ -38,7 +38,7 @@ MENDED = 10.0  # what the end of a slip weighs: one token of hundreds, and what 
 
 
 class Document(NamedTuple):
-    """One document's token ids, what each weighs in the loss, and the pairs of items that must not be taken for one another (`repeats`)."""
+    """One document's token ids, what each weighs in the loss, and the pairs of tokens that must not be taken for one another (`repeats`)."""
 
     ids: list[int]
     weights: list[float]
@@ -123,7 +123,8 @@ class Stream(Dataset):
             [message | {"content": take_marks(message["content"])[0]} for message in conversation.messages]
         )
         assert row.text == text
-        return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects), list(find_repeats(row)))
+        repeats = [*find_repeats(row), *find_loops(row, slips)]
+        return Document(row.input_ids, weigh(row, self.phase, slips, conversation.effects), repeats)
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]

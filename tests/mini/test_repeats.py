@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from newsft.encoding.chat import ChatFormat
-from newsft.mini.repeats import find_repeats, repeat_loss
+from newsft.mini.repeats import find_loops, find_repeats, repeat_loss
+from newsft.mini.slips import take_marks
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,34 @@ def test_items_of_another_answer_are_no_repeats(pairs_of):
     assert pairs_of("['나무', '바다']", "['하늘']") == {("바다", "나무")}
 
 
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        ("['나무', '바다⟦', '바다', '바다⟧']", "', '바다', '바다"),
+        (
+            "['나무', '바다⟦', '나무', '바다', '나무', '바다⟧']",
+            "나무', '바다', '나무', '바다",
+        ),  # the first round is `find_repeats`'
+        ("{'가': '비가 와서⟦ 비가 와서 비가 와서⟧'}", "비가 와서 비가 와서"),
+        ("{'가': '바람⟦람람람람⟧'}", "람람람람"),
+        ("{'가': '2,000⟦ 나무가 바다로 갔습니다.⟧'}", ""),  # another slip, no loop
+        ("['바다', '바다', '바다']", ""),  # no slip: as its writer wanted it
+    ],
+)
+def test_what_goes_round_again_in_a_slip_is_made_unlikely_token_by_token(tokenizer, answer, again):
+    chat = ChatFormat(tokenizer)
+
+    def messages(text):
+        return [{"role": "user", "content": "바다 나무"}, {"role": "assistant", "content": text}]
+
+    text, slips = take_marks("".join(piece.text for piece in chat.build_pieces(messages(answer))))
+    row = chat.encode_row(messages(take_marks(answer)[0]))
+    assert row.text == text
+    loops = list(find_loops(row, slips))
+    assert all(later == earlier for later, earlier in loops)
+    assert "".join(row.text[slice(*row.spans[place])] for place, _ in loops).strip() == again
+
+
 def test_loss_is_what_it_says_and_leaves_out_what_is_due():
     torch.manual_seed(0)
     hidden, head = torch.randn(2, 5, 4), torch.randn(7, 4)
@@ -49,6 +78,9 @@ def test_loss_is_what_it_says_and_leaves_out_what_is_due():
     repeats = torch.tensor([[1, 3, 1], [0, 3, 1]])  # in the first document the same token is due
     assert repeat_loss(hidden, head, ids, ids, repeats).item() == pytest.approx(expected.item(), rel=1e-4)
     assert repeat_loss(hidden, head, ids, ids, repeats[:0]).item() == 0.0
+    itself = torch.tensor([[0, 3, 3]])  # a loop's token: itself what must not come
+    expected = -torch.log(1 - likely[0, 2, 2])
+    assert repeat_loss(hidden, head, ids, ids, itself).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_step_against_it_makes_the_earlier_item_less_likely():
