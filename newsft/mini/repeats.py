@@ -17,7 +17,9 @@ from newsft.encoding.stretches import Span
 
 LIST = re.compile(r"\[['\"][^\[\]{}]*\]")
 ITEM = re.compile(r"(?<=\[['\"])[^'\"]|(?<=['\"], ['\"])[^'\"]")  # its first sign
-LOOP = re.compile(r"(.{5,80}?)\1+|(.{1,4}?)\2{3,}", re.DOTALL)  # a phrase twice, a few signs four times
+LOOP = re.compile(
+    r"(.{5,80}?)\1+|(.{1,4}?)\2{3,}", re.DOTALL
+)  # a phrase twice, a few signs four times: in a slip sooner than `newsft.evaluation.faithfulness` counts it
 REPEATED = 8.0  # what an earlier item or a loop's token weighs, where an ordinary token of an answer weighs 1
 
 
@@ -45,9 +47,8 @@ def find_loops(encoded: Encoded, slips: Sequence[Span]) -> Iterator[tuple[int, i
     for first, last in slips:
         for match in LOOP.finditer(encoded.text, max(0, first - 80), last):
             period, end = len(match[1] or match[2]), match.end()
-            while (
-                end < last and encoded.text[end] == encoded.text[end - period]
-            ):  # the last round, which may be cut short
+            # The last round may be cut short.
+            while end < last and encoded.text[end] == encoded.text[end - period]:
                 end += 1
             again |= set(range(max(first, match.start() + period), end))
     for place, span in enumerate(encoded.spans):

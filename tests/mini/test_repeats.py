@@ -45,10 +45,8 @@ def test_items_of_another_answer_are_no_repeats(pairs_of):
     ("answer", "again"),
     [
         ("['나무', '바다⟦', '바다', '바다⟧']", "', '바다', '바다"),
-        (
-            "['나무', '바다⟦', '나무', '바다', '나무', '바다⟧']",
-            "나무', '바다', '나무', '바다",
-        ),  # the first round is `find_repeats`'
+        # a round of two items, from the second one's first sign on
+        ("['나무', '바다⟦', '나무', '바다', '나무', '바다⟧']", "나무', '바다', '나무', '바다"),
         ("{'가': '비가 와서⟦ 비가 와서 비가 와서⟧'}", "비가 와서 비가 와서"),
         ("{'가': '바람⟦람람람람⟧'}", "람람람람"),
         ("{'가': '2,000⟦ 나무가 바다로 갔습니다.⟧'}", ""),  # another slip, no loop

@@ -64,13 +64,14 @@ def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> list:
         proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except (RuntimeError, MemoryError):
         return [explain_failure("proof", language), None]
-    proved = {"of": list(values), "results": [(name, result.losses, result.moved) for name, result in proofs]}
+    proved = {"of": [*choice, sorted(switched), cut], "results": [(name, result.losses, result.moved) for name, result in proofs]}
     return [views.format_proof(proved["results"], language=language), proved]
 
 
 def show_proof(proved: dict | None, language: str, _tokenizer_name: str, *values) -> str:
     """The last proof in the reader's language; nothing where it was of other rows."""
-    if not proved or proved["of"] != list(values):
+    *choice, switched, cut = values
+    if not proved or proved["of"] != [*choice, sorted(switched), cut]:  # in whatever order they were switched on
         return ""
     return views.format_proof(proved["results"], language=language)
 

@@ -218,11 +218,12 @@ def test_every_fault_has_its_card_with_code(language):
 
 
 def test_proof_is_said_again_in_another_language_and_not_beside_other_rows():
-    choice = [*TOY_CHOICE, ["header_spaces"], NO_CUT]
+    choice = [*TOY_CHOICE, ["header_spaces", "no_end"], NO_CUT]
     proved = {"of": choice, "results": [("correct", [3.25, 3.0], 1e-3), ("broken", [0.0, 0.0], 0.0)]}
     for language in LANGUAGES:
         assert say("proof_still", language) in show_proof(proved, language, "llama3", *choice)
-    assert show_proof(proved, "ko", "llama3", *TOY_CHOICE, [], NO_CUT) == ""
+    assert show_proof(proved, "ko", "llama3", *TOY_CHOICE, ["no_end", "header_spaces"], NO_CUT)  # the same rows
+    assert show_proof(proved, "ko", "llama3", *TOY_CHOICE, ["no_end"], NO_CUT) == ""
     assert show_proof(None, "ko", "llama3", *choice) == show_proof("", "ko", "llama3", *choice) == ""
 
 
