@@ -64,7 +64,10 @@ def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> list:
         proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except (RuntimeError, MemoryError):
         return [explain_failure("proof", language), None]
-    proved = {"of": [*choice, sorted(switched), cut], "results": [(name, result.losses, result.moved) for name, result in proofs]}
+    proved = {
+        "of": [*choice, sorted(switched), cut],
+        "results": [(name, result.losses, result.moved) for name, result in proofs],
+    }
     return [views.format_proof(proved["results"], language=language), proved]
 
 
