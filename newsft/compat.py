@@ -145,6 +145,32 @@ def count_waiting(page: Any) -> int:
     return len(page._queue)
 
 
+def describe_once(page: Any) -> None:
+    """Have a page's components described once, instead of once for each reader who comes. Gradio 6.31 does that anew for every session, with
+    `inspect.signature` for each component: a tenth of a second and more in which no other reader is served, for nothing but its links to a page's state.
+    """
+    from gradio.blocks import BlocksConfig
+
+    known: dict[int, dict] = {}
+
+    class DescribedOnce(BlocksConfig):
+        def __copy__(self) -> BlocksConfig:
+            new = super().__copy__()
+            new.__class__ = type(self)
+            return new
+
+        @staticmethod
+        def config_for_block(_id: int, rendered_ids: list, block: Any, renderable: Any = None) -> dict:
+            describe = BlocksConfig.config_for_block
+            if renderable or page.blocks.get(_id) is not block:  # one that an event has made anew for its reader
+                return describe(_id, rendered_ids, block, renderable)
+            if _id not in known:
+                known[_id] = describe(_id, rendered_ids, block)
+            return known[_id] | {"props": dict(known[_id]["props"])}  # a session writes values into it
+
+    page.default_config.__class__ = DescribedOnce
+
+
 def with_relative_links(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """A request's headers, changed so that Gradio's answer has addresses relative to the page's own. Gradio 6.31 makes them of the address that a proxy
     calls, or of X-Forwarded-Host, which knows no sub-path; its own header for another address it takes as it is, and the browser completes a relative one.

@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from newsft import compat
 from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
@@ -86,6 +87,7 @@ def build_page(
         words.follow(language)
         for component, script in ((language, SET_LANGUAGE), (size, SET_SIZE)):
             component.change(None, component, None, js=script, api_visibility="private")
+    compat.describe_once(page)
     return page
 
 
