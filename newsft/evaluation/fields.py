@@ -151,6 +151,19 @@ def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:
     return {key: items for key, items in found.items() if items}
 
 
+def find_both_sided(answer: Answer) -> list[str]:
+    """The companies, as written, that an answer says the news to be good and bad for."""
+    bad = items_of(answer, "negative_impact_stocks")
+    good = dict.fromkeys(answer.values.get("positive_impact_stocks") or [])  # each once
+    return [name for name in good if fold_company(name) in bad]
+
+
+def has_same_reasons(answer: Answer) -> bool:
+    """Whether an answer gives one sentence as the reason for good and for bad news, white space aside."""
+    good, bad = (fold_text(answer.values.get(f"reason_for_{sign}_impact") or "") for sign in ("positive", "negative"))
+    return good == bad != ""
+
+
 def _compare_list(answer: Answer, gold: Answer, key: str) -> Field:
     found, expected = items_of(answer, key), items_of(gold, key)
     if not found and not expected:

@@ -1,7 +1,7 @@
 import pytest
 
 from newsft.evaluation.answer import KEYS, Answer, read_answer
-from newsft.evaluation.fields import Counts, compare_fields, is_grounded, stocks_of
+from newsft.evaluation.fields import Counts, compare_fields, find_both_sided, has_same_reasons, is_grounded, stocks_of
 
 ARTICLE = "새빛전자가 한들제약과 공급 계약을 맺었다. 마루상사는 계약을 잃었다."
 GOLD = Answer(
@@ -123,3 +123,23 @@ def test_precision_and_recall_are_told_apart():
 
 def test_scores_of_nothing_are_zero_not_an_error():
     assert (Counts().precision, Counts().recall, Counts().f1) == (0.0, 0.0, 0.0)
+
+
+def test_a_company_on_both_sides_is_found_whatever_its_legal_form():
+    both = {"positive_impact_stocks": ["새빛", "나래", "새빛"], "negative_impact_stocks": ["㈜새빛", "한들"]}
+    assert find_both_sided(Answer(both)) == ["새빛"]
+    assert find_both_sided(Answer({"positive_impact_stocks": ["새빛"], "negative_impact_stocks": None})) == []
+    assert find_both_sided(Answer()) == []
+
+
+@pytest.mark.parametrize(
+    "good, bad, same",
+    [
+        ("값이 올랐다.", "값이  올랐다.", True),
+        ("값이 올랐다.", "값이 내렸다.", False),
+        ("", "", False),
+        (None, None, False),
+    ],
+)
+def test_one_sentence_as_both_reasons_is_found(good, bad, same):
+    assert has_same_reasons(Answer({"reason_for_positive_impact": good, "reason_for_negative_impact": bad})) is same

@@ -7,7 +7,7 @@ from html import escape
 
 from newsft.evaluation.answer import STRICT, UNREADABLE, Answer
 from newsft.evaluation.faithfulness import LOW, split_foreign
-from newsft.evaluation.fields import Field, FieldComparison, fold
+from newsft.evaluation.fields import Field, FieldComparison, find_both_sided, fold, has_same_reasons
 from newsft.page.texts import say
 
 # The direction must be readable without telling red from green.
@@ -29,7 +29,7 @@ def format_fields(
     """
     card = _Card(answer, compared, gold, differing, language)
     score = f'<p class="score">{say("score_line", language, score=compared.score * 100)}</p>' if gold else ""
-    return format_reading(answer, language=language) + card.format_warning() + score + card.format_rows()
+    return format_reading(answer, language=language) + card.format_warnings() + score + card.format_rows()
 
 
 def format_reading(answer: Answer, *, language: str) -> str:
@@ -55,12 +55,17 @@ class _Card:
     differing: Collection[str]
     language: str
 
-    def format_warning(self) -> str:
-        """One sentence where much of the reasons and the summary does not stand in the article."""
-        share = self.compared.faithfulness.share
-        if share is None or share >= LOW:
-            return ""
-        return f'<p class="problem unfaithful">{say("unfaithful", self.language, share=(1 - share) * 100)}</p>'
+    def format_warnings(self) -> str:
+        """A sentence each where much of the reasons and the summary does not stand in the article, and where the answer is at odds with itself."""
+        share, both_sided, said = self.compared.faithfulness.share, find_both_sided(self.answer), {}
+        if share is not None and share < LOW:
+            said["unfaithful"] = {"share": (1 - share) * 100}
+        if both_sided:
+            said["both_sided"] = {"names": ", ".join(both_sided)}
+        if has_same_reasons(self.answer):
+            said["same_reasons"] = {}
+        texts = {kind: escape(say(kind, self.language, **values)) for kind, values in said.items()}
+        return "".join(f'<p class="problem {kind}">{text}</p>' for kind, text in texts.items())
 
     def format_rows(self) -> str:
         """Every field under its name."""

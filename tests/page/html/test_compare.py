@@ -247,6 +247,20 @@ def test_differing_fields_are_marked_and_equal_ones_are_not():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_at_odds_with_itself_is_told(language):
+    odd = {
+        "negative_impact_stocks": ["㈜새빛전자", "한들제약"],
+        "reason_for_negative_impact": "공급계약 을 맺었기 때문입니다.",
+    }
+    odd["reason_for_positive_impact"] = "공급계약을 맺었기 때문입니다."
+    page = Page(card(str(ANSWER | odd), language=language))
+    assert say("both_sided", language, names="새빛전자") in page.text and say("same_reasons", language) in page.text
+    assert Page(card(str(ANSWER), language=language)).text.count(say("same_reasons", language)) == 0
+    hostile = ANSWER | {"negative_impact_stocks": ["<b>"], "positive_impact_stocks": ["<b>", "<b>"]}
+    assert say("both_sided", language, names="<b>") in Page(card(str(hostile), language=language)).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_gold_card_says_which_row_it_is_of(language):
     page = Page(views.format_gold(Answer(ANSWER), 12, language=language))
     assert say("gold", language) in page.text and "12" in page.text and page.tags.count("dt") == len(KEYS)
