@@ -13,7 +13,7 @@ from newsft.data.rows import Split
 from newsft.inference.types import Engine
 from newsft.lessons.source import Shelf
 from newsft.page.languages import LanguageMiddleware, TranslatedBlocks
-from newsft.page.middleware import RelativeLinks, SecurityMiddleware, check_frames
+from newsft.page.middleware import CompressedDocuments, RelativeLinks, SecurityMiddleware, check_frames
 from newsft.page.tabs.compare import build_compare_tab
 from newsft.page.tabs.evaluation import build_evaluation_tab
 from newsft.page.tabs.lab import build_lab_tab
@@ -116,7 +116,7 @@ def launch_settings(*, frames: Sequence[str] = (), uploads: bool = False) -> dic
     `frames` are further sites that may show the page in a frame; UserError for what is no site's address. `uploads`: readers may send files to train on.
     """
     security = Middleware(SecurityMiddleware, frames=check_frames(frames), uploads=uploads)
-    middleware = [security, Middleware(RelativeLinks), Middleware(LanguageMiddleware)]
+    middleware = [security, *map(Middleware, (CompressedDocuments, RelativeLinks, LanguageMiddleware))]
     return {
         "theme": gr.themes.Default(primary_hue="blue", font=FONTS).set(**CONTRAST),
         "css": STYLE.read_text(encoding="utf-8"),

@@ -1,6 +1,7 @@
-"""A reader who comes takes Gradio no time for the page's components: each is described once."""
+"""What a reader who comes costs: no description of the page's components, which are described once, and a document that is compressed."""
 
 import gradio as gr
+import httpx
 import pytest
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import SessionState
@@ -8,6 +9,7 @@ from gradio.state_holder import SessionState
 from newsft.data.rows import split_rows
 from newsft.page.page import build_page
 from newsft.recipe import RECIPES
+from tests.serve import serve_here
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +45,15 @@ def test_what_one_reader_changes_no_other_has(page, box):
     assert one.config_values[box._id]["props"]["label"] == "changed"
     assert other.config_values[box._id] == SessionState(page).config_values[box._id]
     assert other[box._id] is box and other.config_values[box._id]["props"]["label"] != "changed"
+
+
+@pytest.mark.parametrize("path", ["/?lang=en", "/config"])
+def test_the_documents_are_compressed_for_those_who_can_read_it(engine, rows, path):
+    with serve_here(engine, split_rows(rows, test_ratio=0.5)) as url:
+        plain = httpx.get(url + path, headers={"accept-encoding": "identity"})
+        packed = httpx.get(url + path, headers={"accept-encoding": "gzip, br"})
+        script = httpx.get(f"{url}/theme.css", headers={"accept-encoding": "gzip, br"})
+    assert "content-encoding" not in plain.headers and packed.headers["content-encoding"] == "gzip"
+    assert packed.text == plain.text and packed.num_bytes_downloaded < plain.num_bytes_downloaded / 4
+    assert packed.headers["content-security-policy"] == plain.headers["content-security-policy"]
+    assert script.headers["content-encoding"] == "br"  # what Gradio compresses itself is compressed once
