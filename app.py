@@ -8,6 +8,7 @@ python app.py --check               what to paste into an issue: versions, hardw
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -194,6 +195,8 @@ def serve(arguments: argparse.Namespace, setup: Setup) -> None:
         recipe=setup.recipe,
         runs=runs,
     )
+    gc.freeze()  # it stays for good: to search its half a million objects for rubbish stops every answer for a quarter of a second
+    gc.enable()
     try:
         page.queue(api_open=False, max_size=QUEUE_LENGTH).launch(
             server_name=arguments.host,
@@ -213,6 +216,7 @@ def main() -> int:
     """Serve, or check; exit code 1 for a check that failed."""
     arguments = parse_flags()
     malloc.return_memory()
+    gc.disable()  # until the page stands, as imports leave hardly any rubbish; a tenth of the time until then
     setup = load(arguments)
     if arguments.check:
         from newsft.page.diagnosis import print_diagnosis

@@ -2,6 +2,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,6 +103,27 @@ def test_only_the_named_endpoint_is_public(page):
     described = client(page).view_api(return_format="dict")
     assert list(described["named_endpoints"]) == ["/compare", "/tokens"]
     assert not described["unnamed_endpoints"]
+
+
+# Starts the page as `python app.py` does, and where it would begin to serve, says what it has loaded.
+STARTED = """
+import gc, json, sys
+import gradio
+import app
+def launch(page, **settings):
+    late = {"trl", "datasets", "matplotlib", "sacrebleu", "openai", "newsft.training.run"} & sys.modules.keys()
+    print(json.dumps([sorted(late), gc.isenabled(), gc.get_freeze_count()]))
+gradio.Blocks.launch = launch
+sys.argv = ["app.py"]
+app.main()
+"""
+
+
+def test_nobody_waits_at_the_start_for_what_is_needed_later():
+    done = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, env=OFFLINE, capture_output=True, text=True)
+    late, collects, frozen = json.loads(done.stdout.splitlines()[-1])
+    assert late == []
+    assert collects and frozen > 100_000  # rubbish is collected, but what is there for good not searched for it
 
 
 def test_port_in_use_is_said_with_the_remedy():

@@ -12,7 +12,6 @@ from newsft.encoding.row import Encoded
 from newsft.errors import UserError
 from newsft.models.load import load_base, load_chat
 from newsft.recipe import RECIPES
-from newsft.training.sft import build_trainer
 
 STEPS = 2
 PROOF_TOKENS = 2_048  # longest row that is trained on, as other readers wait until the two steps are done
@@ -37,6 +36,8 @@ def train_row(encoded: Encoded) -> Proof:
     if len(encoded) > PROOF_TOKENS:
         message = f"The row has {len(encoded):,} tokens, the small model is trained on at most {PROOF_TOKENS:,}; choose a shorter one."
         raise UserError(message, key="proof_too_long", count=len(encoded), limit=PROOF_TOKENS)
+    from newsft.training.sft import build_trainer  # half a second of imports that the page need not wait for
+
     recipe = replace(
         RECIPES["mini"], max_steps=STEPS, warmup_ratio=0.0, log_every=1, save_every=10**6
     )  # the first step of a warm-up would not move anything

@@ -6,8 +6,7 @@ from newsft.data.rows import load_rows, split_rows
 from newsft.errors import UserError
 from newsft.recipe import Recipe
 from newsft.runs.wish import Limits, Preview, Wish, check_count, check_upload
-from newsft.training.preflight import HasChat, encode_rows, preflight
-from newsft.training.run import read_rows
+from newsft.training.preflight import HasChat, encode_rows, preflight, read_rows
 
 
 def preview(loaded: HasChat, recipe: Recipe, wish: Wish, limits: Limits) -> Preview:

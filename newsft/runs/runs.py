@@ -18,7 +18,7 @@ from newsft.errors import UserError, one_line
 from newsft.recipe import Recipe
 from newsft.runs.run import BUSY, DONE, FAILED, RUNNING, STOPPED, STOPPING, WAITING, Progress, Run, no_room
 from newsft.runs.wish import Limits, Wish, check_upload, make_recipe
-from newsft.training.watch import STOP
+from newsft.training.journal import STOP
 
 PREFIX, LOCK_FILE = "newsft-runs-", ".lock"
 SWEEP_SECONDS = 60.0  # between two looks at what is too old

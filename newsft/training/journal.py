@@ -1,4 +1,4 @@
-"""What a run tells a program that watches it: a file with one JSON object a line, of which a reader may take the whole lines at any time.
+"""What a run and a program that watches it tell each other: an order on the run's standard input, and a file with one JSON object a line, of which a reader may take the whole lines at any time.
 
 {"event": "checked", "report": "rows 20, steps 20 ...", "failed": false}
 {"event": "batch", "rows": [{"input_ids": [...], "labels": [...], ...}, ...]}
@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from newsft.encoding.row import Encoded
+
+STOP = "stop"  # the order, on a line of its own
 
 
 class Journal:

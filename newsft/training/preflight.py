@@ -1,16 +1,21 @@
 """The rows as the training is about to see them, and the checks that they have to pass before the first step."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from newsft.data.messages import row_messages
+from newsft.data.review import review
+from newsft.data.rows import Split, load_rows, split_rows
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.checks import check_row
 from newsft.encoding.fidelity import find_id_difference, find_text_difference, joins_answer
 from newsft.encoding.row import IGNORED, Encoded
-from newsft.errors import list_rows
+from newsft.errors import UserError, list_rows
 from newsft.models import distributed
 from newsft.recipe import Recipe
+
+Tell = Callable[[str], None]
 
 FAILURES = {
     "one_bos": "more beginning-of-text tokens than the chat template writes",
@@ -63,6 +68,22 @@ class Preflight:
         passed = "checks passed: one beginning token, labels in every row, the end of turn is trained, the prompt is its row up to the first label, text and ids are the template's and the tokenizer's own"
         lines += [f"FAILED: {failure}" for failure in self.failures] or [passed]
         return "\n".join(f"  {line}" for line in lines)
+
+
+def read_rows(recipe: Recipe, tell: Tell) -> Split:
+    """The recipe's data, with what is odd about it told before anything is trained."""
+    split = split_rows(load_rows(recipe.data, tell=lambda text: tell(f"note: {text}")), test_ratio=recipe.test_ratio)
+    first, count = len(split.test), len(split.rows)
+    tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
+    if recipe.train_rows > len(split.train):
+        message = f"--train-rows is {recipe.train_rows}, and the training half has {len(split.train)}; give at most so many, or 0 for all."
+        raise UserError(message, key="train_rows", asked=recipe.train_rows, held=len(split.train))
+    if recipe.train_rows:
+        split = replace(split, train=split.train[: recipe.train_rows])
+        tell(f"trained are the first {recipe.train_rows} of the training half")
+    for oddity in review(split):
+        tell(f"note: {oddity}")
+    return split
 
 
 def encode_rows(loaded: HasChat, rows: list[dict], recipe: Recipe, *, first: int = 0) -> list[Encoded]:

@@ -3,14 +3,13 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from newsft.data.messages import row_messages
-from newsft.data.review import review
-from newsft.data.rows import Split, load_rows, split_rows
+from newsft.data.rows import Split
 from newsft.encoding.chat import ChatFormat
 from newsft.encoding.row import Encoded
 from newsft.errors import UserError
@@ -22,15 +21,13 @@ from newsft.recipe import Recipe
 from newsft.training import checkpoints
 from newsft.training.growth import KeepGrowth
 from newsft.training.output import claimed
-from newsft.training.preflight import encode_rows, preflight
+from newsft.training.preflight import Tell, encode_rows, preflight, read_rows
 from newsft.training.progress import Progress
 from newsft.training.record import describe_run, gather_weights, save_run
 from newsft.training.sft import build_trainer, choose_precision
 from newsft.training.tracking import describe_tracker
 from newsft.training.trainer import Trainer
 from newsft.training.watch import Stopped, Watch
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -109,22 +106,6 @@ def tell_moved(folder: Path, watch: Watch | None, tell: Tell) -> None:
         )
     if watch:
         watch.journal.write("done", moved=moved)
-
-
-def read_rows(recipe: Recipe, tell: Tell) -> Split:
-    """The recipe's data, with what is odd about it told before anything is trained."""
-    split = split_rows(load_rows(recipe.data, tell=lambda text: tell(f"note: {text}")), test_ratio=recipe.test_ratio)
-    first, count = len(split.test), len(split.rows)
-    tell(f"rows: {count}, none dropped; 0 to {first - 1} are the test half, {first} to {count - 1} the training half")
-    if recipe.train_rows > len(split.train):
-        message = f"--train-rows is {recipe.train_rows}, and the training half has {len(split.train)}; give at most so many, or 0 for all."
-        raise UserError(message, key="train_rows", asked=recipe.train_rows, held=len(split.train))
-    if recipe.train_rows:
-        split = replace(split, train=split.train[: recipe.train_rows])
-        tell(f"trained are the first {recipe.train_rows} of the training half")
-    for oddity in review(split):
-        tell(f"note: {oddity}")
-    return split
 
 
 def prepare(

@@ -13,10 +13,9 @@ from transformers import TrainerCallback
 from newsft.encoding.collate import pad_batch
 from newsft.encoding.row import Encoded
 from newsft.errors import UserError
-from newsft.training.journal import Journal
+from newsft.training.journal import STOP, Journal
 from newsft.training.record import LOGGED
 
-STOP = "stop"  # the order, on a line of its own
 ABANDONED = 3  # exit code of a run whose watcher is gone
 NICENESS = 10  # the watcher goes first where the cores do not suffice for both
 
