@@ -52,9 +52,8 @@ def _slip_in_list(rng: random.Random, items: list[str], prose: list[str]) -> lis
     if form < 0.15:
         return [*items[:-1], items[-1] + _syllable_loop(rng, items[-1])]
     *kept, last = items
-    again = min(rng.randint(1, 3), rng.randint(1, 3))  # mostly the last item alone, as the model itself does
-    added = [_splice(rng, prose)] if form < 0.5 else items[-again:] * rng.randint(1, REPEATS[1] // 2)
-    if form < 0.4:
+    added = [_splice(rng, prose)] if form < 0.65 else items[-rng.randint(1, 3) :] * rng.randint(1, REPEATS[1] // 2)
+    if form < 0.5:
         words = last.split(" ")
         return [
             *kept,
