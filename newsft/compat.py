@@ -149,19 +149,17 @@ def describe_once(page: Any) -> None:
     """Have a page's components described once, instead of once for each reader who comes. Gradio 6.31 does that anew for every session, with
     `inspect.signature` for each component: a tenth of a second and more in which no other reader is served, for nothing but its links to a page's state.
     """
-    from gradio.blocks import BlocksConfig
+    kind, known = type(page.default_config), {}
 
-    known: dict[int, dict] = {}
-
-    class DescribedOnce(BlocksConfig):
-        def __copy__(self) -> BlocksConfig:
+    class DescribedOnce(kind):
+        def __copy__(self) -> Any:
             new = super().__copy__()
             new.__class__ = type(self)
             return new
 
         @staticmethod
         def config_for_block(_id: int, rendered_ids: list, block: Any, renderable: Any = None) -> dict:
-            describe = BlocksConfig.config_for_block
+            describe = kind.config_for_block
             if renderable or page.blocks.get(_id) is not block:  # one that an event has made anew for its reader
                 return describe(_id, rendered_ids, block, renderable)
             if _id not in known:
