@@ -64,19 +64,21 @@ def prove(shelf: Shelf, language: str, _tokenizer_name: str, *values) -> list:
         proofs = [(name, two_steps.train_row(row)) for name, row in (("correct", before), ("broken", after))]
     except (RuntimeError, MemoryError):
         return [explain_failure("proof", language), None]
-    proved = {
-        "of": [*choice, sorted(switched), cut],
-        "results": [(name, result.losses, result.moved) for name, result in proofs],
-    }
+    proved = {"of": _name_rows(values), "results": [(name, result.losses, result.moved) for name, result in proofs]}
     return [views.format_proof(proved["results"], language=language), proved]
 
 
 def show_proof(proved: dict | None, language: str, _tokenizer_name: str, *values) -> str:
     """The last proof in the reader's language; nothing where it was of other rows."""
-    *choice, switched, cut = values
-    if not proved or proved["of"] != [*choice, sorted(switched), cut]:  # in whatever order they were switched on
+    if not proved or proved["of"] != _name_rows(values):
         return ""
     return views.format_proof(proved["results"], language=language)
+
+
+def _name_rows(values: tuple) -> list:
+    """What tells a proof's rows from others: the choice, the switches in whatever order they were set, and the slider."""
+    *choice, switched, cut = values
+    return [*choice, sorted(switched), cut]
 
 
 def build_lab_tab(shelf: Shelf, words: Words, *, tab: gr.Tab, chosen: gr.State, language: gr.Radio) -> None:
