@@ -1,8 +1,8 @@
 """Both answers to the eight example articles, the engine alone: seconds for all of them, beside two `generate` calls of transformers, an earlier checkout and llama.cpp.
 
-python -m benchmarks.examples [--runs 5] [--before ../before] [--llama BASE_URL TUNED_URL]
+python -m benchmarks.examples [--runs 5] [--plain] [--before ../before] [--llama BASE_URL TUNED_URL]
 
---before: a worktree of commit 4c22b7d, with today's weights. --llama: two llama.cpp servers (http://127.0.0.1:8081), one with `newsft.publish.gguf --side base`, one with the merged pair; both
+--plain: the same engine with transformers' layers in place of the joined matrices (newsft/inference/joined.py). --before: a worktree of commit 4c22b7d, with today's weights. --llama: two llama.cpp servers (http://127.0.0.1:8081), one with `newsft.publish.gguf --side base`, one with the merged pair; both
 are asked at once, with our prompt ids and their prompt cache on.
 """
 
@@ -34,6 +34,10 @@ from newsft.recipe import RECIPES
 asked = json.load(sys.stdin)
 split = split_rows(load_rows(asked["data"]), test_ratio=asked["test_ratio"])
 engine = load_engine(RECIPES["mini"], examples=split.examples, shares=False)
+"""
+PLAIN = """
+from newsft.inference.joined import JoinedLlama
+JoinedLlama.fits = staticmethod(lambda model: False)
 """
 ROUND = """
 found = []
@@ -84,6 +88,7 @@ def main() -> None:
     parser = Flags(__doc__, runs=1, texts=1)
     parser.add_argument("--runs", type=int, default=5, help="rounds of each way, in turn")
     parser.add_argument("--texts", type=int, default=8, help="only the first so many of the eight")
+    parser.add_argument("--plain", action="store_true", help="measure the engine without joined matrices too")
     parser.add_argument("--before", type=Path, help="an earlier checkout, whose engine is measured too")
     parser.add_argument(
         "--llama", nargs=2, metavar="URL", help="llama.cpp's servers of the base and of the tuned model"
@@ -100,6 +105,8 @@ def main() -> None:
         "here": partial(ask_checkout, ASSETS.parent, HERE, **given),
         "generate": partial(ask_all, ways.generate),
     }
+    if arguments.plain:
+        asked["plain"] = partial(ask_checkout, ASSETS.parent, PLAIN + HERE, **given)
     if arguments.llama:
         asked["llama"] = partial(ask_all, ways.llama)
     if arguments.before:
@@ -115,7 +122,7 @@ def main() -> None:
         if name != "here"
     }
     ours = [answers for _, answers in runs[0]["here"]]
-    for name in asked.keys() & {"before", "llama"}:
+    for name in asked.keys() & {"plain", "before", "llama"}:
         theirs = [answers for _, answers in runs[0][name]]
         found[f"{name}_same_texts"] = sum(
             a[side] == b[side] for a, b in zip(ours, theirs, strict=True) for side in SIDES
