@@ -16,17 +16,21 @@ SHOWN = (
     "grounded",
     "words_in_article",
     "numbers_in_article",
+    "from_one_sentence",
 )
 KINDS = ("positive", "negative", "both", "unrelated")
 INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides
 SWAPS = {INK: "currentColor", COLOURS["base"]: "var(--base, #0b5cad)", COLOURS["tuned"]: "var(--tuned, #b34700)"}
 ABOVE, BELOW = 0.5, 0.6  # inches for the legend, and for the numbers on the axis
+WIDE, NARROW = (
+    11,
+    5.4,
+)  # inches; on a narrow screen the names stand above their bars, so that the letters stay as large as the page's own
 HATCHES = {"base": "////", "tuned": ""}  # the sides must be told apart without colour
 INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 STYLE = dict.fromkeys(INKED, INK) | {
     "svg.fonttype": "none",
-    "svg.hashsalt": "newsft",
     "font.size": 15,
     "hatch.linewidth": 1.2,
 }
@@ -37,7 +41,7 @@ Bar = tuple[float | None, list[float] | None]  # a share between 0 and 1, and it
 
 
 def draw_scores(summary: dict, *, language: str) -> str:
-    """Bars with 95 % intervals for both sides, as an SVG element with a text alternative."""
+    """Bars with 95 % intervals for both sides, as SVG with a text alternative."""
     sides = [side for side in ("base", "tuned") if side in summary]
     bars = {side: [(summary[side][name], summary[side]["intervals"][name]) for name in SHOWN] for side in sides}
     labels = [say(f"measure_{name}", language) for name in SHOWN]
@@ -59,32 +63,46 @@ def draw_kinds(summary: dict, measure: str, *, language: str) -> str:
 
 
 def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
+    """The picture twice, for a wide and for a narrow screen; the style sheet shows one of them."""
+    drawn = "".join(_draw_at(width, labels, bars, language=language) for width in (WIDE, NARROW))
+    return f'<div class="chart" role="img" aria-label="{escape(_describe(labels, bars, language))}">{drawn}</div>'
+
+
+def _draw_at(width: float, labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with DRAWING, matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    narrow = width == NARROW
+    # Each width has ids of its own: a pattern that only a hidden picture holds is not painted.
+    style = STYLE | {"svg.hashsalt": f"newsft-{width}"}
+    with DRAWING, matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing"
         )  # matplotlib's font need not have Hangul: the browser draws the letters
-        height = ABOVE + BELOW + 0.82 * len(labels)
-        figure = Figure(figsize=(11, height))
+        height = ABOVE + BELOW + (1.16 if narrow else 0.82) * len(labels)
+        figure = Figure(figsize=(width, height))
         figure.patch.set_alpha(0)
-        axes = figure.add_axes((0.3, BELOW / height, 0.63, 1 - (ABOVE + BELOW) / height))
+        left, across = (0.03, 0.85) if narrow else (0.3, 0.63)
+        axes = figure.add_axes((left, BELOW / height, across, 1 - (ABOVE + BELOW) / height))
+        thick = 0.28 if narrow else 0.36
         for number, (side, values) in enumerate(bars.items()):
-            _draw_side(axes, side, values, offset=(number - (len(bars) - 1) / 2) * 0.4, name=say(side, language))
-        axes.set_yticks(range(len(labels)), labels)
+            offset = (number - (len(bars) - 1) / 2) * (thick + 0.04) + (0.14 if narrow else 0)
+            _draw_side(axes, side, values, offset=offset, thick=thick, name=say(side, language))
+        axes.set_yticks(range(len(labels)), [] if narrow else labels)
+        for row, label in enumerate(labels if narrow else []):
+            axes.text(0.7, row - 0.27, label, va="center")
         axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="%")
         axes.patch.set_alpha(0)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(left=False)
         axes.grid(axis="x", alpha=0.25)
-        figure.legend(loc="upper left", bbox_to_anchor=(0.29, 1), ncols=len(bars), frameon=False, fontsize=15)
+        figure.legend(loc="upper left", bbox_to_anchor=(left - 0.01, 1), ncols=len(bars), frameon=False, fontsize=15)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
-    return _adopt(text.getvalue(), alternative=_describe(labels, bars, language))
+    return _adopt(text.getvalue(), name="narrow" if narrow else "wide")
 
 
-def _draw_side(axes, side: str, values: list[Bar], *, offset: float, name: str) -> None:
+def _draw_side(axes, side: str, values: list[Bar], *, offset: float, thick: float, name: str) -> None:
     known = [(row, *bar) for row, bar in enumerate(values) if bar[0] is not None]
     shown = [(row + offset, share, interval or (share, share)) for row, share, interval in known]
     places, widths = [place for place, _, _ in shown], [share * 100 for _, share, _ in shown]
@@ -92,14 +110,14 @@ def _draw_side(axes, side: str, values: list[Bar], *, offset: float, name: str) 
     above = [max(high - share, 0) * 100 for _, share, (_, high) in shown]
     interval = {"xerr": [below, above], "error_kw": {"ecolor": INK, "capsize": 4, "elinewidth": 1.4}}
     look = {"color": COLOURS[side], "hatch": HATCHES[side], "edgecolor": INK, "linewidth": 0.6}
-    bars = axes.barh(places, widths, height=0.36, label=name, **look, **interval)
+    bars = axes.barh(places, widths, height=thick, label=name, **look, **interval)
     axes.bar_label(bars, [f"{width:.1f}" for width in widths], padding=5, fontsize=14)
     for row, (share, _) in enumerate(values):
         if share is None:  # nothing to measure, as in answers that cannot be read
             axes.text(0.7, row + offset, "–", va="center", fontsize=14)
 
 
-def _adopt(svg: str, *, alternative: str) -> str:
+def _adopt(svg: str, *, name: str) -> str:
     """The SVG element alone, with the page's font and colours."""
     svg = svg[svg.index("<svg") :]
     for colour, page in SWAPS.items():
@@ -107,7 +125,7 @@ def _adopt(svg: str, *, alternative: str) -> str:
     svg = re.sub(r"font: ([^;\"]*?)px [^;\"]*", r"font: \1px inherit; font-family: inherit", svg)
     svg = re.sub(
         r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
-        rf'<svg class="chart" role="img" viewBox="\1" aria-label="{escape(alternative)}">',
+        rf'<svg class="{name}" aria-hidden="true" viewBox="\1">',
         svg,
         count=1,
     )
