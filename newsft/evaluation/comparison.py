@@ -1,6 +1,7 @@
 """A finished comparison as it is told to other programs."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from newsft.evaluation.answer import Answer, read_answer, read_gold
 from newsft.evaluation.fields import FieldComparison, compare_fields
@@ -38,6 +39,7 @@ def describe_answer(text: str, reason: str | None, answer: Answer, compared: Fie
         "scores": {key: found.score for key, found in compared.fields.items()},
         "ungrounded": compared.ungrounded,
         "foreign": list(compared.faithfulness.foreign),
+        "sources": {key: source and asdict(source) for key, source in compared.sources.items()},
     }
 
 

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from newsft.evaluation.answer import KEYS, LISTS, Answer
 from newsft.evaluation.faithfulness import Faithfulness, measure
+from newsft.evaluation.sources import Source, find_sources
 
 STOCKS = {"+": "positive_impact_stocks", "-": "negative_impact_stocks"}
 OPPOSITE = {"positive_impact_stocks": "negative_impact_stocks", "negative_impact_stocks": "positive_impact_stocks"}
@@ -118,6 +119,7 @@ class FieldComparison:
     fields: dict[str, Field]
     ungrounded: dict[str, list[str]] = field(default_factory=dict)  # key -> items that the article does not hold
     faithfulness: Faithfulness = field(default_factory=Faithfulness)
+    sources: dict[str, Source | None] = field(default_factory=dict)  # of the reasons and the summary
 
     @property
     def score(self) -> float:
@@ -142,7 +144,9 @@ def compare_fields(answer: Answer, gold: Answer, article: str) -> FieldCompariso
             fields[key] = _compare_list(answer, gold, key)
         else:
             fields[key] = Field(_score_text(answer.values.get(key) or "", gold.values.get(key) or ""))
-    return FieldComparison(fields, find_ungrounded(answer, article), measure(answer, article))
+    return FieldComparison(
+        fields, find_ungrounded(answer, article), measure(answer, article), find_sources(answer, article)
+    )
 
 
 def find_ungrounded(answer: Answer, article: str) -> dict[str, list[str]]:

@@ -95,6 +95,11 @@ def _grounded(one: ScoredAnswer) -> Ratio:
     return named - sum(len(one.compared.ungrounded.get(key, [])) for key in STOCKS.values()), named
 
 
+def _from_one_sentence(one: ScoredAnswer) -> Ratio:
+    sources = one.compared.sources.values()
+    return sum(source is not None and not source.elsewhere for source in sources), len(sources)
+
+
 def _direction(one: ScoredAnswer) -> Ratio:
     found, gold = ({sign for sign, _ in stocks_of(answer)} for answer in (one.answer, one.gold))
     return bool(gold) and found == gold, bool(gold)
@@ -129,6 +134,8 @@ MEASURES: dict[str, Callable[[ScoredAnswer], Ratio]] = {
     # Of the content words, and of the numbers, in reasons and summary, the share that the article holds.
     "words_in_article": lambda one: (one.compared.faithfulness.words_held, one.compared.faithfulness.words),
     "numbers_in_article": lambda one: (one.compared.faithfulness.numbers_held, one.compared.faithfulness.numbers),
+    # Of the reasons and summaries, the share whose words and numbers all stand in one sentence of the article.
+    "from_one_sentence": _from_one_sentence,
     # Share of the answers that repeat themselves; the fewer the better.
     "loops": lambda one: (faithfulness.loops(one.text), 1),
 }

@@ -90,6 +90,8 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
         message = f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data."
         raise UserError(message, key="other_evaluation", folder=str(folder))
     scored = score_all(rows, found)
+    if any(metrics.MEASURES.keys() - summary.get(side, {}).keys() for side in scored):  # of a version that measured less
+        summary |= summarise(scored)
     answers = [{side: answers[number] for side, answers in scored.items()} for number in range(count)]
     return Results(summary, [Row(number, asked_text(rows[number]), answers[number]) for number in range(count)])
 
@@ -100,6 +102,14 @@ def score_all(rows: list[dict], found: list[Generation]) -> dict[str, list[Score
     for one in sorted(found, key=lambda one: one.row):
         scored.setdefault(one.side, []).append(metrics.score_text(one.row, rows[one.row], one.text, one.reason))
     return scored
+
+
+def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
+    """side -> scores, and the paired difference of tuned over base."""
+    summary = {side: metrics.score(answers) for side, answers in scored.items()}
+    if {"base", "tuned"} <= scored.keys():
+        summary["difference"] = metrics.compare(scored["base"], scored["tuned"])
+    return summary
 
 
 def read_generations(path: Path) -> list[Generation]:

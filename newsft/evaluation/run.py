@@ -9,9 +9,8 @@ from pathlib import Path
 from newsft.data.rows import Split, keep_for_measuring, load_rows, split_rows
 from newsft.data.splits import Tell
 from newsft.errors import UserError
-from newsft.evaluation import generate, metrics
-from newsft.evaluation.metrics import ScoredAnswer
-from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, score_all
+from newsft.evaluation import generate
+from newsft.evaluation.results import SUMMARY_FILE, TABLE_FILE, score_all, summarise
 from newsft.evaluation.table import format_table
 from newsft.fingerprints import fingerprint_rows, fingerprint_template
 from newsft.inference.engine import LocalEngine
@@ -49,14 +48,6 @@ def find_settings(engine: LocalEngine, rows: list[dict]) -> dict:
         "quantized": bool(getattr(engine.loaded.model, "is_loaded_in_4bit", False)),
         **engine.decoding,
     }
-
-
-def summarise(scored: dict[str, list[ScoredAnswer]]) -> dict:
-    """side -> scores, and the paired difference of tuned over base."""
-    summary = {side: metrics.score(answers) for side, answers in scored.items()}
-    if {"base", "tuned"} <= scored.keys():
-        summary["difference"] = metrics.compare(scored["base"], scored["tuned"])
-    return summary
 
 
 def evaluate(

@@ -1,15 +1,8 @@
 """Whether a text is one of an article's sentences, cut and with another ending."""
 
-import re
 import unicodedata
 
 QUOTES = "\"'`´‘’‚‛“”„‟′″‵‶「」『』〈〉《》«»‹›＂＇"
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+|\n+|(?<=[다요죠까])\.(?=[가-힣A-Z\[(■▶])")
-
-
-def split_sentences(news: str) -> list[str]:
-    """The sentences of an article, headline and captions among them, without empty ones."""
-    return [part.strip() for part in SENTENCE_END.split(news) if part and part.strip()]
 
 
 def jamo(text: str) -> str:

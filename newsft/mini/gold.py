@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsft.evaluation.answer import KEYS
-from newsft.mini.copying import QUOTES, copied_from, split_sentences
+from newsft.evaluation.sources import split_sentences
+from newsft.mini.copying import QUOTES, copied_from
 
 NAMES = ("company", "short", "person", "outlet", "product")
 LENGTH = range(250, 1501)  # characters of an article

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Iterator
 
-from newsft.mini.copying import SENTENCE_END, copied_from
+from newsft.evaluation.sources import SENTENCE_END
+from newsft.mini.copying import copied_from
 from newsft.mini.written import Written, order_lists
 
 MOST = 0.5  # of the sentences that could go; each article's share is drawn from 0 to this

@@ -2,7 +2,8 @@
 
 import re
 
-from newsft.mini.copying import QUOTES, split_sentences
+from newsft.evaluation.sources import split_sentences
+from newsft.mini.copying import QUOTES
 from newsft.mini.written import Written
 
 FIGURE = re.compile(

@@ -70,6 +70,17 @@ def test_damaged_evaluation_is_refused(copied, half, damage):
         load_results(copied, half)
 
 
+def test_evaluation_of_a_version_that_measured_less_is_scored_again(copied, half):
+    path = copied / "summary.json"
+    whole = load_results(copied, half).summary
+    told = json.loads(path.read_text(encoding="utf-8"))
+    for side in ("base", "tuned"):
+        del told[side]["loops"], told[side]["intervals"]["loops"]
+    del told["difference"]["loops"]
+    path.write_text(json.dumps(told), encoding="utf-8")
+    assert load_results(copied, half).summary == whole
+
+
 def test_text_with_a_line_separator_of_unicode_is_one_answer(tmp_path):
     told = {"row": 0, "side": "base", "text": "첫 줄\u2028둘째 줄\u0085", "tokens": 3, "reason": "limit"}
     path = tmp_path / "answers.jsonl"

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from newsft.mini.copying import copied_from, split_sentences
+from newsft.evaluation.sources import split_sentences
+from newsft.mini.copying import copied_from
 from newsft.mini.leaving_out import cut_stretches, leave_out
 from newsft.mini.written import Written, read_written
 

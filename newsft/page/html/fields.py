@@ -102,7 +102,22 @@ class _Card:
             written = Counter(value)  # in the order of the answer
             return " ".join(self._chip(key, item, self._outcome(key, item), count) for item, count in written.items())
         parts = split_foreign(value, self.compared.faithfulness.foreign)
-        return "".join(self._mark_foreign(part) if foreign else escape(part) for part, foreign in parts)
+        text = "".join(self._mark_foreign(part) if foreign else escape(part) for part, foreign in parts)
+        return text + self._source(key)
+
+    def _source(self, key: str) -> str:
+        """The sentence of the article behind a reason or the summary, folded; unfolded it says what stands elsewhere."""
+        if key not in self.compared.sources:
+            return ""
+        source = self.compared.sources[key]
+        if source is None:
+            return f'<p class="source none">{say("sentence_none", self.language)}</p>'
+        note = elsewhere = ""
+        if source.elsewhere:
+            note = f" <small>{say('sentence_mixed', self.language, count=len(source.elsewhere))}</small>"
+            elsewhere = escape(say("sentence_elsewhere", self.language, words=", ".join(source.elsewhere)))
+        summary = f"<summary>{say('sentence_found', self.language)}{note}</summary>"
+        return f'<details class="source">{summary}<q>{escape(source.sentence)}</q> {elsewhere}</details>'
 
     def _mark_foreign(self, word: str) -> str:
         return f'<mark class="foreign" title="{say("not_in_article", self.language)}">{escape(word)}</mark>'

@@ -296,3 +296,20 @@ def test_error_is_said_in_the_readers_language():
 def test_error_without_a_translation_is_said_in_its_own_words():
     assert say_error(UserError("odd {thing}"), "ko") == "odd {thing}"
     assert say_error(UserError("odd", key="never_translated", count=1), "en") == "odd"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sentence_behind_a_text_can_be_unfolded_and_a_joined_one_is_told(language):
+    texts_given = {
+        "reason_for_positive_impact": "새빛전자가 공급계약을 맺었기 때문입니다.",
+        "reason_for_negative_impact": "새빛전자가 공급계약을 리콜에 나섰기 때문입니다.",
+        "summary": "정부는 예산안을 냈습니다.",
+    }
+    page = Page(card(str(ANSWER | texts_given), language=language))
+    assert page.tags.count("details") == 2 and page.text.count(say("sentence_found", language)) == 2
+    assert page.text.count("새빛전자가 공급계약을 맺었다.") == 2
+    assert page.text.count(say("sentence_mixed", language, count=2)) == 1
+    assert say("sentence_elsewhere", language, words="리콜에, 나섰기") in page.text
+    assert page.text.count(say("sentence_none", language)) == 1
+    hostile = Page(card(str(ANSWER | {"summary": "<b>새빛전자</b> 공급계약"}), article=f"<b>{ARTICLE}</b>"))
+    assert "b" not in hostile.tags and "script" not in hostile.tags
