@@ -95,7 +95,7 @@ def main() -> None:
                 show_trainer(page)
             take(page, name)
         page.get_by_role("tab", name="평가").click()
-        page.wait_for_selector("#scores svg", timeout=60_000)
+        page.wait_for_selector("#scores .chart", timeout=60_000)
         page.locator("#open-row input").fill("12")
         page.locator("#open-row input").press("Enter")
         page.wait_for_selector("#xray .tinted", timeout=60_000)

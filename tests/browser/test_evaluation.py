@@ -14,7 +14,7 @@ DONE = re.compile("스스로 끝냄|길이 한도")
 @pytest.fixture
 def opened(page):
     page.get_by_role("tab", name="평가").click()
-    expect(page.locator("#scores svg")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#scores .chart")).to_be_visible(timeout=SECONDS)
     return page
 
 
@@ -91,7 +91,7 @@ def test_language_switch_translates_the_opened_tab(opened):
     expect(page.locator("#opened h3").first).to_contain_text("10번 행", timeout=SECONDS)
     page.locator("#language").get_by_text("English").click()
     expect(page.locator("#opened h3").first).to_contain_text("Row 10", timeout=SECONDS)
-    expect(page.locator("#scores svg")).to_contain_text("Answers in the right form")
+    expect(page.locator("#scores .chart")).to_contain_text("Answers in the right form")
     expect(page.locator("#rows")).to_contain_text("How it was read")
 
 

@@ -98,7 +98,7 @@ def test_row_is_broken_and_proven(page):
 
 def test_evaluation_is_filtered_and_a_row_opened(page):
     go_to_tab(page, "evaluation")
-    expect(page.locator("#scores svg")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#scores .chart")).to_be_visible(timeout=SECONDS)
     everything = page.locator("#rows").inner_text()
     go(page, "#filter input")
     page.keyboard.press("ArrowRight")

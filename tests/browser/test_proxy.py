@@ -115,7 +115,7 @@ def test_page_answers_and_downloads_behind_the_documented_proxy(browser, address
         for side in ("base", "tuned"):
             page.wait_for_selector(f'#{side} section[aria-busy="false"] .stats', timeout=SECONDS)
         page.get_by_role("tab", name="평가").click()
-        expect(page.locator("#scores svg")).to_be_visible(timeout=SECONDS)
+        expect(page.locator("#scores .chart")).to_be_visible(timeout=SECONDS)
         press_until_download(page, "#export-csv").save_as(tmp_path / "rows.csv")
         context.close()
     assert (tmp_path / "rows.csv").stat().st_size > 100_000
