@@ -75,6 +75,17 @@ def test_xray_is_that_of_the_row_opened_last(opened, rows):
     )
 
 
+def test_narrow_screen_gets_the_picture_with_names_above_the_bars(opened):
+    page, whole = opened, opened.viewport_size
+    expect(page.locator("#scores .chart .wide")).to_be_visible()
+    expect(page.locator("#scores .chart .narrow")).not_to_be_visible()
+    page.set_viewport_size({"width": 375, "height": 800})
+    expect(page.locator("#scores .chart .narrow")).to_be_visible()
+    expect(page.locator("#scores .chart .wide")).not_to_be_visible()
+    assert page.locator("#scores .narrow text").first.bounding_box()["height"] > 10
+    page.set_viewport_size(whole)
+
+
 def test_exports_are_downloaded(opened, tmp_path):
     page = opened
     for kind in ("csv", "json", "html"):
