@@ -97,7 +97,7 @@ def _grounded(one: ScoredAnswer) -> Ratio:
 
 def _from_one_sentence(one: ScoredAnswer) -> Ratio:
     sources = one.compared.sources.values()
-    return sum(source is not None and not source.elsewhere for source in sources), len(sources)
+    return sum(source is not None and not source.lacks for source in sources), len(sources)
 
 
 def _direction(one: ScoredAnswer) -> Ratio:

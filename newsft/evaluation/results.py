@@ -90,10 +90,8 @@ def load_results(folder: Path, rows: list[dict]) -> Results:
         message = f"The evaluation in {folder} is of other rows than the data's test split; evaluate again, or give its data with --data."
         raise UserError(message, key="other_evaluation", folder=str(folder))
     scored = score_all(rows, found)
-    if any(
-        metrics.MEASURES.keys() - summary.get(side, {}).keys() for side in scored
-    ):  # of a version that measured less
-        summary |= summarise(scored)
+    if not all(metrics.MEASURES.keys() <= summary.get(side, {}).keys() for side in scored):
+        summary |= summarise(scored)  # it is of a version that measured less
     answers = [{side: answers[number] for side, answers in scored.items()} for number in range(count)]
     return Results(summary, [Row(number, asked_text(rows[number]), answers[number]) for number in range(count)])
 

@@ -1,4 +1,4 @@
-"""From which sentence of its article a reason or a summary was taken, and what of it stands elsewhere.
+"""From which sentence of its article a reason or a summary was taken, and what of it that sentence lacks.
 
 An answer whose every word is the article's can still be false: a small model joins the beginning of one sentence to the end of another.
 """
@@ -17,10 +17,10 @@ LEAST = 0.5  # of a text's words and numbers must stand in one sentence for that
 
 @dataclass(frozen=True)
 class Source:
-    """A sentence of the article, and the words and numbers of the text that it does not hold, each once in order."""
+    """A sentence of the article, and the words and numbers of the text that it lacks, each once in order."""
 
     sentence: str
-    elsewhere: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 def split_sentences(news: str) -> list[str]:
@@ -31,7 +31,7 @@ def split_sentences(news: str) -> list[str]:
 def find_source(text: str, article: str) -> Source | None:
     """The sentence that holds most of a text's words and numbers; None where none holds half of them.
 
-    '적자가 17억원 줄었기 때문입니다.' in '매출은 늘었다. 적자가 17억원 줄었다.': the second sentence, nothing elsewhere.
+    '적자가 17억원 줄었기 때문입니다.' in '매출은 늘었다. 적자가 17억원 줄었다.': the second sentence, which lacks nothing.
     """
     words = content_words(text)
     said = _said(text)

@@ -13,7 +13,7 @@ from newsft.evaluation.answer import KEYS
 from newsft.mini import names, phrases
 from newsft.mini.effects import ask_each, ask_one, ask_side, ask_sides
 from newsft.mini.finding import FINDING, Turn, list_values
-from newsft.mini.keywords import Keywords, ask_once, ask_words, draw_lists
+from newsft.mini.keywords import Keywords, ask_once, ask_words
 from newsft.mini.korean import with_particle
 from newsft.mini.reading import Reading, clean
 from newsft.mini.slips import set_slip
@@ -22,7 +22,6 @@ from newsft.mini.written import Written
 MOST_KEYS = 4  # of the full answer's eight in one dict; who asks for more gets a list of points (`_points`)
 MANY = 0.3  # of the requests for a dict or JSON object are for more
 TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
-DRAWN = 0.6  # of the conversations have lists of key words that are drawn anew
 WORDS = 0.25  # of the tasks to copy and to find ask for words of the article
 
 Message = dict[str, str]
@@ -158,7 +157,7 @@ def draw_conversation(
     A share of `judged` of the tasks asks for what the gold answer says (not where the article was varied beyond its meaning: give 0), of these
     a share of `objects` as a dict or JSON object, a share of `slips` of which has a marked mistake (`newsft.mini.slips`).
     """
-    reading = Reading(draw_lists(rng, article, keywords) if rng.random() < DRAWN else article)
+    reading = Reading(article)
     asked: dict[str, str] = {}
     wanted = rng.choice(turns)
     for _ in range(wanted * 3):

@@ -8,7 +8,6 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 
 from newsft.mini.finding import Turn, list_values
 from newsft.mini.korean import final_consonant
@@ -18,7 +17,6 @@ from newsft.mini.written import Written
 MEASURED = re.compile(rf"(?:[가-힣]{{2,6}} )?{FIGURE.pattern}")  # 영업이익 702억원
 OBJECT = re.compile(r"(?<![가-힣])([가-힣]{2,5})([을를])(?![가-힣])")
 FEWEST, MOST = 2, 8
-MORE = 2  # at most so many words of a list drawn anew are none of the gold answer's
 AGAIN = 4.0  # times as likely is a word chosen that the text has more than once
 
 
@@ -66,26 +64,6 @@ def choose_words(rng: random.Random, words: list[str], count: int, text: str = "
     likely = {word: rng.random() ** (1 / (AGAIN if text.count(word) > 1 else 1)) for word in words}
     chosen = set(sorted(words, key=likely.__getitem__, reverse=True)[:count])
     return [word for word in words if word in chosen]
-
-
-def draw_lists(rng: random.Random, article: Written, keywords: Keywords) -> Written:
-    """The article with other lists of key words: some of the gold answer's and, where one side alone is moved, a few others of the text.
-
-    A list that a model has read fifty times it knows by heart, and then learns nothing from it about what it has listed already.
-    """
-    answer = article.answer
-    sides = [f"{side}_keywords" for side in ("negative", "positive") if answer[f"{side}_keywords"]]
-    named = [name for found in article.names.values() for name in found]
-    drawn = {}
-    for side in sides:
-        words = rng.sample(answer[side], rng.randint(1, len(answer[side])))
-        if len(sides) == 1:
-            found = [word for word in keywords.find(article.news) if len(word) > 2]
-            taken = [*answer[side], *named, *found]
-            others = [word for word in found if not any(word in one or one in word for one in taken if one is not word)]
-            words += rng.sample(others, min(rng.randint(0, MORE), len(others)))
-        drawn[side] = sorted(words, key=article.news.find)
-    return replace(article, answer=answer | drawn)
 
 
 def ask_words(rng: random.Random, words: list[str], text: str = "") -> Turn | None:

@@ -13,7 +13,7 @@ ARTICLE = """가람전선, 부산 공장 증설…"물량 밀려 있다"
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence", "elsewhere"),
+    ("text", "sentence", "lacks"),
     [
         ("증설에는 410억원이 들기 때문입니다.", "증설에는 410억원이 든다.", ()),
         ("매출은 1년 전보다 12% 늘었기 때문입니다.", "매출은 1년 전보다 12% 늘어 사상 가장 많았다.", ()),
@@ -34,8 +34,8 @@ ARTICLE = """가람전선, 부산 공장 증설…"물량 밀려 있다"
         ("!?", None, ()),
     ],
 )
-def test_sentence_behind_a_text_and_what_stands_elsewhere(text, sentence, elsewhere):
-    assert find_source(text, ARTICLE) == (sentence and Source(sentence, elsewhere))
+def test_sentence_behind_a_text_and_what_it_lacks(text, sentence, lacks):
+    assert find_source(text, ARTICLE) == (sentence and Source(sentence, lacks))
 
 
 def test_of_headline_and_sentence_the_nearer_is_taken():
@@ -54,4 +54,4 @@ def test_golds_of_handwritten_articles_come_from_one_sentence_each():
     rows = load_rows(str(CHOOSING), measuring=True)
     found = [source for row in rows for source in find_sources(read_gold(row), row["user_prompt"]).values()]
     assert len(found) > 300 and all(found)
-    assert sum(bool(source.elsewhere) for source in found) <= 3
+    assert sum(bool(source.lacks) for source in found) <= 3

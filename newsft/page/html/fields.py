@@ -106,18 +106,18 @@ class _Card:
         return text + self._source(key)
 
     def _source(self, key: str) -> str:
-        """The sentence of the article behind a reason or the summary, folded; unfolded it says what stands elsewhere."""
+        """The sentence of the article behind a reason or the summary, folded; unfolded it says what that sentence lacks."""
         if key not in self.compared.sources:
             return ""
         source = self.compared.sources[key]
         if source is None:
             return f'<p class="source none">{say("sentence_none", self.language)}</p>'
-        note = elsewhere = ""
-        if source.elsewhere:
-            note = f" <small>{say('sentence_mixed', self.language, count=len(source.elsewhere))}</small>"
-            elsewhere = escape(say("sentence_elsewhere", self.language, words=", ".join(source.elsewhere)))
+        note = lacking = ""
+        if source.lacks:
+            note = f" <small>{say('sentence_lacks', self.language, count=len(source.lacks))}</small>"
+            lacking = escape(say("sentence_lacking", self.language, words=", ".join(source.lacks)))
         summary = f"<summary>{say('sentence_found', self.language)}{note}</summary>"
-        return f'<details class="source">{summary}<q>{escape(source.sentence)}</q> {elsewhere}</details>'
+        return f'<details class="source">{summary}<q>{escape(source.sentence)}</q> {lacking}</details>'
 
     def _mark_foreign(self, word: str) -> str:
         return f'<mark class="foreign" title="{say("not_in_article", self.language)}">{escape(word)}</mark>'

@@ -4,6 +4,7 @@ import io
 import re
 import threading
 import warnings
+from dataclasses import dataclass
 from html import escape
 
 from newsft.page.texts import say
@@ -23,10 +24,6 @@ INK = "#010203"  # becomes the page's text colour
 COLOURS = {"base": "#010204", "tuned": "#010205"}  # become the page's colours of the two sides
 SWAPS = {INK: "currentColor", COLOURS["base"]: "var(--base, #0b5cad)", COLOURS["tuned"]: "var(--tuned, #b34700)"}
 ABOVE, BELOW = 0.5, 0.6  # inches for the legend, and for the numbers on the axis
-WIDE, NARROW = (
-    11,
-    5.4,
-)  # inches; on a narrow screen the names stand above their bars, so that the letters stay as large as the page's own
 HATCHES = {"base": "////", "tuned": ""}  # the sides must be told apart without colour
 INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 STYLE = dict.fromkeys(INKED, INK) | {
@@ -36,6 +33,23 @@ STYLE = dict.fromkeys(INKED, INK) | {
 }
 
 DRAWING = threading.Lock()  # matplotlib's settings are one for all threads
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the parts of a picture stand: shares of its width, and of a row's height; the names beside the bars, or `above` them."""
+
+    name: str
+    width: float  # inches, as is `row`
+    row: float
+    left: float
+    across: float
+    thick: float
+    above: float = 0.0
+
+
+# On a narrow screen the names stand above their bars, so that the letters stay as large as the page's own.
+LAYOUTS = (Layout("wide", 11, 0.82, 0.3, 0.63, 0.36), Layout("narrow", 5.4, 1.16, 0.03, 0.85, 0.28, above=0.27))
 
 Bar = tuple[float | None, list[float] | None]  # a share between 0 and 1, and its interval
 
@@ -64,42 +78,41 @@ def draw_kinds(summary: dict, measure: str, *, language: str) -> str:
 
 def _draw(labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
     """The picture twice, for a wide and for a narrow screen; the style sheet shows one of them."""
-    drawn = "".join(_draw_at(width, labels, bars, language=language) for width in (WIDE, NARROW))
+    drawn = "".join(_draw_as(layout, labels, bars, language=language) for layout in LAYOUTS)
     return f'<div class="chart" role="img" aria-label="{escape(_describe(labels, bars, language))}">{drawn}</div>'
 
 
-def _draw_at(width: float, labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
+def _draw_as(layout: Layout, labels: list[str], bars: dict[str, list[Bar]], *, language: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    narrow = width == NARROW
-    # Each width has ids of its own: a pattern that only a hidden picture holds is not painted.
-    style = STYLE | {"svg.hashsalt": f"newsft-{width}"}
+    # Each picture has ids of its own: a pattern that only a hidden picture holds is not painted.
+    style = STYLE | {"svg.hashsalt": f"newsft-{layout.name}"}
     with DRAWING, matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing"
         )  # matplotlib's font need not have Hangul: the browser draws the letters
-        height = ABOVE + BELOW + (1.16 if narrow else 0.82) * len(labels)
-        figure = Figure(figsize=(width, height))
+        height = ABOVE + BELOW + layout.row * len(labels)
+        figure = Figure(figsize=(layout.width, height))
         figure.patch.set_alpha(0)
-        left, across = (0.03, 0.85) if narrow else (0.3, 0.63)
-        axes = figure.add_axes((left, BELOW / height, across, 1 - (ABOVE + BELOW) / height))
-        thick = 0.28 if narrow else 0.36
+        axes = figure.add_axes((layout.left, BELOW / height, layout.across, 1 - (ABOVE + BELOW) / height))
         for number, (side, values) in enumerate(bars.items()):
-            offset = (number - (len(bars) - 1) / 2) * (thick + 0.04) + (0.14 if narrow else 0)
-            _draw_side(axes, side, values, offset=offset, thick=thick, name=say(side, language))
-        axes.set_yticks(range(len(labels)), [] if narrow else labels)
-        for row, label in enumerate(labels if narrow else []):
-            axes.text(0.7, row - 0.27, label, va="center")
+            offset = (number - (len(bars) - 1) / 2) * (layout.thick + 0.04) + layout.above / 2
+            _draw_side(axes, side, values, offset=offset, thick=layout.thick, name=say(side, language))
+        axes.set_yticks(range(len(labels)), [] if layout.above else labels)
+        for row, label in enumerate(labels if layout.above else []):
+            axes.text(0.7, row - layout.above, label, va="center")
         axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="%")
         axes.patch.set_alpha(0)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(left=False)
         axes.grid(axis="x", alpha=0.25)
-        figure.legend(loc="upper left", bbox_to_anchor=(left - 0.01, 1), ncols=len(bars), frameon=False, fontsize=15)
+        figure.legend(
+            loc="upper left", bbox_to_anchor=(layout.left - 0.01, 1), ncols=len(bars), frameon=False, fontsize=15
+        )
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
-    return _adopt(text.getvalue(), name="narrow" if narrow else "wide")
+    return _adopt(text.getvalue(), name=layout.name)
 
 
 def _draw_side(axes, side: str, values: list[Bar], *, offset: float, thick: float, name: str) -> None:
