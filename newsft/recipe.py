@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from newsft.errors import UserError
-from newsft.paths import ASSETS, short_path
+from newsft.paths import ASSETS, public_path, short_path
 
 RECIPE_FILE = "recipe.json"
 # Settings that do not change the weights; what model and data hold does, and their fingerprints are compared.
@@ -135,6 +135,13 @@ class Recipe:
             for name, value in dataclasses.asdict(self).items()
         }
         return json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
+
+    def public(self) -> "Recipe":
+        """The recipe as strangers may read it: of a place on this machine outside the project only the last part (`paths.public_path`)."""
+        settings = dataclasses.asdict(self)
+        return dataclasses.replace(
+            self, **{name: public_path(value) for name, value in settings.items() if isinstance(value, str)}
+        )
 
     def save(self, folder: Path) -> None:
         """Write the recipe beside the adapter."""

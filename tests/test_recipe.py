@@ -159,6 +159,13 @@ def test_saved_recipe_names_no_folder_of_the_machine_that_trained_it(tmp_path):
     assert json.loads(text)["data"] == "assets/news.jsonl"
 
 
+def test_public_recipe_names_no_folder_of_the_machine_at_all(tmp_path):
+    own = dataclasses.replace(RECIPES["mini"], data=str(tmp_path / "rows.jsonl"), output="out")
+    shown = own.public()
+    assert (shown.data, shown.output, shown.model) == ("rows.jsonl", "out", "assets/mini")
+    assert RECIPES["varco"].public() == RECIPES["varco"]
+
+
 def test_mini_recipe_runs_without_the_network(rows):
     mini = RECIPES["mini"]
     assert all(str(ASSETS) in path for path in (mini.model, mini.data, mini.adapter))

@@ -19,7 +19,7 @@ from newsft.evaluation.run import evaluate, load_data
 from newsft.evaluation.table import format_table
 from newsft.inference.engine import load_engine
 from newsft.models.run_record import RUN_FILE
-from newsft.paths import short_path
+from newsft.paths import public_path
 from newsft.publish import card
 
 
@@ -59,7 +59,9 @@ def main() -> None:
             raise UserError(f"--{name.replace('_', '-')} is {vars(arguments)[name]}; it must be at least 1.")
     split = load_data(chosen, tell=tell)
     engine, rows = load_engine(chosen, examples=split.examples), split.test[: arguments.limit]
-    data = f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {short_path(chosen.data)}"
+    data = (
+        f"{len(rows)} of the {len(split.test)} {'test rows' if split.train else 'rows'} of {public_path(chosen.data)}"
+    )
     if long := find_long(engine.chat, rows, room=engine.room):
         tell(
             f"{len(long)} row(s) are longer than the model takes and lose the middle of their news (rows {list_rows(long)})"

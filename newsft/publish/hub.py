@@ -13,8 +13,9 @@ from newsft.compat import hub_http_error
 from newsft.errors import UserError
 from newsft.publish.licences import Licence
 
-# Checkpoints are several times the adapter's size; TensorBoard's logs hold the machine's name and its paths. Both are nobody's but the run's.
-LEFT_OUT = ("checkpoint-*", "runs/*")
+# Checkpoints are several times the adapter's size; TensorBoard's logs and the trainer's pickled arguments hold the machine's name and its paths.
+# All of them are nobody's but the run's.
+LEFT_OUT = ("checkpoint-*", "runs/*", "training_args.bin")
 
 
 def check_name(name: str, licence: Licence) -> None:
@@ -33,7 +34,7 @@ def check_name(name: str, licence: Licence) -> None:
 
 
 def push(folder: Path, name: str) -> str:
-    """Upload the adapter's folder without its checkpoints and logs; the page's address. UserError, with the command for later, where that fails."""
+    """Upload the adapter's folder without what is the run's alone (`LEFT_OUT`); the page's address. UserError, with the command for later, where that fails."""
     api = HfApi()
     try:
         repository = api.create_repo(name, exist_ok=True)

@@ -64,14 +64,16 @@ def save_run(
 ) -> None:
     """The adapter, and beside it what it was made from: recipe, system prompt, fingerprints, loss history, versions, curve.
 
-    `about` is as from `describe_run`, `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`.
+    `about` is as from `describe_run`, `hub_name` is where it is going to be pushed to, `weights` as from `gather_weights`. What is pushed names no
+    folder of this machine: everybody reads it, and who is called what in a home folder is nobody's business.
     """
-    trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(recipe.model)
+    told = recipe.public() if hub_name else recipe
+    trainer.model.peft_config[ADAPTER].base_model_name_or_path = short_path(told.model)
     trainer.model.save_pretrained(str(output), state_dict=weights)
     (output / "adapter_model.safetensors").chmod(
         0o644
     )  # written with 0600, which a server under another user cannot read
-    recipe.save(output)
+    told.save(output)
     log = trainer.state.log_history
     history = [
         {name: entry[theirs] for name, theirs in LOGGED.items() if theirs in entry} for entry in log if "loss" in entry
@@ -80,6 +82,7 @@ def save_run(
         entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry
     }  # a resumed run repeats a step
     run = about | {
+        "recipe": json.loads(told.as_json()),
         "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
         "history": history,

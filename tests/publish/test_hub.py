@@ -22,19 +22,25 @@ from tests import programs
 TOKEN = "hf_" + "ThisIsASecretOfATest"
 
 
-def test_run_without_network_keeps_everything_says_how_to_push_and_holds_no_token(rows, tmp_path):
+def test_run_without_network_keeps_everything_says_how_to_push_and_holds_neither_token_nor_place(rows, tmp_path):
     few, output = tmp_path / "rows.jsonl", tmp_path / "out"
     short = sorted(rows, key=lambda row: len(row["user_prompt"]))[:8]
     few.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in short), encoding="utf-8")
     flags = f"--data {few} --output {output} --max-steps 1 --save-every 1 --eval-rows 0 --push-to-hub someone/news"
     done = programs.run("train.py", *flags.split(), HF_TOKEN=TOKEN, HUGGING_FACE_HUB_TOKEN=TOKEN)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert f'hf upload someone/news {output} . --exclude "checkpoint-*" --exclude "runs/*"' in done.stderr
+    assert f'hf upload someone/news {output} . --exclude "checkpoint-*" --exclude "runs/*" --exclude' in done.stderr
     assert "snapshot_download('someone/news')" in (output / "README.md").read_text(encoding="utf-8")
     files = [path for path in output.rglob("*") if path.is_file()]
     assert {"adapter_model.safetensors", "README.md", "run.json", "training_args.bin"} <= {path.name for path in files}
     assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
     assert TOKEN not in done.stdout + done.stderr
+    pushed = list(
+        filter_repo_objects(files, ignore_patterns=list(hub.LEFT_OUT), key=lambda path: str(path.relative_to(output)))
+    )
+    assert {"run.json", "recipe.json", "adapter_config.json", "README.md"} <= {path.name for path in pushed}
+    assert [path for path in pushed if str(tmp_path).encode() in path.read_bytes()] == []
+    assert json.loads((output / "recipe.json").read_text(encoding="utf-8"))["data"] == "rows.jsonl"
 
 
 def test_what_goes_up_is_all_but_checkpoints_and_logs(tmp_path, monkeypatch):
@@ -45,6 +51,7 @@ def test_what_goes_up_is_all_but_checkpoints_and_logs(tmp_path, monkeypatch):
         "checkpoint-50/optimizer.pt",
         "checkpoint-50/rng_state.pth",
         "runs/Nov29_12-00-00_somebodys-laptop/events.out.tfevents.1",
+        "training_args.bin",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
