@@ -140,8 +140,19 @@ async def measure(
 
     async with Reader(site) as reader:
         alone = {choice: await look(reader, *choice) for choice in seen}
-    return trained | {
-        "readers": len(rows),
+    return (
+        trained
+        | _figure_answers(together, queue, all_done, one_after_other)
+        | {"tab_readers": tab_readers, "tab_failures": len(failed)}
+        | _figure_tabs(waits, seen, alone)
+        | {"memory_before_mb": round(sizes[0] / 1e6), "memory_peak_mb": round(max(sizes) / 1e6)}
+    )
+
+
+def _figure_answers(together: list[Answered], queue: list[Answered], all_done: float, one_after_other: float) -> dict:
+    """Of the readers' comparisons, pressed together and one after the other; both times in seconds."""
+    return {
+        "readers": len(together),
         "together_s": round(all_done, 1),
         "one_after_other_s": round(one_after_other, 1),
         "ratio": round(one_after_other / all_done, 2),
@@ -152,14 +163,16 @@ async def measure(
         "told_a_place": sum(bool(one.places) and max(one.places) > 1 for one in together),
         "first_text_median_s": round(statistics.median(one.first or float("inf") for one in together), 1),
         "done_longest_s": round(max(one.done or float("inf") for one in together), 1),
-        "tab_readers": tab_readers,
+    }
+
+
+def _figure_tabs(waits: list[float], seen: dict, alone: dict) -> dict:
+    """Of the clicks on the other tabs: how long each took, and how many showed something else than to a reader alone."""
+    return {
         "tab_clicks": len(waits),
-        "tab_failures": len(failed),
         "tab_other": sum(shown != alone[choice] for choice, found in seen.items() for shown in found),
         "tab_median_s": round(statistics.median(waits), 2) if waits else 0,
         "tab_p95_s": round(statistics.quantiles(waits, n=20)[-1], 2) if len(waits) > 1 else 0,
-        "memory_before_mb": round(sizes[0] / 1e6),
-        "memory_peak_mb": round(max(sizes) / 1e6),
     }
 
 

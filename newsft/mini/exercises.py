@@ -79,8 +79,8 @@ def _analysis(rng: random.Random, reading: Reading) -> Turn:
     return rng.choice(phrases.ANALYSE), " ".join(parts)
 
 
-def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
-    """A dict or JSON object of some of the answer's keys, often with others that any assistant is asked for."""
+def _object(rng: random.Random, reading: Reading, *, slips: float, lists: float) -> Turn:
+    """A dict or JSON object of some of the answer's keys, a share of `lists` of them beside one another, often with others that any assistant is asked for."""
     answer = reading.article.answer
     others = {
         "제목": reading.headline,
@@ -93,10 +93,10 @@ def _object(rng: random.Random, reading: Reading, *, slips: float) -> Turn:
     }
     count = rng.choice([1, 2, 2, 3, 3, MOST_KEYS])
     order = rng.random()
-    if order < 0.3:  # keys that stand beside one another in the full answer, often the four lists
+    if order < lists:  # keys that stand beside one another in the full answer, often the four lists
         start = rng.choice([1, 1, 1, 2, 3])
         keys = list(KEYS[start : start + rng.choice([2, MOST_KEYS, MOST_KEYS])])
-    elif order < 0.7:
+    elif order < lists + (1 - lists) * 4 / 7:
         keys = rng.sample(KEYS, count)
         keys = sorted(keys, key=KEYS.index) if rng.random() < 0.7 else keys
     else:
@@ -150,12 +150,15 @@ def draw_conversation(
     judged: float,
     objects: float,
     slips: float,
+    lists: float = 0.3,
+    effects: float = 0.35,
     turns: tuple[int, ...] = TURNS,
 ) -> Conversation:
     """One article and one to six tasks about it, as messages.
 
     A share of `judged` of the tasks asks for what the gold answer says (not where the article was varied beyond its meaning: give 0), of these
-    a share of `objects` as a dict or JSON object, a share of `slips` of which has a marked mistake (`newsft.mini.slips`).
+    a share of `objects` as a dict or JSON object, a share of `slips` of which has a marked mistake (`newsft.mini.slips`) and a share of `lists`
+    neighbouring keys. Of the other tasks a share of `effects` asks for what the news does to the companies.
     """
     reading = Reading(article)
     asked: dict[str, str] = {}
@@ -166,12 +169,12 @@ def draw_conversation(
         if rng.random() < judged:
             form = rng.random()
             turn = (
-                (_points(rng, reading) if rng.random() < MANY else _object(rng, reading, slips=slips))
+                (_points(rng, reading) if rng.random() < MANY else _object(rng, reading, slips=slips, lists=lists))
                 if form < objects
-                else _value(rng, reading)
-                if form < objects + (1 - objects) * 0.5
                 else _effects(rng, reading)
-                if form < objects + (1 - objects) * 0.85
+                if form < objects + (1 - objects) * effects
+                else _value(rng, reading)
+                if form < objects + (1 - objects) * (effects + (1 - effects) * 0.77)
                 else _analysis(rng, reading)
             )
         elif rng.random() < WORDS:

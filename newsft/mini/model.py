@@ -113,3 +113,14 @@ def _write_copying(model: LlamaForCausalLM) -> None:
     for number, slot in enumerate(slots):
         second.q_proj.weight[slot, told.start + number] = MATCH_GAIN
         second.k_proj.weight[slot, previous.start + number] = MATCH_GAIN
+
+
+def add_dropout(model: LlamaForCausalLM, share: float) -> None:
+    """Dropout of what attention and MLP add to the residual stream, in training alone; Llama has none of its own there."""
+
+    def drop(module: torch.nn.Module, _: object, added: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(added, share, module.training)
+
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(drop)
+        layer.mlp.down_proj.register_forward_hook(drop)

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from newsft.mini.card import write_card
 from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
-from newsft.mini.model import build_model, grow_model, widen_vocabulary
+from newsft.mini.model import add_dropout, build_model, grow_model, widen_vocabulary
 from newsft.mini.optimizers import build_optimizers
 from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.repeats import REPEATED, repeat_loss
@@ -40,17 +41,6 @@ def head_loss(hidden: torch.Tensor, head: torch.Tensor, ids: torch.Tensor, weigh
     return (losses * weights).sum() / weights.sum()
 
 
-def add_dropout(model: LlamaForCausalLM, share: float) -> None:
-    """Dropout of what attention and MLP add to the residual stream, in training alone; Llama has none of its own there."""
-
-    def drop(module: torch.nn.Module, _: object, added: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.dropout(added, share, module.training)
-
-    for layer in model.model.layers:
-        layer.self_attn.o_proj.register_forward_hook(drop)
-        layer.mlp.down_proj.register_forward_hook(drop)
-
-
 class Run:
     """The model in training, all that its next step depends on, and the figures for the log."""
 
@@ -68,6 +58,12 @@ class Run:
         self.model = model.to(device).train()
         if arguments.dropout:
             add_dropout(self.model, arguments.dropout)
+        # A step's length hangs on the rate alone with Muon, so what single batches say wrong stays in the weights; their running mean is rid of it.
+        self.mean = (
+            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(arguments.average))
+            if arguments.average
+            else None
+        )
         self.optimizers = build_optimizers(self.model, bf16=self.bf16)
         self.head_loss = torch.compile(head_loss, dynamic=False) if arguments.compile else head_loss
         if (
@@ -84,6 +80,8 @@ class Run:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.step, self.tokens, self.chunk, self.place = (state[name] for name in ("step", "tokens", "chunk", "place"))
         self.model.load_state_dict(state["model"])
+        if self.mean and state.get("mean"):  # a stretch before it may have kept none
+            self.mean.load_state_dict(state["mean"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
@@ -92,6 +90,7 @@ class Run:
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         state = {
             "model": self.model.state_dict(),
+            "mean": self.mean.state_dict() if self.mean else None,
             "optimizers": optimizers,
             "step": self.step,
             "tokens": self.tokens,
@@ -127,7 +126,13 @@ class Run:
             optimizer.step()
             optimizer.zero_grad()
         self.step += 1
+        if self.mean:
+            self.mean.update_parameters(self.model)
         return loss.detach()
+
+    def result(self) -> LlamaForCausalLM:
+        """The trained model: the running mean of its weights where one is kept."""
+        return self.mean.module if self.mean else self.model
 
     def progress(self) -> float:
         """How much of this stretch is done, from 0 to 1: of its steps or, where a time is given, of its time, whichever is further."""
@@ -200,7 +205,7 @@ def train(tokenizer: PreTrainedTokenizerBase, arguments: argparse.Namespace) -> 
                 run.save(checkpoint)
                 saved = time.monotonic()
             if last:
-                return run.model
+                return run.result()
         run.chunk, run.place = run.chunk + 1, 0
     raise AssertionError("the stream has no end")
 
@@ -209,6 +214,12 @@ def _add_size_flags(parser: argparse.ArgumentParser) -> None:
     """Of the model, of a step, and of the machine."""
     parser.add_argument(
         "--dropout", type=float, default=0.0, help="of what attention and MLP add to the stream, in training"
+    )
+    parser.add_argument(
+        "--average",
+        type=float,
+        default=0.0,
+        help="what the running mean of the weights keeps of itself at a step (0.998 looks back some 500 steps); 0: the last weights are written",
     )
     parser.add_argument("--batch-tokens", type=int, help="tokens of a step, padding included (8192; on a GPU more)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw documents (on a GPU several)")

@@ -1,10 +1,13 @@
-"""What the base model is asked in its training, and what its tokens weigh, in three phases.
+"""What the base model is asked in its training, and what its tokens weigh, in phases.
 
 Lists of companies have a phase by themselves: beside everything else the model does not learn in ten million tokens to tell two companies
-of one page apart; asked for little else it does so within one million, and keeps it.
+of one page apart; asked for little else it does so within one million, and keeps it. `sides` asks of most articles one thing alone, whom they move:
+in a longer conversation the first answer names the companies, and the others copy them from there.
 """
 
 from dataclasses import dataclass
+
+from newsft.mini.exercises import TURNS
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Phase:
     several: float = 0.5  # of the articles asked about move several companies, which a quarter of all do
     joined: float = 0.15  # of those conversations are about two articles as one page
     objects: float = 0.55  # of these tasks want a dict or JSON object
+    lists: float = 0.3  # of the objects have keys that are neighbours in the full answer, often its four lists
+    effects: float = 0.35  # of the other tasks about what the gold says ask what the news does to the companies
+    turns: tuple[int, ...] = TURNS  # tasks about one article, one of these numbers
     slips: float = 0.4  # of the objects have a marked mistake (slips.py)
     left_out: float = (
         0.7  # of the articles come without some of the sentences that their gold does not need (leaving_out.py)
@@ -34,4 +40,19 @@ PHASES = {
     "lists": Phase(plain=0.02, drills=0.05, events=0.88, boards=0.4),
     "mixed": Phase(),
     "articles": Phase(plain=0.08, events=0.36, boards=0.1, judged=0.8, several=0.35, joined=0.08),
+    "sides": Phase(
+        plain=0.03,
+        drills=0.04,
+        events=0.2,
+        boards=0.05,
+        judged=0.95,
+        several=0.4,
+        joined=0.04,
+        objects=0.45,
+        lists=0.7,
+        effects=0.6,
+        turns=(1, 1, 1, 2),
+        slips=0.2,
+        decided=8.0,
+    ),
 }

@@ -18,7 +18,7 @@ from newsft.mini.events import Event, draw_events
 from newsft.mini.exercises import Conversation
 from newsft.mini.keywords import Keywords
 from newsft.mini.leaving_out import leave_out
-from newsft.mini.names import draw_company
+from newsft.mini.lent_names import LentNames
 from newsft.mini.reading import Reading
 from newsft.mini.repeats import find_loops, find_repeats
 from newsft.mini.schedule import Phase
@@ -71,7 +71,7 @@ class Stream(Dataset):
         self.articles, self.events, self.phase = list(articles), list(events), phase
         self.several = [article for article in self.articles if len(article.stocks) > 1] or self.articles
         self.batch_tokens, self.seed = batch_tokens or BATCH_TOKENS, seed
-        self.keywords = Keywords(self.articles)
+        self.keywords, self.names = Keywords(self.articles), LentNames(self.articles)
         self.sentences = [sentence for article in self.articles for sentence in Reading(article).bodied]
 
     def __len__(self) -> int:
@@ -82,9 +82,7 @@ class Stream(Dataset):
         phase, form = self.phase, rng.random()
         article = rng.choice(self.articles)
         if form < phase.plain:
-            text = self._vary(
-                rng, article, invent=partial(draw_company, listed=phase.listed), figures=rng.random() < 0.7
-            ).news
+            text = self._vary(rng, article, listed=phase.listed, figures=rng.random() < 0.7).news
             ids = [
                 self.tokenizer.bos_token_id,
                 *self._ids(text),
@@ -92,30 +90,47 @@ class Stream(Dataset):
             ]
             return Document(ids, [0.0] + [1.0] * (len(ids) - 1))
         if form < phase.plain + phase.drills:
-            return self._encode(exercises.draw_drill(rng, draw_company, self.sentences))
+            return self._encode(exercises.draw_drill(rng, self.names.company, self.sentences))
         if form < phase.plain + phase.drills + phase.events:
-            return self._encode(draw_events(rng, self.events, self.keywords, invent=draw_company, boards=phase.boards))
+            return self._encode(
+                draw_events(rng, self.events, self.keywords, invent=self.names.company, boards=phase.boards)
+            )
         judged = rng.random() < phase.judged
         if judged and rng.random() < phase.several:
             article = rng.choice(self.several)
         varied = self._vary(
             rng,
             article,
-            invent=draw_company if judged else partial(draw_company, listed=phase.listed),
+            listed=0.0 if judged else phase.listed,
             figures=rng.random() < (0.4 if judged else 0.8),
         )
         if judged and rng.random() < phase.joined:
-            other = self._vary(rng, rng.choice(self.articles), invent=draw_company, figures=False)
+            other = self._vary(rng, rng.choice(self.articles), figures=False)
             if len(varied.news) + len(other.news) <= LONGEST_PAGE and not set(varied.stocks) & set(other.stocks):
                 varied = join_articles(varied, other)
         return self._encode(
             exercises.draw_conversation(
-                rng, varied, self.keywords, judged=0.8 if judged else 0.0, objects=phase.objects, slips=phase.slips
+                rng,
+                varied,
+                self.keywords,
+                judged=0.8 if judged else 0.0,
+                objects=phase.objects,
+                slips=phase.slips,
+                lists=phase.lists,
+                effects=phase.effects,
+                turns=phase.turns,
             )
         )
 
-    def _vary(self, rng: random.Random, article: Written, **how: object) -> Written:
-        return vary(rng, leave_out(rng, article) if rng.random() < self.phase.left_out else article, **how)
+    def _vary(self, rng: random.Random, article: Written, *, figures: bool, listed: float = 0.0) -> Written:
+        article = leave_out(rng, article) if rng.random() < self.phase.left_out else article
+        return vary(
+            rng,
+            article,
+            invent=partial(self.names.company, news=article.news, listed=listed),
+            lend=partial(self.names.other, news=article.news),
+            figures=figures,
+        )
 
     def _encode(self, conversation: Conversation) -> Document:
         text, slips = take_marks("".join(piece.text for piece in self.chat.build_pieces(conversation.messages)))

@@ -100,13 +100,18 @@ def join_articles(first: Written, second: Written) -> Written:
 
 
 def vary(
-    rng: random.Random, article: Written, *, invent: Callable[[random.Random], str], figures: bool = True
+    rng: random.Random,
+    article: Written,
+    *,
+    invent: Callable[[random.Random], str],
+    lend: Callable[[random.Random, str], str] | None = None,
+    figures: bool = True,
 ) -> Written:
     """The same story with other names and, with `figures`, other numbers; the particles follow the names, and news and answer change alike.
 
-    `invent` draws a company's name. A full name keeps its ending (제강, 바이오), and its short form goes with it.
+    `invent` draws a company's name, `lend` a person's or product's (by its kind), or none: '' where one is to be invented. A full name keeps its ending (제강, 바이오), and its short form goes with it.
     """
-    mapping = _rename(rng, article, invent)
+    mapping = _rename(rng, article, invent, lend or (lambda *_: ""))
     listed = sorted(mapping, key=len, reverse=True)
     pattern = re.compile(
         "|".join([*(re.escape(name) for name in listed), NUMBER.pattern] if figures else map(re.escape, listed))
@@ -147,7 +152,12 @@ def vary(
     )
 
 
-def _rename(rng: random.Random, article: Written, invent: Callable[[random.Random], str]) -> dict[str, str]:
+def _rename(
+    rng: random.Random,
+    article: Written,
+    invent: Callable[[random.Random], str],
+    lend: Callable[[random.Random, str], str],
+) -> dict[str, str]:
     mapping: dict[str, str] = {}
     shorts = article.names.get("short", [])
     for full in article.names.get("company", []):
@@ -166,9 +176,11 @@ def _rename(rng: random.Random, article: Written, invent: Callable[[random.Rando
         ending = next((one for one in OUTLET_ENDINGS if outlet.endswith(one)), "")
         mapping[outlet] = names.word(rng, syllables=2, coined=0.5) + ending
     for person in article.names.get("person", []):
-        mapping[person] = names.person(rng) if re.fullmatch("[가-힣]{2,4}", person) else names.word(rng, coined=1.0)
+        mapping[person] = lend(rng, "person") or (
+            names.person(rng) if re.fullmatch("[가-힣]{2,4}", person) else names.word(rng, coined=1.0)
+        )
     for product in article.names.get("product", []):
-        mapping[product] = names.word(rng, coined=0.5) + (
+        mapping[product] = lend(rng, "product") or names.word(rng, coined=0.5) + (
             "" if rng.random() < 0.8 else rng.choice(["", " "]) + rng.choice("ABCDEFGHJKLMNPRSTX")
         )
     return mapping

@@ -12,7 +12,7 @@ import torch
 from torch.optim import _muon
 
 from newsft.mini import names, optimizers, pretrain
-from newsft.mini.model import build_model, grow_model, widen_vocabulary
+from newsft.mini.model import add_dropout, build_model, grow_model, widen_vocabulary
 from newsft.mini.stream import SEED
 from newsft.mini.written import FOLDER
 
@@ -93,9 +93,31 @@ def test_interrupted_training_ends_with_the_same_weights(tokenizer, tmp_path, mo
     )
 
 
+def test_what_is_written_is_the_running_mean_of_the_weights_where_one_is_kept(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr("newsft.mini.stream.CHUNK", 48)
+    flags = ["--steps", "3", "--layers", "2", "--no-compile", "--save-minutes", "0", "--batch-tokens", "2048"]
+
+    def train(work, *more, **changed):
+        settings = vars(pretrain.parse_flags([*flags, *more])) | {"work": tmp_path / work, "first": 0}
+        return pretrain.train(tokenizer, argparse.Namespace(**settings | changed)).state_dict()
+
+    def last(work):
+        return torch.load(tmp_path / work / "checkpoint.pt", weights_only=True)["model"]
+
+    kept = [train("plain", stop=step) for step in (1, 2, 3)]
+    mean = train("mean", "--average", "0.75")
+    name = "model.layers.0.mlp.up_proj.weight"
+    first, second, third = (weights[name].clone() for weights in kept)
+    assert torch.equal(last("mean")[name], last("plain")[name])  # the mean is beside the training, not in it
+    assert torch.allclose(mean[name], 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third, atol=1e-7)
+    train("cut", "--average", "0.75", stop=2)
+    resumed = train("cut", "--average", "0.75")
+    assert all(torch.equal(mean[name], resumed[name]) for name in mean)
+
+
 def test_dropout_acts_in_training_alone(tokenizer, untrained):
     model, ids = copy.deepcopy(untrained), torch.randint(0, len(tokenizer), (1, 20))
-    pretrain.add_dropout(model, 0.5)
+    add_dropout(model, 0.5)
     with torch.no_grad():
         plain = untrained(input_ids=ids).logits
         assert torch.equal(model.eval()(input_ids=ids).logits, plain)
