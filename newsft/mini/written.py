@@ -112,6 +112,23 @@ def vary(
     `invent` draws a company's name, `lend` a person's or product's (by its kind), or none: '' where one is to be invented. A full name keeps its ending (제강, 바이오), and its short form goes with it.
     """
     mapping = _rename(rng, article, invent, lend or (lambda *_: ""))
+    replace_all = _replacer(rng, mapping, figures=figures)
+
+    def replace_in(value: object) -> object:
+        if isinstance(value, list):
+            return [replace_all(item) for item in value]
+        return replace_all(value) if isinstance(value, str) else value
+
+    news = replace_all(article.news)
+    return Written(
+        news,
+        {key: replace_in(value) for key, value in article.answer.items()},
+        {kind: [mapping[name] for name in found] for kind, found in article.names.items()},
+    )
+
+
+def _replacer(rng: random.Random, mapping: dict[str, str], *, figures: bool) -> Callable[[str], str]:
+    """Puts new names, with their particles, and with `figures` new numbers into texts; the same number becomes the same each time."""
     listed = sorted(mapping, key=len, reverse=True)
     pattern = re.compile(
         "|".join([*(re.escape(name) for name in listed), NUMBER.pattern] if figures else map(re.escape, listed))
@@ -139,17 +156,7 @@ def vary(
                 parts.append(numbers[old, unit])
         return "".join([*parts, text[end:]])
 
-    def replace_in(value: object) -> object:
-        if isinstance(value, list):
-            return [replace_all(item) for item in value]
-        return replace_all(value) if isinstance(value, str) else value
-
-    news = replace_all(article.news)
-    return Written(
-        news,
-        {key: replace_in(value) for key, value in article.answer.items()},
-        {kind: [mapping[name] for name in found] for kind, found in article.names.items()},
-    )
+    return replace_all
 
 
 def _rename(

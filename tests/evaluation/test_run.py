@@ -64,7 +64,9 @@ def asked(rows, tmp_path_factory):
 def test_rows_without_a_system_prompt_are_all_measured_with_the_adapter_s(asked, rows, tmp_path):
     done = programs.run(*COMMAND, "--data", asked, "--output", tmp_path / "evaluation")
     assert done.returncode == 0, done.stderr
-    assert f"| data | 3 of the 3 rows of {asked} | | |" in done.stdout
+    assert (
+        f"| data | 3 of the 3 rows of {asked.name} | | |" in done.stdout
+    )  # the table may go into a card that is published
     assert "all 3 rows are measured, with the system prompt that" in done.stderr
     settings = json.loads((tmp_path / "evaluation" / "settings.json").read_text(encoding="utf-8"))
     run = json.loads((Path(RECIPES["mini"].adapter) / "run.json").read_text(encoding="utf-8"))
