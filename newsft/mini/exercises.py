@@ -21,6 +21,8 @@ from newsft.mini.written import Written
 
 MOST_KEYS = 4  # of the full answer's eight in one dict; who asks for more gets a list of points (`_points`)
 MANY = 0.3  # of the requests for a dict or JSON object are for more
+LISTS = 0.3  # of the objects have keys that are neighbours in the full answer, often its four lists
+EFFECTS = 0.35  # of the other tasks about what the gold says ask what the news does to the companies
 TURNS = (1, 2, 3, 4, 6)  # tasks about one article: its tokens are read once for all of them
 WORDS = 0.25  # of the tasks to copy and to find ask for words of the article
 
@@ -150,8 +152,8 @@ def draw_conversation(
     judged: float,
     objects: float,
     slips: float,
-    lists: float = 0.3,
-    effects: float = 0.35,
+    lists: float = LISTS,
+    effects: float = EFFECTS,
     turns: tuple[int, ...] = TURNS,
 ) -> Conversation:
     """One article and one to six tasks about it, as messages.

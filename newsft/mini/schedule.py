@@ -7,7 +7,7 @@ in a longer conversation the first answer names the companies, and the others co
 
 from dataclasses import dataclass
 
-from newsft.mini.exercises import TURNS
+from newsft.mini.exercises import EFFECTS, LISTS, TURNS
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Phase:
     several: float = 0.5  # of the articles asked about move several companies, which a quarter of all do
     joined: float = 0.15  # of those conversations are about two articles as one page
     objects: float = 0.55  # of these tasks want a dict or JSON object
-    lists: float = 0.3  # of the objects have keys that are neighbours in the full answer, often its four lists
-    effects: float = 0.35  # of the other tasks about what the gold says ask what the news does to the companies
+    lists: float = LISTS  # of the objects have keys that are neighbours in the full answer, often its four lists
+    effects: float = EFFECTS  # of the other tasks about what the gold says ask what the news does to the companies
     turns: tuple[int, ...] = TURNS  # tasks about one article, one of these numbers
     slips: float = 0.4  # of the objects have a marked mistake (slips.py)
     left_out: float = (
