@@ -10,6 +10,8 @@ The residual stream begins as [constant | identity | copied | previous]: a numbe
 token, what the second head found, and the token before.
 """
 
+from pathlib import Path
+
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
@@ -124,3 +126,12 @@ def add_dropout(model: LlamaForCausalLM, share: float) -> None:
     for layer in model.model.layers:
         layer.self_attn.o_proj.register_forward_hook(drop)
         layer.mlp.down_proj.register_forward_hook(drop)
+
+
+def write_model(output: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase) -> None:
+    """The weights in shards that a repository holds without large file storage, beside the tokenizer."""
+    model.save_pretrained(output, max_shard_size="8MB")
+    if output.resolve() != Path(tokenizer.name_or_path).resolve():
+        tokenizer.save_pretrained(output)
+    for shard in output.glob("*.safetensors"):
+        shard.chmod(0o644)  # written with 0600, which a server under another user cannot read

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBas
 from newsft.mini.card import write_card
 from newsft.mini.corpus import split_articles
 from newsft.mini.events import read_events
-from newsft.mini.model import add_dropout, build_model, grow_model, widen_vocabulary
+from newsft.mini.model import add_dropout, build_model, grow_model, widen_vocabulary, write_model
 from newsft.mini.optimizers import build_optimizers
 from newsft.mini.own_words import plain_tokens, read_own_words
 from newsft.mini.repeats import REPEATED, repeat_loss
@@ -281,11 +281,7 @@ def main() -> None:
     arguments = parse_flags()
     tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
     model = train(tokenizer, arguments).eval()
-    model.save_pretrained(arguments.output, max_shard_size="8MB")
-    if arguments.output.resolve() != arguments.tokenizer.resolve():
-        tokenizer.save_pretrained(arguments.output)
-    for shard in arguments.output.glob("*.safetensors"):
-        shard.chmod(0o644)  # written with 0600, which a server under another user cannot read
+    write_model(arguments.output, model, tokenizer)
     record = json.loads((arguments.work / "log.jsonl").read_text().splitlines()[-1])
     write_card(arguments.output, model, record, articles=arguments.articles, events=arguments.events)
     print(f"{model.num_parameters() / 1e6:.1f} M parameters -> {arguments.output}")
