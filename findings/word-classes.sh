@@ -9,10 +9,9 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q --disable-pip-version-check llguidance==1.9.1 pydantic==2.14.4 tokenizers==0.23.3 || exit 2
 "$folder/venv/bin/python" - <<'PYTHON'
 from importlib.metadata import version
-
-from llguidance import LLMatcher, LLTokenizer
 from typing import Annotated
 
+from llguidance import LLMatcher, LLTokenizer
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 

@@ -55,4 +55,18 @@ PHASES = {
         slips=0.2,
         decided=8.0,
     ),
+    "answers": Phase(
+        plain=0.04,
+        drills=0.04,
+        events=0.22,
+        boards=0.05,
+        judged=0.92,
+        several=0.4,
+        joined=0.05,
+        lists=0.55,
+        effects=0.5,
+        turns=(1, 1, 2, 3),
+        slips=0.25,
+        decided=6.0,
+    ),
 }
