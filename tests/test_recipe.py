@@ -141,7 +141,7 @@ def test_help_gives_every_setting_with_its_reason_and_both_defaults():
         if field.name != "name":
             assert "--" + field.name.replace("_", "-") in shown
             assert " ".join(field.metadata["why"].split()[:3]) in shown
-    assert "mini: 0.001, varco: 0.0001" in shown
+    assert "mini: 0.0004, varco: 0.0001" in shown
     assert "mini: assets/news.jsonl" in shown
 
 

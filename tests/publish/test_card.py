@@ -40,7 +40,7 @@ def test_card_of_the_miniature_says_what_it_was_made_from(adapter, run):
         run["base_fingerprint"],
         run["data_fingerprint"],
         "loss.png",
-        "| learning_rate | 0.001 |",
+        "| learning_rate | 0.0004 |",
         "| lora_targets | q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj |",
         f"| seed | {MINI.seed} |",
     ):
