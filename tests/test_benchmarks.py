@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import gpu
+from benchmarks import forms, gpu
 from benchmarks.flags import Flags
 
+REAL = sorted((Path(__file__).parents[2] / "shared" / "real").glob("t*_*.json"))
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 
@@ -88,3 +89,47 @@ def test_gpu_script_writes_each_part_as_it_ends_and_cuts_off_what_takes_too_long
     assert (lacking["ended"], lacking["needs"]) == (gpu.MISSING, "no_such_package")
     (late,) = gpu.run_all(parts[:1], tmp_path / "late", total=0)
     assert late == {"part": "good", "ended": gpu.NO_TIME}
+
+
+NEWS = (
+    "[속보] 새벽제강, 전기로 '멈춤'\n(서울=노을뉴스) 새벽제강(012345)이 3일 전기로를 세웠다.\n\n"
+    "소장은 “재고가 3,500톤, 더는 못 버틴다”고 했다. 새벽제강은 철근값이 내려 넉 달째 적자다. 노을제강은 새벽제강의 주문을 넘겨받는다."
+)
+ANSWER = {
+    "is_stock_related": True,
+    "negative_impact_stocks": ["새벽제강"],
+    "negative_keywords": ["재고가 3,500톤", "철근값"],
+    "positive_impact_stocks": ["노을제강"],
+    "positive_keywords": ["주문"],
+    "reason_for_negative_impact": "철근값이 내려 넉 달째 적자이기 때문입니다.",
+    "reason_for_positive_impact": "새벽제강의 주문을 넘겨받기 때문입니다.",
+    "summary": "새벽제강이 3일 전기로를 세웠습니다.",
+}
+
+
+def test_a_crawled_article_loses_its_signs_and_keeps_what_its_answer_copies():
+    news, answer = forms.as_crawled(NEWS, ANSWER)
+    assert news == (
+        "속보 새벽제강 전기로 멈춤\n서울=노을뉴스 새벽제강 012345 이 3일 전기로를 세웠다. 소장은 재고가 3 500톤 더는 못 버틴다 고 했다. "
+        "새벽제강은 철근값이 내려 넉 달째 적자다. 노을제강은 새벽제강의 주문을 넘겨받는다."
+    )
+    assert answer == ANSWER | {"negative_keywords": ["재고가 3 500톤", "철근값"]}
+
+
+def test_a_sentence_names_its_company_and_none_of_the_other_side():
+    [(news, answer)] = forms.cut_to_sentences(NEWS, ANSWER)
+    assert news == "새벽제강은 철근값이 내려 넉 달째 적자다."
+    assert answer == ANSWER | {
+        "negative_keywords": ["철근값"],
+        "positive_impact_stocks": [],
+        "positive_keywords": [],
+        "reason_for_positive_impact": "",
+        "summary": ANSWER["reason_for_negative_impact"],
+    }
+
+
+@pytest.mark.skipif(not REAL, reason="the two published rows are not here")
+def test_the_published_rows_have_the_crawled_form():
+    for path in REAL:
+        news = json.loads(path.read_text(encoding="utf-8"))["messages"][1]["content"]
+        assert forms.as_crawled(news, {})[0] == news
