@@ -2,7 +2,7 @@
 
 python -m benchmarks.forms [--adapter my-first] [--rows 12]
 
-crawled     as the rows of the lesson's real data set: a headline and one line below it, a space in the place of quotation marks, brackets, commas and colons
+crawled     as the published rows of the lesson's real data set: a headline and one line below it, a space in the place of quotation marks, brackets, commas and colons
 sentence    the sentence alone that a reason was copied from, where it names the company and none of the other side
 """
 
@@ -33,15 +33,14 @@ def take_signs(text: str) -> str:
 
 def as_crawled(news: str, answer: dict) -> Row:
     """The article and its answer without these signs; what the answer copies still stands in the article."""
+
+    def take_all(value: object) -> object:
+        if isinstance(value, list):
+            return list(map(take_signs, value))
+        return take_signs(value) if isinstance(value, str) else value
+
     headline, *body = (line for line in map(take_signs, news.split("\n")) if line)
-    taken = {
-        key: list(map(take_signs, value))
-        if isinstance(value, list)
-        else take_signs(value)
-        if isinstance(value, str)
-        else value
-        for key, value in answer.items()
-    }
+    taken = {key: take_all(value) for key, value in answer.items()}
     return "\n".join([headline, " ".join(body)] if body else [headline]), taken
 
 
