@@ -19,6 +19,7 @@ def read_run(folder: Path) -> dict | None:
         if missing := [name for name in ("recipe", "system_prompt", "base_fingerprint") if name not in run]:
             raise ValueError(f"it has no {', '.join(missing)}")
         template_day(run)
+        news_lengths(run)
     except (ValueError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error}); train the adapter again or delete the file to use the adapter unchecked."
@@ -29,6 +30,14 @@ def read_run(folder: Path) -> dict | None:
 def template_day(run: dict) -> date | None:
     """The date that the run's chat template wrote into every row; None where it writes none, or an earlier version did not note it."""
     return date.fromisoformat(run["template_day"]) if run.get("template_day") else None
+
+
+def news_lengths(run: dict) -> tuple[int, int] | None:
+    """The characters of the shortest and of the longest news that the adapter was trained on; None where an earlier version did not note them."""
+    if "news_lengths" not in run:
+        return None
+    shortest, longest = map(int, run["news_lengths"])
+    return shortest, longest
 
 
 def name_step(step: int) -> str:

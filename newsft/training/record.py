@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,10 +42,17 @@ def describe_run(loaded: Loaded, split: Split, recipe: Recipe) -> dict:
         "template_day": loaded.chat.day.isoformat() if loaded.chat.is_dated else None,
         "data_fingerprint": split.fingerprint,
         "rows": len(split.train),
+        "news_lengths": _measure_news(split.train),
         "processes": distributed.count(),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "device": torch.cuda.get_device_name() if on_gpu else f"CPU, {torch.get_num_threads()} threads",
     }
+
+
+def _measure_news(rows: Sequence[dict]) -> list[int]:
+    """The characters of the shortest and of the longest news: beyond these the adapter has seen none."""
+    lengths = [len(row["user_prompt"]) for row in rows]
+    return [min(lengths), max(lengths)]
 
 
 def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor] | None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from newsft.data.rows import Split
 from newsft.errors import UserError
 from newsft.models.load import add_adapter, load_base
+from newsft.models.run_record import news_lengths, read_run
 from newsft.recipe import Recipe
 from newsft.training.record import describe_run
 from tests import tiny
@@ -160,4 +161,17 @@ def test_other_chat_template_is_refused(model, trained, tmp_path):
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"base_fingerprint": 1}', "null"])
 def test_damaged_record_of_the_training_is_refused(base, trained, content):
     (trained / "run.json").write_text(content)
+    refuse(base, trained, "run.json is damaged")
+
+
+def test_record_knows_the_shortest_and_the_longest_news_and_an_earlier_one_does_not(base, trained):
+    run = read_run(trained)
+    assert news_lengths(run) == tuple(sorted(len(row["user_prompt"]) for row in tiny.make_rows(4)[2:]))
+    assert news_lengths({name: what for name, what in run.items() if name != "news_lengths"}) is None
+
+
+@pytest.mark.parametrize("lengths", [None, 3, [], [1], ["short", "long"]])
+def test_record_with_damaged_lengths_is_refused(base, trained, lengths):
+    run = read_run(trained) | {"news_lengths": lengths}
+    (trained / "run.json").write_text(json.dumps(run), encoding="utf-8")
     refuse(base, trained, "run.json is damaged")

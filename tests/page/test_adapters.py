@@ -55,6 +55,21 @@ def test_column_names_the_adapter_where_there_are_several(handlers, language):
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
+def test_news_of_a_length_that_the_adapter_never_read_is_told_from_the_start(handlers, language):
+    shown = {"language": language, "waiting": "waiting"}
+    first = handlers.engine.adapters[0]
+    for stream in (AnswerStream(), AnswerStream("글", 1, 1.0), AnswerStream("글", 1, 1.0, "limit")):
+        for length, told in ((251, True), (252, False), (1399, False), (1400, True)):
+            column = handlers._format_side("tuned", stream, adapter=first, news="가" * length, **shown)
+            warning = say("news_length", language, count=length, shortest=252, longest=1399)
+            assert (warning in column) is told
+            assert 'class="problem"' not in handlers._format_side("base", stream, adapter=first, news="가", **shown)
+    unmeasured = replace(first, run={name: what for name, what in first.run.items() if name != "news_lengths"})
+    for adapter in (unmeasured, handlers.engine.adapters[2], None):
+        assert "problem" not in handlers._format_side("tuned", AnswerStream(), adapter=adapter, news="가", **shown)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
 def test_looking_ahead_before_anything_was_compared_says_what_to_do(engine, language):
     *_, shown = NextTokenHandlers(engine).look(None, "tuned", language)
     assert say("error_next_nothing", language) in shown

@@ -18,35 +18,48 @@ def format_side(
     language: str,
     waiting: str = "waiting",
     note: str | None = None,
+    warning: str = "",
 ) -> str:
     """One column of the comparison: heading, the text as it grows, its fields once complete, and its figures.
 
-    `note` stands under the heading in the place of what is true of one model with its adapter off and on.
+    `note` stands under the heading in the place of what is true of one model with its adapter off and on, `warning` below it from the start.
     """
     running = stream.reason is None
     if stream.error is not None:
         fields = f'<p class="problem" role="alert">{escape(say_error(stream.error, language))}</p>'
     if not stream.text and running:
         said = say("server_silence", language, seconds=stream.silence) if stream.silence else say(waiting, language)
-        return f'<section class="side {side}">{_head(side, language, note)}<p class="waiting">{said}</p></section>'
+        return f'<section class="side {side}">{_head(side, language, note, warning)}<p class="waiting">{said}</p></section>'
     if running:
         fields = f'<p class="waiting">{say("reading", language)}</p>'
     figures = {"tokens": stream.tokens, "seconds": stream.seconds, "speed": stream.tokens_per_second}
     stats = say("stats", language, reason=say(stream.reason or "running", language), **figures)
-    return format_answer(side, stream.text, fields, stats=stats, language=language, running=running, note=note)
+    shown = {"language": language, "running": running, "note": note, "warning": warning}
+    return format_answer(side, stream.text, fields, stats=stats, **shown)
 
 
 def format_answer(
-    side: str, text: str, fields: str, *, stats: str, language: str, running: bool = False, note: str | None = None
+    side: str,
+    text: str,
+    fields: str,
+    *,
+    stats: str,
+    language: str,
+    running: bool = False,
+    note: str | None = None,
+    warning: str = "",
 ) -> str:
     """A side's text as the model wrote it, its fields, and a line of figures."""
     caret = '<span class="caret" aria-hidden="true"></span>' if running else ""
     raw = f'<div class="raw" lang="ko" tabindex="0" role="region" aria-label="{say("raw", language)}">{escape(text)}{caret}</div>'
-    return f'<section class="side {side}" aria-busy="{str(running).lower()}">{_head(side, language, note)}{raw}{fields}<p class="stats">{stats}</p></section>'
+    return f'<section class="side {side}" aria-busy="{str(running).lower()}">{_head(side, language, note, warning)}{raw}{fields}<p class="stats">{stats}</p></section>'
 
 
-def _head(side: str, language: str, note: str | None) -> str:
-    return f"<header><h3>{say(side, language)}</h3><p>{escape(note or say(side + '_note', language))}</p></header>"
+def _head(side: str, language: str, note: str | None, warning: str) -> str:
+    told = f'<p class="problem">{escape(warning)}</p>' if warning else ""
+    return (
+        f"<header><h3>{say(side, language)}</h3><p>{escape(note or say(side + '_note', language))}</p></header>{told}"
+    )
 
 
 def format_gold(gold: Answer, row: int, *, language: str) -> str:

@@ -15,6 +15,7 @@ from newsft.inference.receipt import write_receipt
 from newsft.inference.types import ABORT, AnswerStream, Comparison, Engine
 from newsft.lessons.conversations import pick_row
 from newsft.models.adapter_info import AdapterInfo
+from newsft.models.run_record import news_lengths
 from newsft.page.html import compare as views
 from newsft.page.html.fields import format_fields
 from newsft.page.html.receipt import format_receipt
@@ -68,10 +69,9 @@ class CompareHandlers:
         """The columns and the footer as they are now."""
         number, gold = self._gold.find(comparison.prompt.news) if comparison.done else (None, None)
         fields = self._format_fields(comparison, gold, language) if comparison.done else {}
+        known = {"adapter": comparison.adapter, "news": comparison.prompt.news}
         columns = [
-            self._format_side(
-                side, stream, fields.get(side, ""), language=language, waiting="queued", adapter=comparison.adapter
-            )
+            self._format_side(side, stream, fields.get(side, ""), language=language, waiting="queued", **known)
             for side, stream in comparison.answers.items()
         ]
         prompt, sent_ids = comparison.prompt, bool(comparison.requests)
@@ -113,14 +113,19 @@ class CompareHandlers:
         language: str,
         waiting: str,
         adapter: AdapterInfo | None = None,
+        news: str = "",
     ) -> str:
-        """A column under what is known of its model: of a server's its name, of one of several adapters the adapter's."""
-        note = None
+        """A column under what is known of its model: of a server's its name, of one of several adapters the adapter's; and the warning that it read no news of this length in its training."""
+        note, warning = None, ""
         if self.engine.served:
             note = say("served_note", language, name=self.engine.served[side])
         elif side == "tuned" and adapter and len(self.engine.adapters) > 1:
             note = say("tuned_note_named", language, name=adapter.name)
-        return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note)
+        lengths = adapter and adapter.run and news_lengths(adapter.run)
+        if side == "tuned" and news and lengths and not lengths[0] <= len(news) <= lengths[1]:
+            known = {"count": len(news), "shortest": lengths[0], "longest": lengths[1]}
+            warning = say("news_length", language, **known)
+        return views.format_side(side, stream, fields, language=language, waiting=waiting, note=note, warning=warning)
 
     def run(
         self, article: str, system_prompt: str, adapter: str | None, language: str, request: gr.Request
