@@ -42,6 +42,7 @@ mini: $(VENV)/.demo
 	$(RUN) train.py --output assets/mini-news
 	$(RUN) -m newsft.evaluation --output assets/mini-news/evaluation
 	$(RUN) -m newsft.evaluation --data tests/data/handwritten.json --output assets/mini-news/handwritten
+	$(RUN) -m newsft.evaluation.growth
 	$(RUN) -m scripts.figures
 
 # What a Hugging Face Space gets, in an environment of its own that holds nothing but the Space's requirements and its Gradio; started under a
