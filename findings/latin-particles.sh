@@ -26,18 +26,18 @@ wrong = [
     if josa.attach("해담" + sign, josa.EUN_NEUN)[-1] != josa.attach(name, josa.EUN_NEUN)[-1]
 ]
 print("other particles than their Korean names:", " ".join(wrong))
-CASES = {
-    ("KT", josa.I_GA): "KT이",
-    ("SK", josa.EUL_REUL): "SK을",
-    ("HLB", josa.GWA_WA): "HLB과",
-    ("누리3", josa.I_GA): "누리3가",
-    ("코스피200", josa.EUL_REUL): "코스피200를",
-    ("해담전자", josa.I_GA): "해담전자가",  # right
-    ("LG", josa.I_GA): "LG가",  # right
-}
-got = {case: josa.attach(*case) for case in CASES}
-print(*got.values(), sep=", ")
-described = wrong == list("BCKT013678") and got == CASES
+CASES = [
+    ("KT", josa.I_GA, "KT이"),
+    ("SK", josa.EUL_REUL, "SK을"),
+    ("HLB", josa.GWA_WA, "HLB과"),
+    ("누리3", josa.I_GA, "누리3가"),
+    ("코스피200", josa.EUL_REUL, "코스피200를"),
+    ("해담전자", josa.I_GA, "해담전자가"),  # right
+    ("LG", josa.I_GA, "LG가"),  # right
+]
+got = [josa.attach(name, particle) for name, particle, _ in CASES]
+print(*got, sep=", ")
+described = wrong == list("BCKT013678") and got == [expected for *_, expected in CASES]
 print("as described" if described else "NO LONGER AS DESCRIBED")
 raise SystemExit(not described)
 PYTHON
